@@ -1,0 +1,103 @@
+"""Conditioning N(0, Sigma) on y = A x + n: the law stays Gaussian, and the evidence comes with it.
+
+Up to CONDITION_DENSE dimensions the new covariance is formed from a factor, which keeps its zero directions exact;
+above, it stays implicit (``Conditioned``) and costs products with Sigma only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.covariance.base import Covariance, Spectral
+from ornstein.covariance.conditioned import Conditioned
+from ornstein.covariance.structures import Dense
+from ornstein.errors import InputError
+from ornstein.linear import LinearMap
+
+CONDITION_DENSE = 1024
+LOG_TAU = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """The result: x | y ~ N(mu + shift, covariance), and log_evidence = log N(y; A mu, A Sigma A^T + R) in nats."""
+
+    shift: Tensor
+    covariance: Covariance
+    log_evidence: Tensor
+
+
+def diagonal_noise(noise: float | Tensor | Spectral, measurement: LinearMap) -> tuple[LinearMap, Tensor, Tensor | None]:
+    """The measurement in the eigenbasis of its noise: (map, variances (m,), basis or None).
+
+    ``noise`` is a standard deviation (a number, or one per entry of y) or a covariance (matrix (m, m) or operator).
+    """
+    m = measurement.size_out
+    if isinstance(noise, Spectral) or (isinstance(noise, Tensor) and noise.ndim == 2):
+        covariance = noise if isinstance(noise, Spectral) else Dense(noise)
+        if covariance.size != m:
+            raise InputError(f"noise is a covariance of size {covariance.size}, but y has {m} entries")
+        dense = covariance if isinstance(covariance, Dense) else Dense(covariance.dense())
+        return measurement.rotated(dense.basis), dense.eigenvalues, dense.basis
+    deviation = checks.tensor(noise, "noise", ndim=(0, 1))
+    if deviation.ndim and len(deviation) != m:
+        raise InputError(f"noise has {len(deviation)} entries, but y has {m}: give one standard deviation per entry, or one number")
+    if bool((deviation < 0).any()):
+        raise InputError(f"noise is {float(deviation.min()):g}, but a standard deviation must be at least 0 (0 = exact)")
+    return measurement, (deviation**2).expand(m), None
+
+
+def condition(covariance: Covariance, measurement: LinearMap, y: Tensor, noise: float | Tensor | Spectral) -> Conditioning:
+    """Condition N(0, Sigma) on residuals y of shape (..., m); a leading axis gives one mean per row under one covariance.
+
+    Exact entries (noise 0) become constraints: their directions leave the support, and the evidence is the density on the
+    support of y. Cost: O(d^3) up to d = 1024, else products with Sigma. Raises ``InputError`` for exact constraints that contradict.
+    """
+    measurement, variances, basis = diagonal_noise(noise, measurement)
+    y = y if basis is None else y @ basis
+    if isinstance(covariance, Spectral) and covariance.size <= CONDITION_DENSE:
+        return _factored(covariance, measurement, y, variances)
+    implicit = Conditioned.on(covariance, measurement, variances)
+    return Conditioning(implicit.pull(y), implicit, implicit.log_evidence(y))
+
+
+def _factored(covariance: Spectral, measurement: LinearMap, y: Tensor, variances: Tensor) -> Conditioning:
+    """x = F u with u white: exact rows fix some directions of u, noisy rows shrink others, and F F^T stays positive."""
+    root = covariance.eigenvalues.sqrt()
+    support = root > 0
+    factor = covariance.unrotate(torch.diag(root)[support]).T
+    b = measurement(factor.T).T
+    exact, noisy = (variances == 0).nonzero()[:, 0], (variances > 0).nonzero()[:, 0]
+    u, free, evidence_exact = _constrain(b[exact], y[..., exact], exact)
+    deviation = variances[noisy].sqrt()
+    rest = (y[..., noisy] - u @ b[noisy].T) / deviation
+    p, s, q = torch.linalg.svd((b[noisy] / deviation.unsqueeze(-1)) @ free, full_matrices=False)
+    seen = rest @ p
+    u = u + (seen * s / (1 + s**2)) @ q
+    left_over = (rest**2).sum(-1) - (seen**2).sum(-1)
+    quadratic = left_over + (seen**2 / (1 + s**2)).sum(-1)
+    evidence_noisy = -0.5 * (quadratic + torch.log1p(s**2).sum() + len(noisy) * LOG_TAU) - deviation.log().sum()
+    kept = free - (q.T * (1 - torch.rsqrt(1 + s**2))) @ q
+    return Conditioning(u @ factor.T, Dense.from_factor(factor @ kept, covariance.eigenvalues.amax()), evidence_exact + evidence_noisy)
+
+
+def _constrain(b: Tensor, y: Tensor, names: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """u | B u = y for white u: its mean, the projector onto what stays free, and the log-density of y on its support."""
+    p, s, q = torch.linalg.svd(b, full_matrices=False)
+    scale = s.max() if s.numel() else torch.zeros((), dtype=b.dtype)
+    r = int((s > max(b.shape) * torch.finfo(b.dtype).eps * scale).sum()) if s.numel() else 0
+    p, s, q = p[:, :r], s[:r], q[:r]
+    seen = y @ p
+    miss = (y - seen @ p.T).abs()
+    if miss.numel() and bool((miss > 1e-6 * (y.abs().amax(-1, keepdim=True) + scale)).any()):
+        worst = int(names[miss.reshape(-1, miss.shape[-1]).amax(0).argmax()])
+        raise InputError(f"the exact measurements contradict each other or the law (most at entry {worst} of y): give them some noise")
+    a = seen / s
+    evidence = -0.5 * ((a**2).sum(-1) + r * LOG_TAU) - s.log().sum()
+    free = torch.eye(b.shape[1], dtype=b.dtype, device=b.device) - q.T @ q
+    return a @ q, free, evidence

@@ -1,0 +1,119 @@
+"""What a denoiser is: a signal with noise of level sigma goes in, the law of the clean signal given it comes out.
+
+Denoisers see noise in data scale only, x = x_0 + sigma z, whatever the schedule. Score, noise and velocity follow from the
+mean in one place (``ornstein.process``); by Tweedie's formula the score is (mean - x) / sigma^2, and the covariance is
+sigma^2 times the Jacobian of the mean.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance import Operator, Sigma, Spectral
+from ornstein.errors import InputError
+from ornstein.measurements import Measurement
+from ornstein.random import Noise
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """p(x_0 | x): its mean, shape of x, and its covariance over flattened events, one operator for all cases, or None."""
+
+    mean: Tensor
+    covariance: Operator | None = None
+
+
+class Denoiser(ABC):
+    """x (case, *event) and sigma (a number, or one per case) -> Posterior. sigma = inf returns E[x_0] whatever x."""
+
+    event_shape: Shape
+
+    @abstractmethod
+    def __call__(self, x: Tensor, sigma: Sigma) -> Posterior: ...
+
+    def score(self, x: Tensor, sigma: Sigma) -> Tensor:
+        """grad log p_sigma(x) = (E[x_0 | x] - x) / sigma^2 (Tweedie), shape of x."""
+        level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        level = level.view(-1, *(1,) * len(self.event_shape)) if level.ndim else level
+        return (self(x, sigma).mean - x) / level**2
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """What conditioning returns: a law of the same kind, and log p(y) in nats."""
+
+    law: Law
+    log_evidence: Tensor
+
+
+class Law(Denoiser):
+    """A denoiser that knows its law in closed form: density at every noise level, exact draws, exact conditioning.
+
+    A law may hold a batch: parameters with leading axes ``batch_shape``, one law per case. Then x (case, *event) meets the
+    laws case by case, and draws have shape (n, *batch, *event).
+    """
+
+    batch_shape: Shape
+
+    @property
+    def size(self) -> int:
+        """d, the number of entries of one signal."""
+        return math.prod(self.event_shape)
+
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """E[x_0], shape (*batch, *event)."""
+
+    @abstractmethod
+    def covariance(self) -> Operator:
+        """Cov[x_0] over flattened events."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
+        """log density of x_0 + sigma z at x in nats, shape (case,); -inf outside the support."""
+
+    @abstractmethod
+    def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
+        """Exact draws of x_0 + sigma z, shape (cases, *batch, *event)."""
+
+    @abstractmethod
+    def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
+        """The law of x_0 given y = A x_0 + n, for y (*output), or (case, *output) for one law per case.
+
+        ``noise`` is a standard deviation (number, or one per entry of y) or a covariance of n; 0 is an exact constraint.
+        """
+
+    def sample(self, cases: int, *, seed: int = 0, sigma: float = 0.0, first: int = 0) -> Tensor:
+        """Draws number first ... first + cases - 1 under this seed: the same however they are batched."""
+        return self.draw(Noise(seed, first), cases, sigma)
+
+    def _flat(self, x: Tensor) -> Tensor:
+        """x (..., *event) as float64 vectors (..., d), after a check of its shape."""
+        k = len(self.event_shape)
+        if x.ndim < k or tuple(x.shape[x.ndim - k :]) != self.event_shape:
+            raise InputError(
+                f"x has shape {tuple(x.shape)}, but this law holds signals of shape (case, {', '.join(map(str, self.event_shape))})"
+            )
+        return x.reshape(*x.shape[: x.ndim - k], self.size).to(torch.float64)
+
+    def _event(self, x: Tensor) -> Tensor:
+        """Vectors (..., d) as signals (..., *event)."""
+        return x.reshape(*x.shape[:-1], *self.event_shape)
+
+    def _residual(self, measurement: Measurement, y: Tensor) -> Tensor:
+        """y (..., *output) as float64 vectors (..., m), after a check of its shape."""
+        out = measurement.output_shape(self.event_shape)
+        k = len(out)
+        if tuple(y.shape[y.ndim - k :]) != out or y.ndim - k > 1:
+            raise InputError(
+                f"y has shape {tuple(y.shape)}, but measuring signals {self.event_shape} gives {out}, "
+                f"or (case, {', '.join(map(str, out))}) for many"
+            )
+        return y.reshape(*y.shape[: y.ndim - k], math.prod(out)).to(torch.float64)

@@ -1,0 +1,30 @@
+"""The two ways a call can fail, and the one sentence that says so.
+
+A message names the argument, what is allowed, what came, and what to do.
+The command line turns ``InputError`` into exit code 2 and ``RunError`` into 3.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OrnsteinError(Exception):
+    """Base of every error that Ornstein raises on purpose."""
+
+
+class InputError(OrnsteinError, ValueError):
+    """The data or an argument cannot be used as given."""
+
+
+class RunError(OrnsteinError, RuntimeError):
+    """The input was fine, but the work could not be finished (disk, memory, permissions)."""
+
+
+def unknown_name(what: str, name: object, allowed: Iterable[str]) -> InputError:
+    """The error for a name that is not in a table, with the nearest one that is."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InputError(f"{what} is {name!r}, but must be one of {', '.join(names)}{hint}")

@@ -1,0 +1,33 @@
+"""DDIM: deterministic at eta = 0, ancestral at eta = 1."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.errors import InputError
+from ornstein.samplers.base import Context, Level, Sampler
+
+
+@dataclass(frozen=True)
+class DDIM(Sampler):
+    """Song, Meng and Ermon (2021), eq. 12, for any schedule; order 1, one denoiser call a step.
+
+    x_s = alpha_s x_0 + sqrt(sigma_s^2 - (eta c)^2) eps + eta c z,     c the deviation of q(x_s | x_t, x_0)
+    """
+
+    eta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if checks.positive(self.eta, "eta", zero=True) > 1:
+            raise InputError(f"eta is {self.eta:g}, but must lie between 0 (deterministic) and 1 (ancestral)")
+
+    def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
+        clean = context.clean(x, now)
+        eps = (x - now.alpha * clean) / now.sigma
+        added = self.eta * float(context.process.bridge(then.t, now.t).deviation)
+        moved = then.alpha * clean + math.sqrt(max(then.sigma**2 - added**2, 0.0)) * eps
+        return moved + added * context.fresh() if added > 0 else moved
