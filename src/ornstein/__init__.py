@@ -1,1 +1,38 @@
-"""Placeholder for the first install."""
+"""Ornstein: diffusion models for signals, covariance first.
+
+One interface (``fit``, ``sample``, ``log_prob``, ``posterior``) over Gaussian, mixture and empirical laws that share every
+sampler and every way of conditioning, exact in closed form.
+"""
+
+from ornstein import covariance, data, denoisers, measurements, posterior, process, samplers, schedules
+from ornstein.data import read, write
+from ornstein.errors import InputError, OrnsteinError, RunError
+from ornstein.fitting import fit
+from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
+from ornstein.model import Model, load
+from ornstein.signals import Signals
+
+__all__ = [
+    "Average",
+    "Blur",
+    "Downsample",
+    "InputError",
+    "Linear",
+    "Mask",
+    "Model",
+    "OrnsteinError",
+    "RunError",
+    "Signals",
+    "covariance",
+    "data",
+    "denoisers",
+    "fit",
+    "load",
+    "measurements",
+    "posterior",
+    "process",
+    "read",
+    "samplers",
+    "schedules",
+    "write",
+]

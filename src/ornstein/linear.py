@@ -40,6 +40,6 @@ class LinearMap:
         """The map that returns only the chosen entries of y."""
         return LinearMap(lambda x: self.forward(x)[..., chosen], self.size_in, int(chosen.numel()), self.selects)
 
-    def rotated(self, basis: Tensor) -> LinearMap:
-        """The map x -> basis^T (A x): the measurement in another basis of its outputs."""
-        return LinearMap(lambda x: self.forward(x) @ basis, self.size_in, self.size_out)
+    def rotated(self, rotate: Callable[[Tensor], Tensor]) -> LinearMap:
+        """The map x -> W (A x) for an orthogonal W: the measurement in another basis of its outputs."""
+        return LinearMap(lambda x: rotate(self.forward(x)), self.size_in, self.size_out)

@@ -59,11 +59,12 @@ class Process:
         return Transition(scale, variance.sqrt())
 
     def bridge(self, s: Time, t: Time) -> Bridge:
-        """q(x_s | x_t, x_0) for s <= t, t > 0; at s = 0 it returns x_0, whatever x_t."""
+        """q(x_s | x_t, x_0) for s <= t; at s = 0 < t it returns x_0, whatever x_t."""
         _ordered(s, t)
         alpha_s, sigma_s, sigma_t = self.schedule.alpha(s), self.schedule.sigma(s), self.schedule.sigma(t)
         fresh = self._fresh(s, t)
-        kept = self.transition(s, t).scale * (sigma_s / sigma_t) ** 2
+        # at s = t = 0 there is no noise to share out, and x_s is x_t
+        kept = self.transition(s, t).scale * torch.where(sigma_t > 0, sigma_s / sigma_t, torch.ones_like(sigma_t)) ** 2
         return Bridge(kept, alpha_s * fresh, sigma_s * fresh.sqrt())
 
     def _fresh(self, s: Time, t: Time) -> Tensor:
@@ -97,7 +98,7 @@ class Process:
     def law(self, mean: Tensor, covariance: Spectral, t: Time) -> tuple[Tensor, Spectral]:
         """Mean and covariance of x_t for x_0 ~ (mean, covariance): alpha mu and Sigma_t = alpha^2 Sigma_0 + sigma^2 I, exactly."""
         alpha, sigma = self.marginal(t)
-        return alpha * mean, covariance.scaled(alpha, sigma)
+        return (alpha.view(-1, *(1,) * mean.ndim) if alpha.ndim else alpha) * mean, covariance.scaled(alpha, sigma)
 
     def convert(self, value: Tensor, x_t: Tensor, t: Time, source: str, target: str) -> Tensor:
         """A prediction in another of the five languages.
@@ -114,6 +115,9 @@ class Process:
         if source == target:
             return value
         alpha, sigma = (_per_case(c, x_t) for c in self.marginal(t))
+        if {source, target} == {"eps", "score"}:
+            _solvable(sigma, f"{target} from {source}")
+            return -value / sigma if target == "score" else -sigma * value
         rate_alpha, rate_sigma = (_per_case(c, x_t) for c in self.schedule.rates(t)) if "velocity" in (source, target) else (alpha, sigma)
         if source == "x0":
             x0 = value
@@ -136,14 +140,14 @@ class Process:
 
 
 def _solvable(denominator: Tensor, what: str) -> None:
-    if bool((denominator == 0).any()):
+    if bool(((denominator == 0) | ~torch.isfinite(denominator)).any()):
         raise InputError(
             f"cannot recover {what} at this time: there is no signal (alpha = 0) or no noise (sigma = 0) left to recover it from"
         )
 
 
 def _ordered(s: Time, t: Time) -> None:
-    if bool((torch.as_tensor(s) > torch.as_tensor(t)).any()):
+    if bool((torch.as_tensor(s, dtype=torch.float64) > torch.as_tensor(t, dtype=torch.float64)).any()):
         raise InputError(f"s is {s} and t is {t}, but the process runs forward: s must be at most t")
 
 

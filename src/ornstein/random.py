@@ -34,10 +34,9 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
     return c0, c1, c2, c3
 
 
-def _uniforms(counter: Tensor, per_case: int, first: int, stream: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    case = counter // per_case
-    block = counter - case * per_case
-    case = case + first
+def _uniforms(counter: Tensor, per_case: int, cases: Tensor, stream: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    row = counter // per_case
+    block, case = counter - row * per_case, cases[row]
     words = philox(
         (block, case & _WORD, (case >> 32) & _WORD, torch.full_like(block, stream & _WORD)), (seed & _WORD, (seed >> 32) & _WORD)
     )
@@ -45,26 +44,33 @@ def _uniforms(counter: Tensor, per_case: int, first: int, stream: int, seed: int
     return u0, u1, u2, u3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise:
-    """Random numbers for the cases ``first, first + 1, ...`` under ``seed``.
+    """Random numbers for the cases ``first, first + 1, ...`` (or those listed in ``index``) under ``seed``.
 
     ``stream`` separates independent uses: the start of a run, each of its steps, the choice of a mixture component.
     """
 
     seed: int = 0
     first: int = 0
+    index: Tensor | None = None
     device: torch.device | str = "cpu"
+
+    def _cases(self, cases: int) -> Tensor:
+        if self.index is not None:
+            return self.index.to(self.device)
+        return torch.arange(self.first, self.first + cases, device=self.device)
 
     def normal(self, cases: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
         """Standard normal numbers of shape (cases, *shape) in float64; about 30 ns each on one core."""
         size = math.prod(shape)
         per_case = -(-size // 4)
+        numbers = self._cases(cases)
         out = torch.empty(cases * per_case, 4, dtype=torch.float64, device=self.device)
         for start in range(0, cases * per_case, _CHUNK):
             piece = out[start : start + _CHUNK]
             counter = torch.arange(start, start + len(piece), device=self.device)
-            u0, u1, u2, u3 = _uniforms(counter, per_case, self.first, stream, self.seed)
+            u0, u1, u2, u3 = _uniforms(counter, per_case, numbers, stream, self.seed)
             for k, (radius, angle) in enumerate(((u0, u1), (u2, u3))):
                 r, phi = torch.sqrt(-2 * torch.log(radius)), 2 * math.pi * angle
                 piece[:, 2 * k], piece[:, 2 * k + 1] = r * torch.cos(phi), r * torch.sin(phi)
@@ -75,5 +81,5 @@ class Noise:
         size = math.prod(shape)
         per_case = -(-size // 4)
         counter = torch.arange(cases * per_case, device=self.device)
-        words = torch.stack(_uniforms(counter, per_case, self.first, stream, self.seed), -1)
+        words = torch.stack(_uniforms(counter, per_case, self._cases(cases), stream, self.seed), -1)
         return words.view(cases, 4 * per_case)[:, :size].reshape(cases, *shape)

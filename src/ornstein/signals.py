@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,7 +83,7 @@ class Signals:
         return replace(self, values=cut.permute(0, 2, 1, 3).reshape(case * pieces, channel, window))
 
 
-def _words(words: tuple[str, ...], name: str) -> tuple[str, ...]:
+def _words(words: str | Sequence[str], name: str) -> tuple[str, ...]:
     """A single word stands for one channel: taken apart, "ECG" would name three."""
     found = (words,) if isinstance(words, str) else tuple(words)
     if not all(isinstance(word, str) for word in found):

@@ -207,9 +207,13 @@ class Spectral(Covariance):
         return round(float((self.multiplicity * support).sum()))
 
     def effective_rank(self) -> Tensor:
-        """exp(entropy of lambda / sum lambda): how many directions share the variance (Roy and Vetterli 2007), shape (...)."""
-        p = self.eigenvalues / self.trace().unsqueeze(-1)
-        return torch.exp(-(self.multiplicity * torch.xlogy(p, p)).sum(-1))
+        """exp(entropy of lambda / sum lambda): how many directions share the variance (Roy and Vetterli 2007), shape (...).
+
+        0 where there is no variance at all.
+        """
+        total = self.trace()
+        p = self.eigenvalues * _inverse(total).unsqueeze(-1)
+        return torch.exp(-(self.multiplicity * torch.xlogy(p, p)).sum(-1)) * (total > 0)
 
 
 def shrinkage(eigenvalues: Tensor, sigma: Sigma) -> Tensor:

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from ornstein.covariance.base import Covariance, Sigma, Spectral, column
+from ornstein.covariance.base import Covariance, Sigma, Spectral
 from ornstein.covariance.iterative import Product, conjugate_gradients, lanczos_logdet
 from ornstein.linear import LinearMap
 
@@ -57,18 +57,22 @@ class Conditioned(Covariance):
         return self.prior @ self.measurement.adjoint(self._solve(y))
 
     def gain(self, x: Tensor, sigma: Sigma) -> Tensor:
-        if not isinstance(sigma, Tensor) and sigma == 0:
-            return x
-        m, narrowed = self.prior.gain(x, sigma), self.posterior(sigma)
-        return m - narrowed.pull(self.measurement(m))
+        zero, safe = _apart(sigma, x)
+        m = self.prior.gain(x, safe)
+        kept = m - self.posterior(safe).pull(self.measurement(m))
+        return torch.where(zero.unsqueeze(-1), self._support() @ x, kept) if bool(zero.any()) else kept
 
     def posterior(self, sigma: Sigma) -> Conditioned:
         return Conditioned(self.prior.posterior(sigma), self.measurement, self.variances)
 
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
-        if isinstance(sigma, Tensor) or sigma > 0:
-            s = column(sigma, x)
-            return ((x * (x - self.gain(x, sigma))) / s**2).sum(-1)
+        """By Bayes' rule, log p(x | y = 0) = log p(x) + log p(y = 0 | x) - log p(y = 0): two distances, both positive."""
+        zero, safe = _apart(sigma, x)
+        y = self.measurement(self.prior.gain(x, safe))
+        distance = self.prior.mahalanobis(x, safe) + (y * self.posterior(safe)._solve(y)).sum(-1)
+        return torch.where(zero, self._clean_distance(x), distance) if bool(zero.any()) else distance
+
+    def _clean_distance(self, x: Tensor) -> Tensor:
         y, r = self.measurement(x), self.variances
         exact = r == 0
         misfit = torch.where(exact, torch.zeros_like(y), y**2 / torch.where(exact, torch.ones_like(r), r))
@@ -77,15 +81,18 @@ class Conditioned(Covariance):
         return torch.where(broken, torch.full_like(quadratic, torch.inf), quadratic)
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:
-        if isinstance(sigma, Tensor) or sigma > 0:
-            return self.prior.logdet(sigma) + self.posterior(sigma)._logdet_s() - self._logdet_s()
-        exact = self.variances == 0
-        rows = self.measurement.rows(exact.nonzero()[:, 0])
-        gram = torch.zeros((), dtype=self.variances.dtype)
-        if rows.size_out and not rows.selects:
-            matrix = rows.matrix(self.variances.dtype)
-            gram = torch.logdet(matrix @ matrix.T)
-        return self.prior.logdet() + self.variances[~exact].log().sum() + gram - self._logdet_s()
+        zero, safe = _apart(sigma, self.variances)
+        noisy = self.prior.logdet(safe) + self.posterior(safe)._logdet_s() - self._logdet_s()
+        if not bool(zero.any()):
+            return noisy
+        seen = self.variances[self.variances > 0].log().sum() + self._support()._logdet_s()
+        return torch.where(zero, self.prior.logdet() + seen - self._logdet_s(), noisy)
+
+    def _support(self) -> Conditioned:
+        """The projector onto the support: that of the prior, less what the exact entries of y fix."""
+        exact = (self.variances == 0).nonzero()[:, 0]
+        projector = self.prior.map(lambda lam: (lam > 0).to(lam.dtype))
+        return Conditioned(projector, self.measurement.rows(exact), self.variances[exact])
 
     def rank(self) -> int:
         return max(self.prior.rank() - int((self.variances == 0).sum()), 0)
@@ -118,13 +125,15 @@ class Conditioned(Covariance):
         if self._factor is None:
             m = self.measurement.size_out
             eye = torch.eye(m, dtype=self.variances.dtype)
-            s = torch.cat([self._gram(rows) for rows in eye.split(_CHUNK)]) if m else eye
-            scale = s.diagonal().amax() if m else 1.0
-            jitter = m * torch.finfo(s.dtype).eps * scale
-            self._factor = torch.linalg.cholesky((s + s.T) / 2 + jitter * eye)
+            s = torch.cat([self._gram(rows) for rows in eye.split(_CHUNK)])
+            level = s.diagonal()  # 0 where an exact entry of y is known beforehand: its row is 0 too, and any pivot does
+            jitter = torch.where(level > 0, m * torch.finfo(s.dtype).eps * level, torch.ones_like(level))
+            self._factor = torch.linalg.cholesky((s + s.T) / 2 + torch.diag(jitter))
         return self._factor
 
     def _solve(self, y: Tensor) -> Tensor:
+        if y.numel() == 0:
+            return y
         if self._direct():
             return torch.cholesky_solve(y.reshape(-1, y.shape[-1]).T, self._cholesky()).T.reshape(y.shape)
         return conjugate_gradients(self._gram, y, self._precondition())
@@ -134,10 +143,21 @@ class Conditioned(Covariance):
         if not self.measurement.selects:
             return lambda y: y
         level = self.variances.mean() + 1e-12 * self.prior.eigenvalues.amax(-1, keepdim=True)
-        inverse = self.prior.map(lambda lam: 1 / (lam + level))
+        inverse = self.prior.map(lambda lam: 1 / (lam + level).clamp_min(torch.finfo(lam.dtype).tiny))
         return lambda y: self.measurement(inverse @ self.measurement.adjoint(y))
 
     def _logdet_s(self) -> Tensor:
+        if self.measurement.size_out == 0:
+            return self.variances.sum()
+        if self.batch_shape:
+            laws = [Conditioned(self.prior.replace(lam), self.measurement, self.variances) for lam in self.prior.eigenvalues]
+            return torch.stack([law._logdet_s() for law in laws])
         if self._direct():
             return 2 * self._cholesky().diagonal().log().sum()
         return lanczos_logdet(self._gram, self.measurement.size_out)
+
+
+def _apart(sigma: Sigma, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Where ``sigma`` is 0, and ``sigma`` with 1 in its place: without noise each formula has its own limit."""
+    level = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
+    return level == 0, torch.where(level == 0, torch.ones_like(level), level)

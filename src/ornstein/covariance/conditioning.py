@@ -15,7 +15,7 @@ from torch import Tensor
 from ornstein import checks
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.conditioned import Conditioned
-from ornstein.covariance.structures import Dense
+from ornstein.covariance.structures import Dense, Diagonal
 from ornstein.errors import InputError
 from ornstein.linear import LinearMap
 
@@ -32,24 +32,32 @@ class Conditioning:
     log_evidence: Tensor
 
 
-def diagonal_noise(noise: float | Tensor | Spectral, measurement: LinearMap) -> tuple[LinearMap, Tensor, Tensor | None]:
-    """The measurement in the eigenbasis of its noise: (map, variances (m,), basis or None).
+def diagonal_noise(noise: object, measurement: LinearMap, y: Tensor) -> tuple[LinearMap, Tensor, Tensor]:
+    """The measurement and y in the eigenbasis of the noise, with its variances there: (map, y (..., m), variances (m,)).
 
     ``noise`` is a standard deviation (a number, or one per entry of y) or a covariance (matrix (m, m) or operator).
     """
     m = measurement.size_out
-    if isinstance(noise, Spectral) or (isinstance(noise, Tensor) and noise.ndim == 2):
-        covariance = noise if isinstance(noise, Spectral) else Dense(noise)
-        if covariance.size != m:
-            raise InputError(f"noise is a covariance of size {covariance.size}, but y has {m} entries")
-        dense = covariance if isinstance(covariance, Dense) else Dense(covariance.dense())
-        return measurement.rotated(dense.basis), dense.eigenvalues, dense.basis
-    deviation = checks.tensor(noise, "noise", ndim=(0, 1))
+    if not isinstance(noise, Spectral):
+        deviation = checks.tensor(noise, "noise", ndim=(0, 1, 2))
+        if deviation.ndim < 2:
+            return measurement, y, _variances(deviation, m)
+        noise = Dense(deviation)
+    if noise.size != m:
+        raise InputError(f"noise is a covariance of size {noise.size}, but y has {m} entries")
+    if isinstance(noise, Diagonal):
+        return measurement, y, noise.eigenvalues
+    if len(noise.eigenvalues) > m:  # a basis with more than m coordinates would count y twice
+        noise = Dense(noise.dense())
+    return measurement.rotated(noise.rotate), noise.rotate(y), noise.eigenvalues
+
+
+def _variances(deviation: Tensor, m: int) -> Tensor:
     if deviation.ndim and len(deviation) != m:
         raise InputError(f"noise has {len(deviation)} entries, but y has {m}: give one standard deviation per entry, or one number")
     if bool((deviation < 0).any()):
         raise InputError(f"noise is {float(deviation.min()):g}, but a standard deviation must be at least 0 (0 = exact)")
-    return measurement, (deviation**2).expand(m), None
+    return (deviation**2).expand(m)
 
 
 def condition(covariance: Covariance, measurement: LinearMap, y: Tensor, noise: float | Tensor | Spectral) -> Conditioning:
@@ -57,13 +65,22 @@ def condition(covariance: Covariance, measurement: LinearMap, y: Tensor, noise: 
 
     Exact entries (noise 0) become constraints: their directions leave the support, and the evidence is the density on the
     support of y. Cost: O(d^3) up to d = 1024, else products with Sigma. Raises ``InputError`` for exact constraints that contradict.
+    Above d = 1024 the exact entries must be independent under Sigma: where they are not, the mean is right, but rank, evidence
+    and log-determinant count the repeated ones.
     """
-    measurement, variances, basis = diagonal_noise(noise, measurement)
-    y = y if basis is None else y @ basis
+    measurement, y, variances = diagonal_noise(noise, measurement, y)
     if isinstance(covariance, Spectral) and covariance.size <= CONDITION_DENSE:
         return _factored(covariance, measurement, y, variances)
     implicit = Conditioned.on(covariance, measurement, variances)
-    return Conditioning(implicit.pull(y), implicit, implicit.log_evidence(y))
+    before = y.new_zeros(implicit.measurement.size_out - y.shape[-1])
+    joint = torch.cat([before.expand(*y.shape[:-1], -1), y], -1)
+    shift, evidence = implicit.pull(joint), implicit.log_evidence(joint)
+    if isinstance(covariance, Conditioned):
+        evidence = evidence - covariance.log_evidence(before)
+    exact = (variances == 0).nonzero()[:, 0]
+    miss = (y - measurement(shift))[..., exact].abs()
+    _refuse_contradiction(miss, y, covariance.trace().sqrt(), exact)
+    return Conditioning(shift, implicit, evidence)
 
 
 def _factored(covariance: Spectral, measurement: LinearMap, y: Tensor, variances: Tensor) -> Conditioning:
@@ -94,10 +111,15 @@ def _constrain(b: Tensor, y: Tensor, names: Tensor) -> tuple[Tensor, Tensor, Ten
     p, s, q = p[:, :r], s[:r], q[:r]
     seen = y @ p
     miss = (y - seen @ p.T).abs()
-    if miss.numel() and bool((miss > 1e-6 * (y.abs().amax(-1, keepdim=True) + scale)).any()):
-        worst = int(names[miss.reshape(-1, miss.shape[-1]).amax(0).argmax()])
-        raise InputError(f"the exact measurements contradict each other or the law (most at entry {worst} of y): give them some noise")
+    _refuse_contradiction(miss, y, scale, names)
     a = seen / s
     evidence = -0.5 * ((a**2).sum(-1) + r * LOG_TAU) - s.log().sum()
     free = torch.eye(b.shape[1], dtype=b.dtype, device=b.device) - q.T @ q
     return a @ q, free, evidence
+
+
+def _refuse_contradiction(miss: Tensor, y: Tensor, scale: Tensor, names: Tensor) -> None:
+    """``miss`` is how far the exact entries, called ``names``, stay from being reproduced."""
+    if miss.numel() and bool((miss > 1e-6 * (y.abs().amax(-1, keepdim=True) + scale)).any()):
+        worst = int(names[miss.reshape(-1, miss.shape[-1]).amax(0).argmax()])
+        raise InputError(f"the exact measurements contradict each other or the law (most at entry {worst} of y): give them some noise")

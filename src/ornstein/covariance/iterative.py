@@ -76,5 +76,5 @@ def lanczos_logdet(product: Product, size: int, *, seed: int = 0) -> Tensor:
         t = t + torch.diag_embed(side, 1) + torch.diag_embed(side, -1)
     nodes, vectors = torch.linalg.eigh(t)
     weights = vectors[:, 0, :] ** 2
-    estimates = size * (weights * nodes.clamp_min(1e-300).log()).sum(-1)
+    estimates: Tensor = size * (weights * nodes.clamp_min(1e-300).log()).sum(-1)
     return estimates.mean()

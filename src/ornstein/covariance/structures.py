@@ -16,7 +16,7 @@ class Diagonal(Spectral):
     """Independent entries: Sigma = diag(variances). Memory and every operation O(d)."""
 
     def __init__(self, variances: Tensor) -> None:
-        variances = checks.tensor(variances, "variances", ndim=(1,))
+        variances = _entries(variances, "variances", ndim=1)
         if bool((variances < 0).any()):
             raise InputError(f"variances has a negative entry {float(variances.min()):g}, but every variance must be at least 0")
         self._set(variances)
@@ -51,7 +51,7 @@ class Dense(Spectral):
         shape = tuple(getattr(matrix, "shape", ()))
         if len(shape) == 2:
             refuse_dense(shape[0], "a dense covariance")
-        matrix = checks.tensor(matrix, "covariance", ndim=(2,))
+        matrix = _entries(matrix, "covariance", ndim=2)
         if matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"covariance has shape {tuple(matrix.shape)}, but must be square")
         scale = matrix.diagonal().abs().max()
@@ -63,12 +63,17 @@ class Dense(Spectral):
 
     @classmethod
     def from_factor(cls, factor: Tensor, scale: Tensor | None = None) -> Dense:
-        """F F^T for a factor F of shape (d, r); eigenvalues below rounding error of ``scale`` (default: the largest) become 0."""
+        """F F^T for a factor F of shape (d, r).
+
+        Singular values of F below the rounding error of ``scale`` (a variance; default: the largest) become 0.
+        """
         refuse_dense(factor.shape[0], "a dense covariance")
         basis, singular, _ = torch.linalg.svd(factor, full_matrices=True)
         eigenvalues = torch.zeros(factor.shape[0], dtype=factor.dtype, device=factor.device)
-        eigenvalues[: len(singular)] = singular**2
-        return cls.__new__(cls)._set(basis, clip(eigenvalues, "covariance", scale))
+        largest = singular[:1] if scale is None else scale.sqrt()
+        tolerance = 10 * max(factor.shape) * torch.finfo(factor.dtype).eps * largest
+        eigenvalues[: len(singular)] = torch.where(singular > tolerance, singular, torch.zeros_like(singular)) ** 2
+        return cls.__new__(cls)._set(basis, eigenvalues)
 
     @classmethod
     def from_eigen(cls, basis: Tensor, eigenvalues: Tensor) -> Dense:
@@ -105,7 +110,7 @@ class LowRank(Spectral):
     """
 
     def __init__(self, basis: Tensor, eigenvalues: Tensor, floor: float = 0.0) -> None:
-        basis = checks.tensor(basis, "basis", ndim=(2,))
+        basis = _entries(basis, "basis", ndim=2)
         eigenvalues = checks.tensor(eigenvalues, "eigenvalues", ndim=(1,))
         d, r = basis.shape
         if r > d or len(eigenvalues) != r:
@@ -158,7 +163,7 @@ class Stationary(Spectral):
     """
 
     def __init__(self, autocovariance: Tensor) -> None:
-        row = checks.tensor(autocovariance, "autocovariance", ndim=(1,))
+        row = _entries(autocovariance, "autocovariance", ndim=1)
         mirrored = torch.roll(row.flip(0), 1)
         if bool((row - mirrored).abs().max() > 1e-8 * row.abs().max()):
             raise InputError("autocovariance must be symmetric around the circle, c[k] = c[d - k]: average both halves first")
@@ -167,7 +172,7 @@ class Stationary(Spectral):
     @classmethod
     def from_spectrum(cls, spectrum: Tensor) -> Stationary:
         """From the d eigenvalues in the order of ``torch.fft.fft``: entry k belongs to k cycles per window."""
-        spectrum = checks.tensor(spectrum, "spectrum", ndim=(1,))
+        spectrum = _entries(spectrum, "spectrum", ndim=1)
         mirrored = torch.roll(spectrum.flip(0), 1)
         if bool((spectrum - mirrored).abs().max() > 1e-8 * spectrum.abs().max()):
             raise InputError("spectrum must be symmetric, s[k] = s[d - k], as the spectrum of a real signal is")
@@ -226,3 +231,10 @@ class Kronecker(Spectral):
         grid = self.eigenvalues.unflatten(-1, (self.left.eigenvalues.shape[-1], self.right.eigenvalues.shape[-1]))
         rows = self.left.replace(grid.transpose(-1, -2)).diagonal()
         return self.right.replace(rows.transpose(-1, -2)).diagonal().flatten(-2)
+
+
+def _entries(value: object, name: str, ndim: int) -> Tensor:
+    x = checks.tensor(value, name, ndim=(ndim,))
+    if not len(x):
+        raise InputError(f"{name} is empty {tuple(x.shape)}, but must hold at least one entry")
+    return x

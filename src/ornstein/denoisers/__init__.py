@@ -1,6 +1,7 @@
 """Denoisers: a noisy signal goes in, the law of the clean one comes out. The analytic ones know their law in full."""
 
 from ornstein.denoisers.base import Conditional, Denoiser, Law, Posterior
+from ornstein.denoisers.cloud import Cloud
 from ornstein.denoisers.colored import Colored
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
@@ -8,6 +9,7 @@ from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 
 __all__ = [
+    "Cloud",
     "Colored",
     "Conditional",
     "Denoiser",

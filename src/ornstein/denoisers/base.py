@@ -21,6 +21,9 @@ from ornstein.random import Noise
 
 Shape = tuple[int, ...]
 
+_CHOICE = 1 << 20
+"""Stream of the choice of a component or point, apart from those of noise."""
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -39,10 +42,16 @@ class Denoiser(ABC):
     def __call__(self, x: Tensor, sigma: Sigma) -> Posterior: ...
 
     def score(self, x: Tensor, sigma: Sigma) -> Tensor:
-        """grad log p_sigma(x) = (E[x_0 | x] - x) / sigma^2 (Tweedie), shape of x."""
+        """grad log p_sigma(x) = (E[x_0 | x] - x) / sigma^2 (Tweedie), shape of x. Raises ``InputError`` at sigma = 0."""
         level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
+        if bool((level == 0).any()):
+            raise InputError("sigma is 0, but the score comes from the noise (Tweedie): pass sigma > 0")
         level = level.view(-1, *(1,) * len(self.event_shape)) if level.ndim else level
         return (self(x, sigma).mean - x) / level**2
+
+    def color(self, z: Tensor) -> Tensor:
+        """White noise (..., *event) as the forward noise of this denoiser: itself, unless the noise is correlated (``Colored``)."""
+        return z
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Law(Denoiser):
 
     @abstractmethod
     def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
-        """Exact draws of x_0 + sigma z, shape (cases, *batch, *event)."""
+        """Exact draws of x_0 + sigma z, shape (cases, *batch, *event). In a batch, ``noise`` is keyed by law, not by draw."""
 
     @abstractmethod
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
@@ -93,6 +102,22 @@ class Law(Denoiser):
     def sample(self, cases: int, *, seed: int = 0, sigma: float = 0.0, first: int = 0) -> Tensor:
         """Draws number first ... first + cases - 1 under this seed: the same however they are batched."""
         return self.draw(Noise(seed, first), cases, sigma)
+
+    def _white(self, noise: Noise, cases: int, size: int, stream: int = 0) -> Tensor:
+        """White noise (cases, *batch, size): one source per draw, or, for a batch of laws, one per law."""
+        if not self.batch_shape:
+            return noise.normal(cases, (size,), stream)
+        laws = math.prod(self.batch_shape)
+        return noise.normal(laws, (cases, size), stream).transpose(0, 1).reshape(cases, *self.batch_shape, size)
+
+    def _chosen(self, noise: Noise, cases: int, weights: Tensor) -> Tensor:
+        """One index per draw (cases, *batch) from weights (*batch, K)."""
+        cumulative = weights.cumsum(-1).expand(*self.batch_shape, -1).contiguous()
+        if self.batch_shape:
+            u = noise.uniform(math.prod(self.batch_shape), (cases,), _CHOICE).reshape(*self.batch_shape, cases)
+        else:
+            u = noise.uniform(cases, (), _CHOICE)
+        return torch.searchsorted(cumulative, u.contiguous()).movedim(-1, 0).clamp_max(weights.shape[-1] - 1)
 
     def _flat(self, x: Tensor) -> Tensor:
         """x (..., *event) as float64 vectors (..., d), after a check of its shape."""

@@ -42,7 +42,7 @@ class Cloud:
 
     def average(self, w: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """(log of the summed weights (...), weighted mean of the points (..., k)); one pass."""
-        top = torch.full(w.shape[:-1], -torch.inf, dtype=torch.float64)
+        top = torch.full(w.shape[:-1], torch.finfo(torch.float64).min, dtype=torch.float64)
         total, mean = torch.zeros_like(top), torch.zeros_like(w)
         for part, p in self.chunks(math.prod(w.shape[:-1])):
             logits = self.logits(w, v, part, p)

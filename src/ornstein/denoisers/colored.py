@@ -41,13 +41,18 @@ class Colored(Denoiser):
         return self.noise.whiten(x.flatten(-len(self.event_shape))).reshape(x.shape)
 
     def color(self, w: Tensor) -> Tensor:
-        """L w for signals (..., *event)."""
+        """L w for signals (..., *event): coordinates back to signals, and white noise to the forward noise."""
         return self.noise.color(w.flatten(-len(self.event_shape))).reshape(w.shape)
 
     def __call__(self, x: Tensor, sigma: Sigma) -> Posterior:
         posterior = self.inner(self.whiten(x.to(torch.float64)), sigma)
         covariance = None if posterior.covariance is None else Sandwich(self.noise, posterior.covariance)
         return Posterior(self.color(posterior.mean).to(x.dtype), covariance)
+
+    def score(self, x: Tensor, sigma: Sigma) -> Tensor:
+        """grad log p_sigma(x) = N^-1 (E[x_0 | x] - x) / sigma^2: Tweedie's formula for correlated noise."""
+        pull = super().score(x, sigma)
+        return self.noise.solve(pull.flatten(-len(self.event_shape)).to(torch.float64)).reshape(x.shape).to(x.dtype)
 
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """log density of x_0 + sigma L z at x: that of the whitened law minus log det L. Needs an analytic inner law."""

@@ -19,7 +19,6 @@ from ornstein.linear import LinearMap
 from ornstein.measurements import Measurement
 from ornstein.random import Noise
 
-_CHOICE = 1 << 20
 _EVIDENCE_NUMBERS = 1 << 22
 
 
@@ -40,19 +39,30 @@ class Empirical(Law):
     def __init__(
         self, points: Tensor, kernel: Spectral | None = None, *, log_weights: Tensor | None = None, offset: Tensor | None = None
     ) -> None:
-        self.event_shape: Shape = tuple(points.shape[1:])
+        event_shape = tuple(points.shape[1:])
         flat = points.reshape(len(points), -1)
         if kernel is not None and kernel.size != flat.shape[1]:
             raise InputError(f"kernel has size {kernel.size}, but the points have {flat.shape[1]} entries")
-        self.kernel = kernel
-        self._basis: Spectral = Diagonal(torch.zeros(flat.shape[1], dtype=torch.float64)) if kernel is None else kernel
-        self._centre = flat.mean(0, dtype=torch.float64)
-        centred = flat - self._centre.to(flat.dtype)
-        local = centred if isinstance(self._basis, Diagonal) else self._basis.rotate(centred.to(torch.float64))
+        centre = flat.mean(0, dtype=torch.float64)
+        local = flat - centre.to(flat.dtype)
+        if kernel is not None and not isinstance(kernel, Diagonal):
+            local = kernel.rotate(local.to(torch.float64))
         uniform = torch.full((len(flat),), -math.log(len(flat)), dtype=torch.float64)
-        self.cloud = Cloud(local, uniform if log_weights is None else log_weights)
-        self.offset = torch.zeros(self.size, dtype=torch.float64) if offset is None else self._flat(offset)
-        self.batch_shape = tuple(torch.broadcast_shapes(self.cloud.log_weights.shape[:-1], self.offset.shape[:-1]))
+        cloud = Cloud(local, uniform if log_weights is None else log_weights)
+        shift = torch.zeros_like(centre) if offset is None else offset.reshape(*offset.shape[: offset.ndim - len(event_shape)], -1)
+        self._set(cloud, kernel, centre, shift, event_shape)
+
+    @classmethod
+    def from_cloud(cls, cloud: Cloud, kernel: Spectral | None, centre: Tensor, offset: Tensor, event_shape: Shape) -> Empirical:
+        """From its parts as they are kept: points already centred and in the eigenbasis of the kernel."""
+        law = cls.__new__(cls)
+        law._set(cloud, kernel, centre, offset, event_shape)
+        return law
+
+    def _set(self, cloud: Cloud, kernel: Spectral | None, centre: Tensor, offset: Tensor, event_shape: Shape) -> None:
+        self.cloud, self.kernel, self.centre, self.offset, self.event_shape = cloud, kernel, centre, offset, event_shape
+        self._basis: Spectral = Diagonal(torch.zeros_like(centre)) if kernel is None else kernel
+        self.batch_shape = tuple(torch.broadcast_shapes(cloud.log_weights.shape[:-1], offset.shape[:-1]))
 
     @property
     def weights(self) -> Tensor:
@@ -62,17 +72,17 @@ class Empirical(Law):
     @property
     def points(self) -> Tensor:
         """p_i without the offset, (n, *event), float64."""
-        return self._event(self._basis.unrotate(self.cloud.points.to(torch.float64)) + self._centre)
+        return self._event(self._basis.unrotate(self.cloud.points.to(torch.float64)) + self.centre)
 
     def _local(self, x: Tensor) -> Tensor:
-        return self._basis.rotate(self._flat(x) - self._centre - self.offset)
+        return self._basis.rotate(self._flat(x) - self.centre - self.offset)
 
     def _global(self, w: Tensor) -> Tensor:
-        return self._basis.unrotate(w) + self._centre + self.offset
+        return self._basis.unrotate(w) + self.centre + self.offset
 
     def _variance(self, sigma: Sigma) -> Tensor:
         """The eigenvalues of K + sigma^2 I, kept above rounding so that sigma = 0 means the nearest point."""
-        v = self._basis.eigenvalues + column(sigma, self._centre) ** 2
+        v = self._basis.eigenvalues + column(sigma, self.centre) ** 2
         return v.clamp_min(1e-20 * max(float(self.cloud.points[:1024].to(torch.float64).square().mean()), 1e-280))
 
     def mean(self) -> Tensor:
@@ -93,7 +103,7 @@ class Empirical(Law):
         return Posterior(self._event(estimate).to(x.dtype), covariance)
 
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
-        if bool((torch.as_tensor(sigma) == 0).any()) and self._basis.rank() < self.size:
+        if bool((torch.as_tensor(sigma, dtype=torch.float64) == 0).any()) and self._basis.rank() < self.size:
             what = "without a kernel" if self.kernel is None else "with a rank-deficient kernel"
             raise InputError(f"the empirical law {what} has no density at sigma = 0: pass sigma > 0 or give it a kernel of full rank")
         v = self._variance(sigma)
@@ -101,18 +111,16 @@ class Empirical(Law):
         return log_total - 0.5 * ((self._basis.multiplicity * v.log()).sum(-1) + self.size * math.log(2 * math.pi))
 
     def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
-        cumulative = self.weights.cumsum(-1).expand(*self.batch_shape, -1).contiguous()
-        u = noise.uniform(cases, self.batch_shape, _CHOICE)
-        chosen = torch.searchsorted(cumulative, u.movedim(0, -1).contiguous()).movedim(-1, 0)
-        picked = self._global(self.cloud.points[chosen.clamp_max(len(self.cloud.points) - 1)].to(torch.float64))
-        z = noise.normal(cases, (*self.batch_shape, self.size))
-        return self._event(picked + self._basis.scaled(1.0, sigma).color(z))
+        chosen = self._chosen(noise, cases, self.weights)
+        picked = self._global(self.cloud.points[chosen].to(torch.float64))
+        return self._event(picked + self._basis.scaled(1.0, sigma).color(self._white(noise, cases, self.size)))
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         """Points are reweighted by their evidence; with a kernel each also moves, all by the same gain."""
         if self.batch_shape:
             raise InputError("this law already holds one posterior per case: condition each case on both measurements at once")
-        if self.kernel is None and not isinstance(noise, Spectral) and bool((torch.as_tensor(noise) == 0).any()):
+        exact = not isinstance(noise, Spectral) and torch.as_tensor(noise).ndim < 2 and bool((torch.as_tensor(noise) == 0).any())
+        if self.kernel is None and exact:
             raise InputError("an exact measurement (noise = 0) fits none of the bare points: give noise > 0, or the law a kernel")
         bound, target = measurement.bind(self.event_shape), self._residual(measurement, y)
         flat = self._flat(self.points) + self.offset
@@ -122,10 +130,12 @@ class Empirical(Law):
         weights = joint - log_evidence.unsqueeze(-1)
         if self.kernel is None:
             return Conditional(Empirical(self.points, log_weights=weights), log_evidence)
-        still = condition(self.kernel, bound, -seen, noise)
-        offset = condition(self.kernel, bound, target, noise).shift
-        narrowed = still.covariance if isinstance(still.covariance, Spectral) else Dense(still.covariance.dense())
-        law = Empirical(self._event(flat + still.shift), narrowed, log_weights=weights, offset=self._event(offset))
+        # the points move as for the first y, and each law of a batch shifts from there: differences stay on a narrow support
+        first = target.reshape(-1, target.shape[-1])[0]
+        moved = condition(self.kernel, bound, first - seen, noise)
+        offset = condition(self.kernel, bound, target - first, noise).shift
+        narrowed = moved.covariance if isinstance(moved.covariance, Spectral) else Dense(moved.covariance.dense())
+        law = Empirical(self._event(flat + moved.shift), narrowed, log_weights=weights, offset=self._event(offset))
         return Conditional(law, log_evidence)
 
     def _evidence(self, bound: LinearMap, target: Tensor, seen: Tensor, noise: float | Tensor | Spectral) -> Tensor:

@@ -47,19 +47,24 @@ class Gaussian(Law):
         return Posterior(self._event(self._mean + kept).to(x.dtype), self.operator.posterior(sigma))
 
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
-        dimension = self.operator.rank() if not isinstance(sigma, Tensor) and sigma == 0 else self.size
+        dimension = torch.where(torch.as_tensor(sigma, dtype=torch.float64) == 0, self.operator.rank(), self.size).to(torch.float64)
         quadratic = self.operator.mahalanobis(self._flat(x) - self._mean, sigma)
         return -0.5 * (quadratic + self.operator.logdet(sigma) + dimension * math.log(2 * math.pi))
 
-    def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
-        size = self.operator.white_size
-        white = noise.normal(cases, (*self.batch_shape, size))
+    def white_size(self, sigma: float) -> int:
+        """How many white numbers one draw of x_0 + sigma z takes."""
+        own_noise = sigma > 0 and not isinstance(self.operator, Spectral)
+        return self.operator.white_size + self.size * own_noise
+
+    def place(self, white: Tensor, sigma: float) -> Tensor:
+        """White noise (..., white_size(sigma)) as draws of x_0 + sigma z, (..., *event)."""
         if isinstance(self.operator, Spectral):
             return self._event(self._mean + self.operator.scaled(1.0, sigma).color(white))
-        x = self._mean + self.operator.color(white)
-        if sigma > 0:
-            x = x + sigma * noise.normal(cases, (*self.batch_shape, self.size), stream=1)
-        return self._event(x)
+        x = self._mean + self.operator.color(white[..., : self.operator.white_size])
+        return self._event(x + sigma * white[..., self.operator.white_size :] if sigma > 0 else x)
+
+    def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
+        return self.place(self._white(noise, cases, self.white_size(sigma)), sigma)
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         bound = measurement.bind(self.event_shape)

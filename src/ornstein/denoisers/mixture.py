@@ -14,9 +14,6 @@ from ornstein.errors import InputError
 from ornstein.measurements import Measurement
 from ornstein.random import Noise
 
-_CHOICE = 1 << 20
-"""Stream of the choice of component, apart from those of noise."""
-
 
 class Mixture(Law):
     """sum_k w_k N(mu_k, Sigma_k) for Gaussians of one event shape.
@@ -90,15 +87,17 @@ class Mixture(Law):
         return torch.logsumexp(self.log_weights + densities, -1)
 
     def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
-        flat = [c.draw(noise, cases, sigma) for c in self.components]
-        cumulative = self.weights.cumsum(-1)
-        shape = (cases, *self.batch_shape)
-        u = noise.uniform(cases, self.batch_shape, _CHOICE)
-        chosen = (u.unsqueeze(-1) > cumulative[..., :-1]).sum(-1)
-        out = flat[0].expand(*shape, *self.event_shape).clone()
-        for k in range(1, len(flat)):
-            pick = (chosen == k).view(*shape, *(1,) * len(self.event_shape))
-            out = torch.where(pick, flat[k], out)
+        chosen = self._chosen(noise, cases, self.weights)
+        sizes = [c.white_size(sigma) for c in self.components]
+        white = self._white(noise, cases, max(sizes))
+        out = torch.zeros(*chosen.shape, *self.event_shape, dtype=torch.float64)
+        for k, component in enumerate(self.components):
+            mine = chosen == k
+            if self.batch_shape:
+                pick = mine.view(*chosen.shape, *(1,) * len(self.event_shape))
+                out = torch.where(pick, component.place(white[..., : sizes[k]], sigma), out)
+            else:
+                out[mine] = component.place(white[mine, : sizes[k]], sigma)
         return out
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.denoisers import Denoiser, Law
+from ornstein.denoisers import Colored, Denoiser, Law
 from ornstein.errors import InputError
 from ornstein.process import Process
 from ornstein.random import Noise
@@ -78,13 +78,13 @@ def levels(schedule: Schedule, grid: Grid) -> list[Level]:
 
 
 def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int) -> Tensor:
-    """Draws of x_t at the start of a run: exact where the law is known, N(0, sigma_t^2 I) where it is not."""
+    """Draws of x_t at the start of a run: exact where the law is known, noise alone where it is not."""
     alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
-    if isinstance(denoiser, Law) and alpha > 0:
-        x = denoiser.draw(noise, cases, sigma / alpha)
-        return alpha * x
-    batch = denoiser.batch_shape if isinstance(denoiser, Law) else ()
-    return sigma * noise.normal(cases, (*batch, *denoiser.event_shape))
+    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    if isinstance(law, Law) and alpha > 0:
+        return alpha * denoiser.color(law.draw(noise, cases, sigma / alpha))
+    batch = law.batch_shape if isinstance(law, Law) else ()
+    return sigma * denoiser.color(noise.normal(cases, (*batch, *denoiser.event_shape)))
 
 
 def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x: Tensor, noise: Noise) -> Iterator[State]:
@@ -98,7 +98,7 @@ def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x:
     for step, (now, then) in enumerate(itertools.pairwise(times), start=1):
 
         def fresh(stream: int = step, like: Tensor = x) -> Tensor:
-            return noise.normal(like.shape[0], tuple(like.shape[1:]), stream=stream + 1).to(like)
+            return denoiser.color(noise.normal(like.shape[0], tuple(like.shape[1:]), stream=stream + 1)).to(like)
 
         x = sampler.step(Context(denoiser, process, fresh), x, now, then)
         if not bool(torch.isfinite(x.sum())):

@@ -1,0 +1,97 @@
+"""Commands that write something to look at: report, tour, demo."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import ornstein as orn
+from ornstein.cli import show
+from ornstein.demo import run_demo
+from ornstein.errors import InputError
+from ornstein.files import refuse_existing
+from ornstein.report import write_report
+from ornstein.tour import write_tour
+
+Words = Callable[[str], str]
+
+
+def register(app: typer.Typer, words: Words, language: str) -> None:
+    """Add the commands, with help from ``words``."""
+
+    def option(names: str | tuple[str, ...], key: str) -> Any:
+        return typer.Option(*([names] if isinstance(names, str) else names), help=words(key))
+
+    def example(text: str) -> str:
+        return f"{words('example')}: {text}"
+
+    @app.command(help=words("report"), epilog=example("ornstein report days.csv -o report.html"))
+    def report(
+        path: Annotated[Path, typer.Argument(help=words("data"))],
+        output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
+        model: Annotated[str, option("--model", "model")] = "gaussian",
+        structure: Annotated[str | None, option("--structure", "structure")] = None,
+        orient: Annotated[str, option("--orient", "orient")] = "auto",
+        window: Annotated[int | None, option("--window", "window")] = None,
+        hop: Annotated[int | None, option("--hop", "hop")] = None,
+        rate: Annotated[float | None, option("--rate", "rate")] = None,
+        key: Annotated[str | None, option("--key", "key")] = None,
+        seed: Annotated[int, option("--seed", "seed")] = 0,
+        force: Annotated[bool, option("--force", "force")] = False,
+        as_json: Annotated[bool, option("--json", "json")] = False,
+    ) -> None:
+        refuse_existing(output, force)
+        x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
+        with show.bar(words("working"), None, as_json) as advance:
+            written = write_report(
+                output,
+                x,
+                model=model,
+                structure=structure,
+                seed=seed,
+                language=language,
+                title=path.name,
+                force=force,
+                progress=lambda what: advance(1, what),
+            )
+        _done([written], words, as_json)
+
+    @app.command(help=words("tour"), epilog=example("ornstein tour curve.csv -o tour.html"))
+    def tour(
+        curve: Annotated[Path | None, typer.Argument(help=words("curve"))] = None,
+        output: Annotated[Path, option(("--output", "-o"), "tour-output")] = Path("tour.html"),
+        seed: Annotated[int, option("--seed", "seed")] = 0,
+        force: Annotated[bool, option("--force", "force")] = False,
+        as_json: Annotated[bool, option("--json", "json")] = False,
+    ) -> None:
+        refuse_existing(output, force)
+        values = None
+        if curve is not None:
+            x = orn.read(curve)
+            if x.shape[:2] != (1, 1):
+                raise InputError(
+                    f"{curve} holds {x.shape[0]} signals of {x.shape[1]} channels, but the tour takes one curve: keep one row or column"
+                )
+            values = x.values[0, 0]
+        _done([write_tour(output, values, seed=seed, language=language, force=force)], words, as_json)
+
+    @app.command(help=words("demo"), epilog=example("ornstein demo -o demo"))
+    def demo(
+        output: Annotated[Path, option(("--output", "-o"), "demo-output")] = Path("demo"),
+        seed: Annotated[int, option("--seed", "seed")] = 0,
+        force: Annotated[bool, option("--force", "force")] = False,
+        as_json: Annotated[bool, option("--json", "json")] = False,
+    ) -> None:
+        with show.bar(words("working"), None, as_json) as advance:
+            written = run_demo(output, seed=seed, language=language, force=force, progress=lambda what: advance(1, what))
+        _done(written, words, as_json)
+
+
+def _done(paths: list[Path], words: Words, as_json: bool) -> None:
+    if as_json:
+        show.machine({"written": [p.resolve() for p in paths]})
+        return
+    for path in paths:
+        if path.suffix == ".html":
+            show.line(words("wrote").format(path=path.resolve()))

@@ -1,0 +1,72 @@
+"""What the commands print: one sentence for an error, one JSON object for machines, tables and bars for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def error(message: str, code: int, as_json: bool) -> None:
+    """One sentence on standard error, as JSON if the caller is a machine."""
+    if as_json:
+        print(json.dumps({"error": message, "code": code}, ensure_ascii=False), file=sys.stderr)
+    else:
+        err.print(f"[bold red]error:[/] {escape(message)}")
+
+
+def machine(content: Mapping[str, object]) -> None:
+    """One JSON object on standard output; infinite numbers become null, since JSON has none."""
+    print(json.dumps(_plain(content), ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, torch.Tensor):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def line(text: str) -> None:
+    """One line for a person."""
+    out.print(escape(text))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A small table for a person, numbers to the right."""
+    grid = Table(title=escape(title), title_justify="left", header_style="bold")
+    for k, name in enumerate(columns):
+        grid.add_column(escape(name), justify="left" if k == 0 else "right")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    out.print(grid)
+
+
+@contextmanager
+def bar(label: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+    """A transient progress bar on standard error; yields advance(steps, what). Silent where no person watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
+        task = progress.add_task(label, total=total)
+
+        def advance(steps: int = 1, what: str = "") -> None:
+            progress.update(task, advance=steps, description=f"{label} {what}".strip())
+
+        yield advance

@@ -1,0 +1,6 @@
+"""Files in and out, examples that ship inside wheels, and laws whose truth is known."""
+
+from ornstein.data.read import read
+from ornstein.data.write import write
+
+__all__ = ["read", "write"]

@@ -1,0 +1,59 @@
+"""What every reader hands back, and how an optional reader asks for its library."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from ornstein.errors import InputError
+from ornstein.signals import Signals
+
+MAX_BYTES = 4 * 2**30
+"""Compressed files may claim any size in a few bytes: no more than this is unpacked into memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """The content of one file: values (case, channel, time), and names and units where the file has them."""
+
+    values: npt.NDArray[Any]
+    rate: float | None = None
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+def extra(module: str, name: str, purpose: str) -> Any:
+    """The optional ``module``, or an ``InputError`` that names the extra which brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(f"{purpose} needs the extra {name}: pip install 'ornstein[{name}]'") from None
+
+
+def broken(path: Path, kind: str, error: object) -> InputError:
+    """The error for a file that its own format's parser cannot follow."""
+    words = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"{path} is not a readable {kind} file, it is damaged or something else ({words})")
+
+
+def single(signals: Signals, kind: str) -> npt.NDArray[Any]:
+    """The one recording (channel, time) that a file of this kind can hold, complete and finite."""
+    if len(signals) != 1:
+        raise InputError(f"a {kind} file holds one recording, but there are {len(signals)} cases: write signals[i], or an NPZ file")
+    if bool(signals.values.isnan().any()):
+        raise InputError(f"a {kind} file cannot mark missing values, but there are NaN: impute them first, or write an NPZ or CSV file")
+    values: npt.NDArray[Any] = signals.values[0].cpu().numpy()
+    return values
+
+
+def picked(names: tuple[str, ...], chosen: tuple[str, ...], path: Path) -> list[int]:
+    """The index of each chosen channel among ``names``."""
+    for name in chosen:
+        if names.count(name) != 1:
+            found = "twice or more" if name in names else "not"
+            raise InputError(f"channels asks for {name!r}, which occurs {found} in {path}: it has {', '.join(map(repr, names))}")
+    return [names.index(name) for name in chosen]

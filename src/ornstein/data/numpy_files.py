@@ -1,0 +1,178 @@
+"""NPY and NPZ files: nothing is unpickled, and no claim of a header is believed before it is checked against the file."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from ornstein.data.loaded import MAX_BYTES, Loaded, broken
+from ornstein.errors import InputError, unknown_name
+from ornstein.signals import Signals
+
+MAP_FROM = 64 * 2**20
+"""Files of this size and more are mapped, not read: pages are fetched from disk when they are touched."""
+
+_MAX_RATIO = 500
+_RATIO_FROM = 16 * 2**20
+"""Deflate reaches 1032 : 1 on constant bytes and recordings stay below 20 : 1; small members are harmless at any ratio."""
+
+
+def read_npy(path: Path, orient: str) -> Loaded:
+    """The signals of one array; large float files are memory-mapped copy-on-write (do not truncate them meanwhile)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        member = _inspect(file, size, f"{path}")
+    _numeric(member, f"{path}")
+    mapped = size >= MAP_FROM and member.dtype in (np.dtype("=f4"), np.dtype("=f8"))
+    return Loaded(_shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}"))
+
+
+def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
+    """The signals of one array of an archive, with rate, names and units where ``write`` put them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive, path)
+            name = _choose(members, key, path)
+            values = _shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
+            ours = [other for other in ("rate", "channels", "units") if name == "values" and other in members]
+            beside: dict[str, npt.NDArray[Any]] = {other: _load(archive, members[other], other, path) for other in ours}
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # a damaged archive surfaces as almost any error, a negative file position included
+        raise broken(path, "NPZ", error) from None
+    return Loaded(values, _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path))
+
+
+def write_npy(path: Path, signals: Signals) -> None:
+    """The values alone, (case, channel, time); an NPY file has no place for rate, names and units."""
+    with path.open("wb") as file:
+        np.save(file, signals.values.cpu().numpy(), allow_pickle=False)
+
+
+def write_npz(path: Path, signals: Signals) -> None:
+    """Arrays ``values``, ``channels``, ``units`` and, where known, ``rate``; numbers and text only, no pickle."""
+    arrays = {"values": signals.values.cpu().numpy(), "channels": np.array(signals.channels), "units": np.array(signals.units)}
+    if signals.rate is not None:
+        arrays["rate"] = np.array(signals.rate)
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One array as its header describes it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _inspect(file: IO[bytes], size: int, where: str) -> _Member:
+    """The header at the start of ``file``, checked against the ``size`` in bytes that is really there."""
+    try:
+        version = npy.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise InputError(f"{where} is an NPY file of version {version}, which only arrays of records need: save plain numbers")
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = reader(file)
+    except InputError:
+        raise
+    except Exception as error:  # the header is a Python literal: damage surfaces as almost any error
+        raise broken(Path(where), "NPY", error) from None
+    if dtype.hasobject:
+        raise InputError(f"{where} holds Python objects (pickle), which are never loaded: save it as an array of numbers")
+    claimed, present = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if claimed != present or min(shape, default=1) < 0:
+        raise InputError(f"{where} claims shape {shape} of {dtype} = {claimed} bytes, but holds {present}: it is cut off or forged")
+    return _Member(shape, dtype)
+
+
+def _numeric(member: _Member, where: str) -> None:
+    if member.dtype.kind not in "fiub":
+        remedy = "save real and imaginary part as channels" if member.dtype.kind == "c" else "save it as an array of numbers"
+        raise InputError(f"{where} holds values of type {member.dtype}, but must hold real numbers: {remedy}")
+
+
+def _shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any]:
+    """(time,), (case, time) or with orient "columns" (time, channel), (case, channel, time) as (case, channel, time)."""
+    if array.ndim not in (1, 2, 3):
+        raise InputError(f"{where} has {array.ndim} axes {array.shape}, but must have 1 (time), 2 (case, time) or 3 (case, channel, time)")
+    if array.ndim == 3 and orient != "auto":
+        raise InputError(f"orient is {orient!r}, but {where} has three axes (case, channel, time): leave orient out")
+    if array.ndim == 1:
+        return array[None, None, :]
+    if array.ndim == 2:
+        return array.T[None] if orient == "columns" else array[:, None, :]
+    return array
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an archive, once their declared sizes are bearable."""
+    infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    if not infos:
+        raise InputError(f"{path} is a zip file without NPY arrays: write it with numpy.savez")
+    total = sum(info.file_size for info in infos)
+    if total > MAX_BYTES:
+        raise InputError(f"{path} would unpack to {total} bytes, more than {MAX_BYTES}: save large arrays as NPY files")
+    for info in infos:
+        if info.file_size > _RATIO_FROM and info.file_size > _MAX_RATIO * info.compress_size:
+            growth = f"{info.compress_size} bytes to {info.file_size}"
+            raise InputError(f"{info.filename} in {path} unpacks {growth}: save it uncompressed (numpy.savez)")
+        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{info.filename} in {path} is encrypted or packed in an unusual way: write it with numpy.savez")
+    return {info.filename.removesuffix(".npy"): info for info in infos}
+
+
+def _choose(members: dict[str, zipfile.ZipInfo], key: str | None, path: Path) -> str:
+    if key is not None:
+        if key not in members:
+            raise unknown_name(f"key for {path}", key, members)
+        return key
+    if "values" in members:
+        return "values"
+    with zipfile.ZipFile(path) as archive:
+        found = {name: _head(archive, info, name, path) for name, info in members.items()}
+    fitting = [name for name, member in found.items() if len(member.shape) in (2, 3) and member.dtype.kind in "fiub"]
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(found) == 1:
+        return next(iter(found))
+    listed = ", ".join(f"{name} {member.shape}" for name, member in found.items())
+    raise InputError(f"{path} holds several arrays: choose one with key=: {listed}")
+
+
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> _Member:
+    with archive.open(info) as file:
+        return _inspect(file, info.file_size, f"{name!r} in {path}")
+
+
+def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> npt.NDArray[Any]:
+    member = _head(archive, info, name, path)
+    if name not in ("channels", "units"):
+        _numeric(member, f"{name!r} in {path}")
+    with archive.open(info) as file:
+        array: npt.NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    return array
+
+
+def _rate(value: npt.NDArray[Any] | None, path: Path) -> float | None:
+    if value is None:
+        return None
+    if value.size != 1:
+        raise InputError(f"'rate' in {path} has shape {value.shape}, but must be one number in Hz")
+    return float(value.reshape(()))
+
+
+def _words(beside: dict[str, npt.NDArray[Any]], name: str, path: Path) -> tuple[str, ...]:
+    value = beside.get(name)
+    if value is None:
+        return ()
+    if value.dtype.kind != "U" or value.ndim != 1:
+        raise InputError(f"{name!r} in {path} must be a list of words, but has type {value.dtype} and shape {value.shape}")
+    return tuple(str(word) for word in value)

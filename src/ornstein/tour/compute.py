@@ -1,0 +1,138 @@
+"""Every number and array of the tour, computed with the library's own objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.covariance import Dense
+from ornstein.data.laws import cosines_covariance
+from ornstein.denoisers import Empirical, Gaussian
+from ornstein.random import Noise
+from ornstein.tour import reversal, spectra, views
+from ornstein.tour.curve import Curve, prepare
+
+COPIES = 50
+"""Noisy copies, white draws and recoloured draws: as many as in the tutorial."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tour:
+    """What the page shows: named numbers, and named float64 arrays that the browser draws from."""
+
+    curve: Curve
+    numbers: dict[str, float]
+    arrays: dict[str, Tensor]
+
+
+def compute(curve: object = None, seed: int = 0) -> Tour:
+    """The tour of ``curve`` (length,), or of five random cosines. Cost: a few eigendecompositions of at most 200 x 200.
+
+    Raises ``InputError`` as ``prepare`` does, and for a seed that is not a whole number from 0.
+    """
+    seed = checks.count(seed, "seed", at_least=0)
+    made = prepare(curve, seed)
+    signal, d = made.values, len(made.values)
+    noise = Noise(seed).normal(COPIES, (d,))
+    kernel = Dense(spectra.similarity(signal))
+    ensemble = Dense(cosines_covariance(d))
+    numbers: dict[str, float] = {
+        "d": d,
+        "length": made.length,
+        "raw_mean": made.mean,
+        "raw_deviation": made.deviation,
+        "terms": len(made.components),
+        "share": 100 * made.share,
+        "copies": COPIES,
+        "steps": reversal.STEPS,
+    }
+    arrays = {"curve": signal, "components": made.components, "noise": noise}
+    chapters = (_views(signal, noise, kernel, ensemble), _spectra(signal, noise, kernel, ensemble), _reversal(signal, kernel, ensemble, seed))
+    for more_numbers, more_arrays in chapters:
+        numbers |= more_numbers
+        arrays |= more_arrays
+    return Tour(made, numbers, arrays)
+
+
+_Chapter = tuple[dict[str, float], dict[str, Tensor]]
+
+
+def _views(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Chapter:
+    d = len(signal)
+    to_copies, to_draws = views.distances(noise + signal, signal), views.distances(noise, signal)
+    numbers = {
+        "chi_mean": views.chi_mean(d),
+        "sqrt_d": d**0.5,
+        "sqrt_2d": (2 * d) ** 0.5,
+        "copy_mean": float(to_copies.mean()),
+        "copy_nearest": float(to_copies.min()),
+        "copy_farthest": float(to_copies.max()),
+        "white_mean": float(to_draws.mean()),
+        "floor": views.FLOOR,
+        "log_white": views.log_white(signal),
+        "log_kernel": views.log_coloured(signal, kernel),
+        "log_ensemble": views.log_coloured(signal, ensemble),
+        "noise_log_white": views.log_white(noise[0]),
+        "noise_log_kernel": views.log_coloured(noise[0], kernel),
+    }
+    return numbers, {"norms": to_copies, "white_distances": to_draws, "averaging": views.averaging(noise)}
+
+
+def _spectra(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Chapter:
+    target = spectra.similarity(signal)
+    source = Dense(spectra.second_moment(noise))
+    paired, psi = spectra.recolour(noise, kernel)
+    exact = kernel.color(noise)
+    again = kernel.color(torch.eye(len(signal), dtype=torch.float64))
+    numbers = {
+        "rank_signal": float(kernel.effective_rank()),
+        "rank_ensemble": float(ensemble.effective_rank()),
+        "rank_source": float(source.effective_rank()),
+        "source_rank": source.rank(),
+        "largest_signal": float(kernel.eigenvalues[0]),
+        "largest_source": float(source.eigenvalues[0]),
+        "missing": 100 * float(kernel.eigenvalues[source.rank() :].sum() / kernel.trace()),
+        "mismatch_paired": spectra.mismatch(spectra.second_moment(paired), target),
+        "mismatch_standardised": spectra.mismatch(spectra.second_moment(spectra.standardised(paired)), target),
+        "mismatch_exact": spectra.mismatch(spectra.second_moment(exact), target),
+        "mismatch_law": spectra.mismatch(again.T @ again, target),
+        "nearest_white": float(views.distances(noise, signal).min()),
+        "nearest_paired": float(views.distances(paired, signal).min()),
+        "nearest_exact": float(views.distances(exact, signal).min()),
+    }
+    arrays = {
+        "lambda_signal": kernel.eigenvalues,
+        "lambda_ensemble": ensemble.eigenvalues,
+        "lambda_source": source.eigenvalues,
+        "ensemble_row": cosines_covariance(len(signal))[0],
+        "psi": psi,
+        "paired": paired,
+        "exact": exact,
+        "lambda_paired": Dense(spectra.second_moment(paired)).eigenvalues,
+        "lambda_exact": Dense(spectra.second_moment(exact)).eigenvalues,
+    }
+    return numbers, arrays
+
+
+def _reversal(signal: Tensor, kernel: Dense, ensemble: Dense, seed: int) -> _Chapter:
+    zero = torch.zeros_like(signal)
+    laws = {"one": Empirical(signal[None]), "kernel": Gaussian(zero, kernel), "ensemble": Gaussian(zero, ensemble)}
+    arrays = reversal.factors() | {f"reverse_{name}": reversal.reverse(law, seed) for name, law in laws.items()}
+    arrays |= {"chain": reversal.chain(signal, seed), "ranks": reversal.ranks(kernel)}
+    numbers: dict[str, float] = {
+        f"reverse_{name}_rms": float((arrays[f"reverse_{name}"][0] - signal).square().mean().sqrt()) for name in laws
+    }
+    start = arrays["reverse_one"][-1]
+    numbers |= {
+        "reverse_start_rms": float((start - signal).square().mean().sqrt()),
+        "alpha_end": float(arrays["alpha"][-1]),
+        "sigma_end": float(arrays["sigma"][-1]),
+        "beta_first": float(arrays["beta"][1]),
+        "beta_last": float(arrays["beta"][-1]),
+        "chain_mean": float(arrays["chain"][-1].mean()),
+        "chain_variance": float(arrays["chain"][-1].var(correction=0)),
+    }
+    return numbers, arrays

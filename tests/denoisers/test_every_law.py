@@ -1,0 +1,303 @@
+"""The identities that hold for every law: Tweedie to second order, change of variables, the limits, exact draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import scipy.stats
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MEAN, NO_DENSITY, ON_A_SUBSPACE, SIZE, colored, gaussian, normal
+from ornstein.covariance import Dense, Spectral
+from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture
+from ornstein.errors import InputError
+from ornstein.random import Noise
+from truth import orthogonal
+
+X = 2 * normal(CASES, *EVENT, seed=20)
+SIGMAS = (0.2, 1.0, 4.0)
+COLORED = {f"{law}/{noise}": (law, noise) for law in ("gaussian", "mixture", "points", "kernel") for noise in COLORS}
+DENOISERS: dict[str, Callable[[], Law | Colored]] = {
+    **LAWS,
+    **{f"batch of {name}": make for name, make in BATCHES.items()},
+    **{f"colored {name}": (lambda pair=pair: colored(*pair)) for name, pair in COLORED.items()},
+}
+every = pytest.mark.parametrize("name", DENOISERS)
+every_law = pytest.mark.parametrize("name", LAWS)
+every_sigma = pytest.mark.parametrize("sigma", SIGMAS)
+
+
+def jacobian(denoiser: Denoiser, x: Tensor, sigma: float) -> Tensor:
+    """d mean / d x of each case, (case, d, d): a case never depends on another."""
+    full = torch.autograd.functional.jacobian(lambda v: denoiser(v.view(x.shape), sigma).mean.reshape(-1), x.reshape(-1))
+    blocks = full.view(len(x), SIZE, len(x), SIZE)
+    own = torch.stack([blocks[i, :, i] for i in range(len(x))])
+    assert torch.allclose(blocks.abs().sum(), own.abs().sum())
+    return own
+
+
+def per_case(matrix: Tensor) -> Tensor:
+    return matrix.expand(CASES, SIZE, SIZE)
+
+
+@every
+@every_sigma
+def test_tweedie_second_order(name: str, sigma: float) -> None:
+    """Cov[x_0 | x] = sigma^2 d E[x_0 | x] / dx, times N on the right where the noise has covariance N."""
+    denoiser = DENOISERS[name]()
+    expected = sigma**2 * jacobian(denoiser, X, sigma)
+    if isinstance(denoiser, Colored):
+        expected = expected @ denoiser.noise.dense()
+    covariance = denoiser(X, sigma).covariance
+    assert covariance is not None
+    got = per_case(covariance.dense())
+    assert torch.allclose(got, expected, rtol=1e-8, atol=1e-9)
+    assert torch.allclose(got, got.mT, atol=1e-12)
+    assert float(torch.linalg.eigvalsh(got).min()) > -1e-12
+    assert torch.allclose(covariance.diagonal().expand(CASES, SIZE), got.diagonal(dim1=-2, dim2=-1), atol=1e-11)
+    assert torch.allclose(covariance.trace().expand(CASES), got.diagonal(dim1=-2, dim2=-1).sum(-1), atol=1e-11)
+    v = normal(CASES, SIZE, seed=21)
+    assert torch.allclose(covariance @ v, (got @ v.unsqueeze(-1)).squeeze(-1), atol=1e-11)
+
+
+@every
+@every_sigma
+def test_score_is_the_gradient_of_the_density(name: str, sigma: float) -> None:
+    denoiser = DENOISERS[name]()
+    gradient = torch.autograd.functional.jacobian(lambda v: denoiser.log_prob(v, sigma).sum(), X)
+    assert torch.allclose(denoiser.score(X, sigma), gradient, rtol=1e-8, atol=1e-9)
+    with pytest.raises(InputError, match="sigma is 0, but the score comes from the noise"):
+        denoiser.score(X, 0.0)
+
+
+@every
+def test_sigma_per_case(name: str) -> None:
+    """A noise level per case is the same as the cases one by one."""
+    denoiser = DENOISERS[name]()
+    sigmas = torch.tensor([0.3, 1.0, 2.5, math.inf], dtype=torch.float64)
+    many = denoiser(X, sigmas)
+    assert many.covariance is not None
+    dense, level = per_case(many.covariance.dense()), denoiser.log_prob(X, sigmas)
+    for i, sigma in enumerate(sigmas.tolist()):
+        one = denoiser(X, sigma)
+        assert one.covariance is not None
+        assert torch.allclose(many.mean[i], one.mean[i], atol=1e-10)
+        assert torch.allclose(dense[i], per_case(one.covariance.dense())[i], atol=1e-10)
+        assert torch.allclose(level[i], denoiser.log_prob(X, sigma)[i], atol=1e-9)
+    assert torch.allclose(denoiser.score(X, sigmas)[1], denoiser.score(X, 1.0)[1], atol=1e-10)
+
+
+@every
+def test_infinite_noise_gives_the_prior_back(name: str) -> None:
+    denoiser = DENOISERS[name]()
+    posterior = denoiser(X, math.inf)
+    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    assert isinstance(law, Law)
+    assert posterior.covariance is not None
+    mean, covariance = law.mean().expand(X.shape), law.covariance().dense()
+    if isinstance(denoiser, Colored):
+        root = denoiser.noise.sqrt().dense()
+        mean, covariance = denoiser.color(mean), root @ covariance @ root
+    assert torch.allclose(posterior.mean, mean, atol=1e-12)
+    assert torch.allclose(per_case(posterior.covariance.dense()), per_case(covariance), atol=1e-11)
+    assert torch.allclose(denoiser(X, 1e7).mean, mean, atol=1e-6)
+    assert bool((denoiser.log_prob(X, math.inf) == -math.inf).all())
+
+
+@every
+def test_no_noise_returns_the_signal(name: str) -> None:
+    """At sigma = 0 the denoiser keeps x where x can be a signal, returns the nearest point of a cloud, and is sure of it."""
+    denoiser = DENOISERS[name]()
+    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    assert isinstance(law, Law)
+    signals = law.sample(1 if law.batch_shape else CASES, seed=3).reshape(CASES, *EVENT)
+    if isinstance(denoiser, Colored):
+        signals = denoiser.color(signals)
+    posterior = denoiser(signals, 0.0)
+    assert torch.allclose(posterior.mean, signals, atol=1e-7)
+    if isinstance(law, Empirical) and law.kernel is None and not isinstance(denoiser, Colored):
+        assert torch.allclose(denoiser(signals + 0.01, 0.0).mean, signals, atol=1e-12)
+    assert posterior.covariance is not None
+    assert float(posterior.covariance.dense().abs().max()) < 1e-9
+
+
+@every
+@pytest.mark.parametrize("sigma", [0.0, 1e-150, 1e-8, 1e-3, 1e8, 1e150, math.inf])
+def test_never_nan(name: str, sigma: float) -> None:
+    denoiser = DENOISERS[name]()
+    for size in (0.0, 1.0, 1e6, 1e100):
+        posterior = denoiser(size * X, sigma)
+        assert bool(torch.isfinite(posterior.mean).all()), (size, "mean")
+        assert posterior.covariance is not None
+        assert bool(torch.isfinite(posterior.covariance.dense()).all()), (size, "covariance")
+        if sigma > 0 or name not in NO_DENSITY | {"batch of points", "colored points/dense", "colored points/kronecker"}:
+            assert not bool(torch.isnan(denoiser.log_prob(size * X, sigma)).any()), (size, "log_prob")
+
+
+@pytest.mark.parametrize("name", sorted(NO_DENSITY))
+def test_no_density_without_noise(name: str) -> None:
+    with pytest.raises(InputError, match="has no density at sigma = 0"):
+        LAWS[name]().log_prob(X)
+
+
+def test_types_and_shapes() -> None:
+    for name, make in DENOISERS.items():
+        posterior = make()(X.float(), 1.0)
+        assert posterior.mean.dtype == torch.float32, name
+        assert torch.allclose(posterior.mean.double(), make()(X.float().double(), 1.0).mean, atol=1e-5), name
+    for make in LAWS.values():
+        law = make()
+        assert law.mean().shape == law.event_shape == EVENT
+        assert law.log_prob(X, 1.0).shape == (CASES,)
+        for wrong in (X.flatten(1), X[..., :2]):
+            with pytest.raises(InputError, match=r"x has shape .*, but this law holds signals of shape \(case, 2, 3\)"):
+                law(wrong, 1.0)
+
+
+def transformed(law: Law, a: float, b: Tensor, move: Callable[[Tensor], Tensor], operator: Callable[[Spectral], Spectral]) -> Law:
+    """The law of a U x_0 + b, built from its parts: ``move`` is U for signals, ``operator`` is U . U^T."""
+    if isinstance(law, Gaussian):
+        assert isinstance(law.operator, Spectral)
+        return Gaussian(a * move(law.mean()) + b, operator(law.operator).scaled(a, 0.0))
+    if isinstance(law, Mixture):
+        parts = [transformed(c, a, b, move, operator) for c in law.components]
+        return Mixture(law.weights, [p for p in parts if isinstance(p, Gaussian)])
+    assert isinstance(law, Empirical)
+    kernel = None if law.kernel is None else operator(law.kernel).scaled(a, 0.0)
+    points = law.points + law._event(law.offset)
+    return Empirical(a * move(points) + b, kernel, log_weights=law.cloud.log_weights)
+
+
+SPECTRAL = sorted(set(LAWS) - {"gaussian-implicit"})
+
+
+@pytest.mark.parametrize("name", SPECTRAL)
+@given(
+    exponent=st.floats(-6, 6), sign=st.sampled_from([1, -1]), shift=st.floats(-100, 100), sigma=st.floats(0.05, 20), seed=st.integers(0, 99)
+)
+def test_change_of_variables(name: str, exponent: float, sign: int, shift: float, sigma: float, seed: int) -> None:
+    """log p(a x + b) = log p(x) - d log |a|, and the denoiser moves along; a from 1e-6 to 1e6."""
+    law, a = LAWS[name](), sign * 10**exponent
+    b = abs(a) * shift * normal(*EVENT, seed=seed)
+    image = transformed(law, a, b, lambda x: x, lambda c: c)
+    x = X + law.mean()
+    there = a * x + b
+    assert torch.allclose(image.log_prob(there, abs(a) * sigma), law.log_prob(x, sigma) - SIZE * math.log(abs(a)), rtol=1e-7, atol=1e-6)
+    assert torch.allclose((image(there, abs(a) * sigma).mean - b) / a, law(x, sigma).mean, rtol=1e-7, atol=1e-6)
+    if name not in NO_DENSITY | ON_A_SUBSPACE:
+        assert torch.allclose(image.log_prob(there), law.log_prob(x) - SIZE * math.log(abs(a)), rtol=1e-7, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SPECTRAL)
+@given(seed=st.integers(0, 999))
+def test_rotation(name: str, seed: int) -> None:
+    """A rotated law at a rotated signal: the same density, the rotated denoised signal."""
+    law, u = LAWS[name](), orthogonal(SIZE, seed)
+
+    def move(x: Tensor) -> Tensor:
+        return (x.flatten(-2) @ u.T).reshape(x.shape)
+
+    def turn(c: Spectral) -> Spectral:
+        return Dense(u @ c.dense() @ u.T)
+
+    image = transformed(law, 1.0, torch.zeros(EVENT, dtype=torch.float64), move, turn)
+    assert torch.allclose(image.log_prob(move(X), 0.7), law.log_prob(X, 0.7), atol=1e-8)
+    assert torch.allclose(image(move(X), 0.7).mean, move(law(X, 0.7).mean), atol=1e-8)
+
+
+@pytest.mark.parametrize("name", SPECTRAL)
+def test_channel_order(name: str) -> None:
+    law = LAWS[name]()
+    swap = torch.eye(SIZE, dtype=torch.float64)[[3, 4, 5, 0, 1, 2]]
+    nothing = torch.zeros(EVENT, dtype=torch.float64)
+    image = transformed(law, 1.0, nothing, lambda x: x.flip(-2), lambda c: Dense(swap @ c.dense() @ swap.T))
+    assert torch.allclose(image.log_prob(X.flip(-2), 0.7), law.log_prob(X, 0.7), atol=1e-9)
+    assert torch.allclose(image(X.flip(-2), 0.7).mean, law(X, 0.7).mean.flip(-2), atol=1e-9)
+
+
+DRAWS = 20000
+
+
+@every_law
+@pytest.mark.parametrize("sigma", [0.0, 0.6])
+def test_draws_have_the_right_moments(name: str, sigma: float) -> None:
+    """Mean and covariance of 20 000 draws, each entry within 6 standard errors of its own: false alarm below 27 x 2e-9 a law."""
+    law = LAWS[name]()
+    x = law.sample(DRAWS, seed=5, sigma=sigma).flatten(1)
+    centred = x - law.mean().flatten()
+    expected = law.covariance().dense() + sigma**2 * torch.eye(SIZE, dtype=torch.float64)
+    products = centred.unsqueeze(-1) * centred.unsqueeze(-2)
+    for sample, target in ((centred, torch.zeros(SIZE, dtype=torch.float64)), (products, expected)):
+        error = sample.std(0) / math.sqrt(DRAWS) + 1e-12
+        assert float(((sample.mean(0) - target).abs() / error).max()) < 6
+
+
+@every_law
+def test_draws_have_the_right_law(name: str) -> None:
+    """Along any direction a law with noise is a mixture of Gaussians on a line with known weights, centres and widths.
+
+    Kolmogorov-Smirnov at p > 1e-7: a false alarm in 1e7. Moments alone would not see a wrong shape.
+    """
+    law, direction = LAWS[name](), normal(SIZE, seed=30)
+    x = (law.sample(DRAWS, seed=6, sigma=0.5).flatten(1) @ direction).numpy()
+    weights, centres, widths = along(law, direction, 0.5)
+
+    def cdf(v: object) -> object:
+        z = (torch.as_tensor(v).unsqueeze(-1) - centres) / widths
+        return (weights * torch.special.ndtr(z)).sum(-1).numpy()
+
+    assert scipy.stats.kstest(x, cdf).pvalue > 1e-7
+
+
+def along(law: Law, direction: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights, centres and deviations of direction^T (x_0 + sigma z)."""
+    noise = sigma**2 * (direction**2).sum()
+    if isinstance(law, Gaussian):
+        variance = direction @ (law.covariance() @ direction) + noise
+        return torch.ones(1, dtype=torch.float64), (law.mean().flatten() @ direction).view(1), variance.sqrt().view(1)
+    if isinstance(law, Mixture):
+        parts = [along(c, direction, sigma) for c in law.components]
+        return law.weights, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+    assert isinstance(law, Empirical)
+    width = noise if law.kernel is None else noise + direction @ (law.kernel @ direction)
+    return law.weights, (law.points.flatten(1) + law.offset) @ direction, width.sqrt().view(1)
+
+
+@every_law
+def test_draw_i_does_not_depend_on_the_batch(name: str) -> None:
+    law = LAWS[name]()
+    for sigma in (0.0, 0.6):
+        many = law.sample(40, seed=7, sigma=sigma)
+        assert torch.allclose(law.sample(1, seed=7, sigma=sigma, first=31)[0], many[31], atol=1e-12)
+        assert torch.allclose(law.sample(7, seed=7, sigma=sigma), many[:7], atol=1e-12)
+        assert torch.allclose(law.draw(Noise(7, 11), 5, sigma), many[11:16], atol=1e-12)
+        assert not torch.allclose(law.sample(7, seed=8, sigma=sigma), many[:7])
+
+
+@pytest.mark.parametrize("name", sorted(BATCHES))
+def test_draws_of_a_batch_of_laws(name: str) -> None:
+    """Each law of the batch is drawn from on its own (6 standard errors; false alarm below 24 x 2e-9), and laws share no noise."""
+    law, n = BATCHES[name](), 4000
+    x = law.sample(n, seed=8)
+    assert x.shape == (n, CASES, *EVENT)
+    assert float(((x.mean(0) - law.mean()).abs() / (x.std(0) / math.sqrt(n) + 1e-9)).max()) < 6
+    centred = (x - x.mean(0)).flatten(2)
+    products = centred.unsqueeze(-1) * centred.unsqueeze(-2)
+    gap = (products.mean(0) - per_case(law.covariance().dense())).abs() / (products.std(0) / math.sqrt(n) + 1e-9)
+    assert float(gap.max()) < 6
+    across = centred[:, 0, 0] * centred[:, 1, 0]
+    assert abs(float(across.mean())) < 6 * float(across.std()) / math.sqrt(n) + 1e-9
+    assert torch.allclose(law.sample(n, seed=8)[:7], law.sample(7, seed=8), atol=1e-12)
+
+
+def test_equal_signals_give_equal_answers() -> None:
+    """One law for all cases, or the same law repeated per case: the same numbers."""
+    law = gaussian()
+    repeated = Gaussian(MEAN.expand(CASES, *EVENT), law.operator, EVENT)
+    assert torch.allclose(law(X, 0.5).mean, repeated(X, 0.5).mean)
+    assert torch.allclose(law.log_prob(X, 0.5), repeated.log_prob(X, 0.5))
