@@ -39,6 +39,15 @@ class Measurement(ABC):
         self.output_shape(event_shape)
         return self.apply(x, event_shape)
 
+    def outputs(self, y: Tensor, event_shape: Shape) -> Tensor:
+        """y (*output), or (case, *output), as float64, after a check of its shape against signals of this event shape."""
+        out = self.output_shape(event_shape)
+        extra = y.ndim - len(out)
+        if extra not in (0, 1) or tuple(y.shape[extra:]) != out:
+            many = ", ".join(map(str, out))
+            raise InputError(f"y has shape {tuple(y.shape)}, but measuring signals {event_shape} gives {out}, or (case, {many}) for many")
+        return y.to(torch.float64)
+
     def __matmul__(self, first: Measurement) -> Measurement:
         return Composition(self, first)
 
@@ -150,7 +159,7 @@ class Average(Measurement):
         checks.count(self.factor, "factor")
 
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
-        blocks = x.reshape(*x.shape[:-1], -1, self.factor)
+        blocks = x.reshape(*x.shape[:-1], event_shape[-1] // self.factor, self.factor)
         return blocks.mean(-1)
 
     def output_shape(self, event_shape: Shape) -> Shape:

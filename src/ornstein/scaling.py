@@ -73,7 +73,7 @@ class Scaler:
     def measured(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral) -> Standardised:
         """y = A x + n as a measurement of u: either A itself in scaled units, or A diag(scale)."""
         event = tuple(self.scale.shape)
-        residual = y.to(torch.float64) - measurement.apply(self.centre, event)
+        residual = measurement.outputs(y, event) - measurement.apply(self.centre, event)
         if not (self.uniform or measurement.selects):
             return Standardised(Rescaled(measurement, self.scale), residual, noise, 0.0)
         out = measurement.output_shape(event)

@@ -82,7 +82,8 @@ def test_far_from_everything() -> None:
 def test_conditioning_moves_the_weights_by_evidence() -> None:
     """Two components that differ in one entry: seeing it decides between them, by Bayes' rule."""
     parts = [Gaussian(torch.tensor([0.0, 0.0]), Diagonal(torch.ones(2))), Gaussian(torch.tensor([3.0, 0.0]), Diagonal(torch.ones(2)))]
-    seen = Mixture(torch.tensor([0.9, 0.1]), parts).condition(Mask(torch.tensor([True, False])), torch.tensor([2.0]), 0.5)
+    prior = Mixture(torch.tensor([0.9, 0.1], dtype=torch.float64), parts)
+    seen = prior.condition(Mask(torch.tensor([True, False])), torch.tensor([2.0]), 0.5)
     assert isinstance(seen.law, Mixture)
     likelihood = torch.exp(-0.5 * torch.tensor([4.0, 1.0], dtype=torch.float64) / 1.25) / math.sqrt(2 * math.pi * 1.25)
     joint = torch.tensor([0.9, 0.1], dtype=torch.float64) * likelihood

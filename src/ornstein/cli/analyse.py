@@ -178,8 +178,8 @@ def _show_scores(model: Model, x: Signals, output: Path | None, top: int, force:
     if output is not None:
         numbers = torch.stack([-nats, bits, *([] if p is None else [p.to(torch.float64)])], 1).tolist()
         header = ["case", "log_prob_nats", "bits_per_dim", "p_value"][: 1 + len(numbers[0])]
-        rows = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(numbers)]
-        write_text(output, "\n".join([",".join(header), *rows, ""]), force=force)
+        lines = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(numbers)]
+        write_text(output, "\n".join([",".join(header), *lines, ""]), force=force)
     if as_json:
         show.machine({"log_prob": -nats, "bits_per_dim": bits, "p_value": p, "output": output})
         return

@@ -90,7 +90,8 @@ def _factored(covariance: Spectral, measurement: LinearMap, y: Tensor, variances
     factor = covariance.unrotate(torch.diag(root)[support]).T
     b = measurement(factor.T).T
     exact, noisy = (variances == 0).nonzero()[:, 0], (variances > 0).nonzero()[:, 0]
-    u, free, evidence_exact = _constrain(b[exact], y[..., exact], exact)
+    reach = root.amax() * measurement.rows(exact).matrix(root.dtype).norm(dim=-1).amax() if exact.numel() else root.amax()
+    u, free, evidence_exact = _constrain(b[exact], y[..., exact], reach, exact)
     deviation = variances[noisy].sqrt()
     rest = (y[..., noisy] - u @ b[noisy].T) / deviation
     p, s, q = torch.linalg.svd((b[noisy] / deviation.unsqueeze(-1)) @ free, full_matrices=False)
@@ -103,15 +104,18 @@ def _factored(covariance: Spectral, measurement: LinearMap, y: Tensor, variances
     return Conditioning(u @ factor.T, Dense.from_factor(factor @ kept, covariance.eigenvalues.amax()), evidence_exact + evidence_noisy)
 
 
-def _constrain(b: Tensor, y: Tensor, names: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """u | B u = y for white u: its mean, the projector onto what stays free, and the log-density of y on its support."""
+def _constrain(b: Tensor, y: Tensor, reach: Tensor, names: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """u | B u = y for white u: its mean, the projector onto what stays free, and the log-density of y on its support.
+
+    ``reach`` is the largest deviation that a row of B could see. A variance below rounding error of its square is that of a
+    direction outside the support, as everywhere else: an entry measured twice, for example.
+    """
     p, s, q = torch.linalg.svd(b, full_matrices=False)
-    scale = s.max() if s.numel() else torch.zeros((), dtype=b.dtype)
-    r = int((s > max(b.shape) * torch.finfo(b.dtype).eps * scale).sum()) if s.numel() else 0
+    r = int((s**2 > max(b.shape) * torch.finfo(b.dtype).eps * reach**2).sum())
     p, s, q = p[:, :r], s[:r], q[:r]
     seen = y @ p
     miss = (y - seen @ p.T).abs()
-    _refuse_contradiction(miss, y, scale, names)
+    _refuse_contradiction(miss, y, reach, names)
     a = seen / s
     evidence = -0.5 * ((a**2).sum(-1) + r * LOG_TAU) - s.log().sum()
     free = torch.eye(b.shape[1], dtype=b.dtype, device=b.device) - q.T @ q

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -49,16 +50,10 @@ def estimate(x: object, structure: str = "dense", *, shrinkage: str | float = "o
     x may be a memory-mapped array: it is read once, in pieces. Cost: n d^2 + d^3 for dense, n d log d for stationary.
     Raises ``InputError`` for NaN where the structure cannot use it, fewer than two cases, and d too large for dense.
     """
-    if structure not in STRUCTURES:
-        raise unknown_name("structure", structure, STRUCTURES)
-    _check_shrinkage(shrinkage)
     shape = tuple(getattr(x, "shape", ()))
+    check_choices(structure, shrinkage, rank, shape[1:])
     if structure == "dense" and len(shape) > 1:
         refuse_dense(int(torch.Size(shape[1:]).numel()), "a dense covariance")
-    if rank is not None:
-        checks.count(rank, "rank", at_most=max(int(torch.Size(shape[1:]).numel()), 1))
-        if structure != "low-rank":
-            raise InputError(f"rank is {rank}, but structure is {structure!r}: rank belongs to structure 'low-rank'")
     if structure == "dense":
         return _dense(x, shrinkage)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
@@ -201,6 +196,17 @@ def _right(rows: Tensor, structure: str, shrinkage: str | float) -> tuple[Spectr
     matrix = rows.T @ rows / len(rows)
     weight = _weight(matrix, len(rows), rows, shrinkage)
     return shrink(matrix, weight), weight
+
+
+def check_choices(structure: str, shrinkage: str | float, rank: int | None, event_shape: tuple[int, ...]) -> None:
+    """Refuse unknown names and a rank that does not fit, before any work."""
+    if structure not in STRUCTURES:
+        raise unknown_name("structure", structure, STRUCTURES)
+    _check_shrinkage(shrinkage)
+    if rank is not None:
+        checks.count(rank, "rank", at_most=max(math.prod(event_shape), 1))
+        if structure != "low-rank":
+            raise InputError(f"rank is {rank}, but structure is {structure!r}: rank belongs to structure 'low-rank'")
 
 
 def _check_shrinkage(shrinkage: str | float) -> None:

@@ -134,11 +134,5 @@ class Law(Denoiser):
 
     def _residual(self, measurement: Measurement, y: Tensor) -> Tensor:
         """y (..., *output) as float64 vectors (..., m), after a check of its shape."""
-        out = measurement.output_shape(self.event_shape)
-        k = len(out)
-        if tuple(y.shape[y.ndim - k :]) != out or y.ndim - k > 1:
-            raise InputError(
-                f"y has shape {tuple(y.shape)}, but measuring signals {self.event_shape} gives {out}, "
-                f"or (case, {', '.join(map(str, out))}) for many"
-            )
-        return y.reshape(*y.shape[: y.ndim - k], math.prod(out)).to(torch.float64)
+        flat = measurement.outputs(y, self.event_shape)
+        return flat.flatten(flat.ndim - len(measurement.output_shape(self.event_shape)))

@@ -129,9 +129,10 @@ class Empirical(Law):
         log_evidence = torch.logsumexp(joint, -1)
         weights = joint - log_evidence.unsqueeze(-1)
         if self.kernel is None:
-            return Conditional(Empirical(self.points, log_weights=weights), log_evidence)
+            cloud = Cloud(self.cloud.points, weights)
+            return Conditional(Empirical.from_cloud(cloud, None, self.centre, self.offset, self.event_shape), log_evidence)
         # the points move as for the first y, and each law of a batch shifts from there: differences stay on a narrow support
-        first = target.reshape(-1, target.shape[-1])[0]
+        first = target[0] if target.ndim > 1 else target
         moved = condition(self.kernel, bound, first - seen, noise)
         offset = condition(self.kernel, bound, target - first, noise).shift
         narrowed = moved.covariance if isinstance(moved.covariance, Spectral) else Dense(moved.covariance.dense())
@@ -140,7 +141,7 @@ class Empirical(Law):
 
     def _evidence(self, bound: LinearMap, target: Tensor, seen: Tensor, noise: float | Tensor | Spectral) -> Tensor:
         """log N(y; A p_i, A K A^T + R) for every y and point, (..., n), a few y at a time."""
-        rows = target.reshape(-1, 1, target.shape[-1])
+        rows = target.unsqueeze(-2) if target.ndim > 1 else target.view(1, 1, -1)
         pieces = rows.split(max(1, _EVIDENCE_NUMBERS // max(1, seen.numel())))
         evidence = torch.cat([condition(self._basis, bound, piece - seen, noise).log_evidence for piece in pieces])
-        return evidence.reshape(*target.shape[:-1], -1)
+        return evidence if target.ndim > 1 else evidence[0]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ornstein import checks
 from ornstein.covariance import estimate
-from ornstein.covariance.estimate import fit_structure
+from ornstein.covariance.estimate import check_choices, fit_structure
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -44,6 +44,7 @@ def fit_mixture(
     Components that fall below two cases are dropped. Cost per step: one covariance fit per component.
     """
     x = checks.tensor(x, "x", ndim=(2, 3, 4))
+    check_choices(structure, shrinkage, rank, tuple(x.shape[1:]))
     if components is None:
         components = _choose_components(x, structure, shrinkage, rank, seed)
     components = checks.count(components, "components")

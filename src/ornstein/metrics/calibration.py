@@ -80,7 +80,7 @@ def crps(draws: object, truth: object) -> Tensor:
     if m == 1:
         return error
     weight = 2 * torch.arange(m, dtype=x.dtype) - (m - 1)
-    spread = torch.tensordot(weight, x.sort(0).values, 1) / (m * (m - 1))
+    spread: Tensor = torch.tensordot(weight, x.sort(0).values, 1) / (m * (m - 1))
     return error - spread
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
     edges = [round(k * cases / folds) for k in range(folds + 1)]
     numbers = torch.arange(cases)
     found = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         train = numbers[(numbers < a - overlap) | (numbers >= b + overlap)]
         if b <= a or len(train) < 2:
             raise InputError(

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from ornstein.errors import InputError, RunError
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
+_STALE = 3600.0
+"""Seconds after which a leftover folder cannot belong to a running save."""
 
 
 def write_folder(
@@ -42,6 +45,7 @@ def write_folder(
     refuse_folder(target, force)
     token = secrets.token_hex(4)
     fresh, backup = (target.with_name(f".{target.name}.{what}-{token}") for what in ("new", "old"))
+    superseded = [] if target.exists() else _siblings(target, "old")
     try:
         fresh.mkdir()
         contents = {
@@ -62,7 +66,7 @@ def write_folder(
         raise RunError(f"cannot write {target}: {error.strerror}; the model that was there is unchanged") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    for leftover in _siblings(target, "old") + _siblings(target, "new"):
+    for leftover in [backup, *superseded, *_stale(target)]:
         shutil.rmtree(leftover, ignore_errors=True)
     return target
 
@@ -146,6 +150,12 @@ def _sync(folder: Path) -> None:
 
 def _siblings(target: Path, what: str) -> list[Path]:
     return list(target.parent.glob(f".{target.name}.{what}-*"))
+
+
+def _stale(target: Path) -> list[Path]:
+    """What killed processes left behind; younger folders may belong to a save that is still running."""
+    before = time.time() - _STALE
+    return [p for p in _siblings(target, "old") + _siblings(target, "new") if p.stat().st_mtime < before]
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -95,6 +95,7 @@ def _spectra(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _
         "largest_signal": float(kernel.eigenvalues[0]),
         "largest_source": float(source.eigenvalues[0]),
         "missing": 100 * float(kernel.eigenvalues[source.rank() :].sum() / kernel.trace()),
+        "missing_flat": 100 * (1 - source.rank() / len(signal)),
         "mismatch_paired": spectra.mismatch(spectra.second_moment(paired), target),
         "mismatch_standardised": spectra.mismatch(spectra.second_moment(spectra.standardised(paired)), target),
         "mismatch_exact": spectra.mismatch(spectra.second_moment(exact), target),

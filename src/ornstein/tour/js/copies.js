@@ -33,7 +33,7 @@ function coloured(canvas, { data, colours, words }, curves, y, range = null) {
   const low = range ? range[0] : Math.min(...far), high = range ? range[1] : Math.max(...far), shades = [colours.near, colours.far];
   const plot = frame(canvas, colours, { x: [0, curve.length - 1], y, right: 66, xlabel: words.dimension });
   const order = far.map((_, k) => k).sort((a, b) => far[b] - far[a]);
-  for (const k of order) line(plot, curves[k], { colour: ramp(shades, (far[k] - low) / (high - low || 1)), alpha: 0.8 });
+  for (const k of order) line(plot, curves[k], { colour: ramp(shades, (far[k] - low) / (high - low || 1)), alpha: 0.6 });
   line(plot, curve, { colour: colours.signal, width: 2 });
   bar(plot, shades, low, high, words.distance, high < 3 ? 2 : 1);
   return { plot, nearest: curves[order[order.length - 1]] };

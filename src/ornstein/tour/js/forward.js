@@ -19,10 +19,10 @@ function points(canvas, { data, colours, words }, t, trail) {
     for (let i = 0; i < d; i++) dot(plot, plot.X(i), plot.Y(Math.min(Math.max(x[i], RANGE[0]), RANGE[1])), fresh ? 2.4 : 1.5, colour, fresh ? 1 : 0.75);
   }
   const { centres, counts } = histogram(x, RANGE[0], RANGE[1], BIN), place = canvas.clientWidth - 82;
-  const unit = 17 / Math.sqrt(normalCount(d, 0, BIN) * 1.3);
+  const unit = (0.72 * (plot.Y(0) - plot.Y(BIN))) / Math.sqrt(normalCount(d, 0, BIN));
   centres.forEach((c, k) => {
     if (counts[k]) dot(plot, place, plot.Y(c), unit * Math.sqrt(counts[k]), colours.signal, 0.85);
-    dot(plot, place, plot.Y(c), Math.max(0.8, unit * Math.sqrt(normalCount(d, c, BIN))), colours.ink, 0.75, true);
+    dot(plot, place, plot.Y(c), Math.max(0.8, unit * Math.sqrt(normalCount(d, c, BIN))), colours.ink, 0.7, true);
   });
   bar(plot, shades, first, Math.ceil(t), words.step, 0);
 }

@@ -1,5 +1,5 @@
 // The page: one state, the controls that change it, and the figures that follow.
-import { at, between, decode, distance, extent, mix, moments, rms, row } from "./data.js";
+import { decode, extent, mix, moments, rms, row } from "./data.js";
 import { components, early, ends, factors, late, live, run } from "./forward.js";
 import { copies, draws, image, mean, remaining, strip, vector, white } from "./copies.js";
 import { palette } from "./plot.js";
@@ -24,7 +24,7 @@ function load(arrays) {
     all[name] = entry.shape.length === 2 ? found : found.values;
   }
   all.matrices = matrices(all);
-  all.wide = extent([all.curve, all.noise.values].concat(mix(all.curve, row(all.noise, 0), 1, 1)), 0.1);
+  all.wide = extent([all.noise.values, ...Array.from({ length: all.noise.rows }, (_, k) => mix(all.curve, row(all.noise, k), 1, 1))]);
   all.reverseRange = reverseRange(all);
   return all;
 }

@@ -1,0 +1,24 @@
+"""One figure per question, as matplotlib figures without pyplot. They draw what they are given and compute nothing."""
+
+from ornstein.plots.calibration import reliability
+from ornstein.plots.covariance import covariance
+from ornstein.plots.images import images
+from ornstein.plots.imputation import imputation
+from ornstein.plots.likelihood import likelihood
+from ornstein.plots.signals import mean_band, signals
+from ornstein.plots.spectrum import spectrum
+from ornstein.plots.surprise import surprise
+from ornstein.plots.svg import to_svg
+
+__all__ = [
+    "covariance",
+    "images",
+    "imputation",
+    "likelihood",
+    "mean_band",
+    "reliability",
+    "signals",
+    "spectrum",
+    "surprise",
+    "to_svg",
+]

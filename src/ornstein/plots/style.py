@@ -1,0 +1,90 @@
+"""One look for every figure: palette, axes, units. Figures are built without pyplot, so nothing global is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+INK = "#1f2933"
+MUTED = "#8793a0"
+GRID = "#dfe4ea"
+MODEL = "#1f6fb4"
+TRUTH = "#c2500c"
+GOOD = "#2f855a"
+WIDTH = 8.6
+"""Inches; a page shows a figure about 860 pixels wide, so 9 points are 12 pixels."""
+CHANNELS = 4
+"""More channels than this are not drawn; the first ones stand for the rest."""
+_POINTS = 500
+_UNITS = ((3 * 86400.0, 86400.0, "d"), (2 * 3600.0, 3600.0, "h"), (180.0, 60.0, "min"), (1.0, 1.0, "s"), (0.0, 1e-3, "ms"))
+
+Array = npt.NDArray[np.float64]
+
+
+def array(x: object) -> Array:
+    """A tensor or array as float64 numbers to draw."""
+    return np.asarray(x, dtype=np.float64)
+
+
+def panels(rows: int, columns: int, *, height: float = 2.1, width: float = WIDTH, share: bool = True) -> tuple[Figure, list[list[Axes]]]:
+    """An empty figure with a grid of axes in the house style; height in inches per row."""
+    figure = Figure(figsize=(width, height * rows + 0.35), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=share and "col", sharey=share and "row")
+    for axes in grid.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color(MUTED)
+            axes.spines[side].set_linewidth(0.8)
+        axes.tick_params(colors=INK, labelsize=8, width=0.8, length=3, color=MUTED)
+        axes.margins(x=0.01)
+    return figure, [list(row) for row in grid]
+
+
+def say(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
+    """Title and axis labels; names of channels are text, so a ``$`` in one is not mathematics."""
+    if title:
+        plain(axes.set_title(short(title), fontsize=9.5, color=INK, loc="left"))
+    if x:
+        plain(axes.set_xlabel(short(x, 60), fontsize=9, color=INK))
+    if y:
+        plain(axes.set_ylabel(short(y, 34), fontsize=9, color=INK))
+
+
+def plain(text: Text) -> None:
+    """Show the text as it is."""
+    text.set_parse_math(False)
+
+
+def short(text: str, limit: int = 40) -> str:
+    """At most ``limit`` characters on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def labelled(name: str, unit: str) -> str:
+    """``name [unit]``, or the name alone where the unit is unknown."""
+    return f"{short(name, 24)} [{unit}]" if unit else short(name, 24)
+
+
+def clock(length: int, rate: float | None) -> tuple[Array, str]:
+    """Times of ``length`` samples at ``rate`` Hz in a readable unit, and the label of their axis."""
+    steps = np.arange(length, dtype=np.float64)
+    if rate is None:
+        return steps, "time [samples]"
+    unit, name = next((unit, name) for least, unit, name in _UNITS if length / rate >= least)
+    return steps / rate / unit, f"time [{name}]"
+
+
+def thin(x: Array, limit: int = _POINTS) -> Array:
+    """Every k-th entry of the last axis, so that no drawn line has more than about ``limit`` points."""
+    return x[..., :: max(1, -(-x.shape[-1] // limit))]
+
+
+def key(axes: Axes) -> None:
+    """A legend without a frame."""
+    legend = axes.legend(loc="best", fontsize=8, frameon=False, handlelength=1.6, labelcolor=INK, borderaxespad=0.2)
+    for text in legend.get_texts():
+        plain(text)

@@ -1,0 +1,170 @@
+"""The command line as a person uses it: files in, files out, one sentence for what went wrong."""
+
+import json
+import re
+
+import pytest
+import torch
+
+import ornstein as orn
+from ornstein.cli import main
+from ornstein.cli.words import WORDS
+from ornstein.data.laws import ornstein_uhlenbeck
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """A folder with days.csv (complete), gaps.csv (NaN in it) and a fitted model."""
+    monkeypatch.chdir(tmp_path)
+    x = ornstein_uhlenbeck(40, 8, 3.0, seed=1).values
+    days = orn.Signals(20 + 5 * x, rate=4.0, channels=("load",), units=("kW",))
+    orn.write("days.csv", days)
+    gaps = days.values[:6].clone()
+    gaps[:4, 0, 2:5] = torch.nan
+    orn.write("gaps.csv", days.with_values(gaps))
+    orn.fit(days).save("days.model")
+    return tmp_path
+
+
+def run(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    text = capsys.readouterr()
+    return int(stop.value.code or 0), text.out, text.err
+
+
+def test_fit_then_sample_then_read_back(room, capsys):
+    code, out, _ = run(capsys, "fit", "days.csv", "-o", "m", "--json")
+    found = json.loads(out)
+    model = orn.load("m")
+    assert code == 0
+    assert found["shape"] == [1, 8]
+    assert found["held_out"]["mean"] == pytest.approx(float(model.reference.mean()))
+    assert run(capsys, "sample", "m", "-n", "5", "-o", "new.csv", "--seed", "3")[0] == 0
+    new = orn.read("new.csv")
+    assert (new.rate, new.channels, new.units) == (4.0, ("load",), ("kW",))
+    assert torch.equal(new.values, model.sample(5, seed=3))
+
+
+def test_scores_are_those_of_the_model(room, capsys):
+    code, out, _ = run(capsys, "score", "days.model", "days.csv", "-o", "scores.csv", "--json")
+    model, x = orn.load("days.model"), orn.read("days.csv")
+    found = json.loads(out)
+    assert code == 0
+    torch.testing.assert_close(torch.tensor(found["log_prob"], dtype=torch.float64), model.log_prob(x))
+    torch.testing.assert_close(torch.tensor(found["p_value"]), model.surprise(x).p_value)
+    rows = (room / "scores.csv").read_text().splitlines()
+    assert rows[0] == "case,log_prob_nats,bits_per_dim,p_value"
+    assert float(rows[1].split(",")[1]) == float(model.log_prob(x)[0])
+    _, out, _ = run(capsys, "score", "days.model", "days.csv", "--top", "1")
+    assert str(int(model.surprise(x).nats.argmax())) in out
+
+
+def test_impute_writes_medians_and_bands(room, capsys):
+    code, out, _ = run(capsys, "impute", "days.model", "gaps.csv", "-o", "full.csv", "--bands", "bands.csv", "--draws", "50", "--seed", "2")
+    assert code == 0
+    assert "12 missing values" in out
+    gaps, full, bands = orn.read("gaps.csv").values, orn.read("full.csv"), orn.read("bands.csv")
+    draws = orn.load("days.model").impute(gaps, 50, seed=2)
+    assert torch.equal(full.values, draws.median(0).values)
+    assert torch.equal(full.values[~torch.isnan(gaps)], gaps[~torch.isnan(gaps)])
+    assert full.units == ("kW",)
+    torch.testing.assert_close(bands.values[:, :1], torch.quantile(draws, 0.05, dim=0))
+    torch.testing.assert_close(bands.values[:, 1:], torch.quantile(draws, 0.95, dim=0))
+
+
+def test_language_works_anywhere_on_the_line(room, capsys):
+    assert "条信号" in run(capsys, "score", "days.model", "days.csv", "--lang", "zh")[1]
+    assert "协方差" in run(capsys, "--lang=zh", "--help")[1]
+    assert run(capsys, "--lang", "xx", "fit")[0] == 2
+
+
+@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "report", "tour", "demo"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_command_has_help_with_an_example(command, language, capsys):
+    code, out, _ = run(capsys, command, "--help", "--lang", language)
+    assert code == 0
+    assert f"ornstein {command}" in out
+
+
+def test_both_languages_have_the_same_words():
+    english, chinese = WORDS["en"], WORDS["zh"]
+    assert english.keys() == chinese.keys()
+    for key in english:
+        fields = [sorted(re.findall(r"{(\w+)", text)) for text in (english[key], chinese[key])]
+        assert fields[0] == fields[1], key
+        assert chinese[key].strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("fit nofile.csv -o m", 2, "does not exist"),
+        ("fit days.csv -o days.model", 2, "--force"),
+        ("fit days.csv -o no/such/m", 2, "does not exist"),
+        ("fit days.csv -o m --model gausian", 2, "did you mean 'gaussian'"),
+        ("fit days.csv -o m --structure low-rnk", 2, "did you mean 'low-rank'"),
+        ("fit days.csv -o m --rank ten", 2, "--rank"),
+        ("fit days.csv -o m --structure low-rank --rank -1", 2, "at least 1"),
+        ("fit days.csv -o m --shrinkage often", 2, "shrinkage is 'often'"),
+        ("fit gaps.csv -o m --model mixture", 2, "NaN"),
+        ("fit days.csv -o m --window 9", 2, "at most 8"),
+        ("fit days.csv -o m --hop 2", 2, "window"),
+        ("fit days.csv -o m --components 2", 2, "belongs to model 'mixture'"),
+        ("sample days.model -o new.xyz", 2, "suffix"),
+        ("sample days.model -o days.csv", 2, "--force"),
+        ("sample days.model -o n.csv -n 0", 2, "at least 1"),
+        ("sample days.model -o n.csv --sampler ddim --steps 0", 2, "at least 1"),
+        ("sample days.model -o n.csv --sampler ddim --steps -1", 2, "at least 1"),
+        ("sample days.model -o n.csv --steps ten", 2, "--steps"),
+        ("sample days.csv -o n.csv", 2, "model folder"),
+        ("score days.model gaps.csv", 2, "12 NaN values"),
+        ("score days.model", 2, "Missing argument"),
+        ("impute days.model gaps.csv -o f.csv --draws 0", 2, "at least 1"),
+        ("impute days.model gaps.csv -o f.csv --level 2", 2, "between 0 and 1"),
+        ("report days.csv -o no/such/report.html", 2, "not a folder"),
+        ("tour days.csv -o t.html", 2, "one curve"),
+        ("fitt days.csv", 2, "No such command"),
+        ("fit days.csv --modle gaussian", 2, "No such option"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(room, capsys, words, code, says):
+    before = sorted(p.name for p in room.rglob("*"))
+    found, out, err = run(capsys, *words.split())
+    assert found == code
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    assert out == ""
+    assert sorted(p.name for p in room.rglob("*")) == before
+    machine = run(capsys, *words.split(), "--json")
+    if words.startswith(("fit ", "sample", "score", "impute")):
+        assert json.loads(machine[2])["code"] == code
+
+
+def test_a_damaged_model_is_named(room, capsys):
+    (room / "days.model" / "model.safetensors").write_bytes(b"not tensors")
+    code, _, err = run(capsys, "sample", "days.model", "-o", "n.csv")
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "model.safetensors" in err
+
+
+def test_a_disk_that_refuses_is_exit_code_three(room, capsys, monkeypatch):
+    import os
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = run(capsys, "sample", "days.model", "-o", "n.csv")
+    assert code == 3
+    assert "No space left" in err
+    assert not (room / "n.csv").exists()
+
+
+def test_other_channels_are_refused_by_name(room, capsys):
+    orn.write("other.csv", orn.Signals(orn.read("days.csv").values, channels=("wind",)))
+    code, _, err = run(capsys, "score", "days.model", "other.csv")
+    assert code == 2
+    assert "wind" in err
+    assert "load" in err
