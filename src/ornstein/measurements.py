@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,11 +74,11 @@ class Mask(Measurement):
     selects = True
 
     def __post_init__(self) -> None:
-        observed = torch.as_tensor(self.observed)
-        if observed.dtype != torch.bool:
-            raise InputError(
-                f"observed is {str(observed.dtype).removeprefix('torch.')}, but must be boolean: True where the signal was measured"
-            )
+        observed = checks.tensor(self.observed, "observed", dtype=torch.bool)
+        kind = self.observed.dtype if isinstance(self.observed, Tensor) else np.asarray(self.observed).dtype
+        if kind not in (torch.bool, np.dtype(bool)):
+            name = str(kind).removeprefix("torch.")
+            raise InputError(f"observed holds {name} values, but must be boolean: True where the signal was measured")
         object.__setattr__(self, "observed", observed)
 
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:

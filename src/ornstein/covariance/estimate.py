@@ -57,10 +57,11 @@ def estimate(x: object, structure: str = "dense", *, shrinkage: str | float = "o
     if structure == "dense":
         return _dense(x, shrinkage)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
-    _check_count(len(values))
-    mean = values.mean(0)
-    covariance, weight = fit_structure(values - mean, structure, shrinkage, rank)
-    return Estimate(mean, covariance, weight, len(values))
+    _check_size(tuple(values.shape))
+    shifted = values - values[0]  # exact for entries that are constant, whatever their value
+    mean = shifted.mean(0)
+    covariance, weight = fit_structure(shifted - mean, structure, shrinkage, rank)
+    return Estimate(values[0] + mean, covariance, weight, len(values))
 
 
 def fit_structure(
@@ -81,7 +82,7 @@ def fit_structure(
     if structure == "low-rank":
         return low_rank(flat, rank), 0.0
     if centred.ndim > 2 and centred.shape[1] > 1:
-        return kronecker(centred.flatten(2), structure, shrinkage)
+        return kronecker(centred.flatten(2), structure, shrinkage, count)
     if structure == "kronecker":
         raise InputError(
             f"structure 'kronecker' needs several channels, but the signals have shape {tuple(centred.shape[1:])}: "
@@ -112,11 +113,15 @@ def _dense(x: object, shrinkage: str | float) -> Estimate:
     shape: tuple[int, ...] = tuple(x.shape) if hasattr(x, "shape") else tuple(checks.tensor(x, "x", missing=True).shape)
     if len(shape) not in (2, 3, 4):
         raise InputError(f"x has {len(shape)} axes {shape}, but must be (case, *event) with 2 to 4: add a case axis")
-    _check_count(shape[0])
+    _check_size(shape)
     accumulator = Accumulator(int(torch.Size(shape[1:]).numel()))
     gaps = False
     for start in range(0, shape[0], _CHUNK):
-        piece = checks.tensor(x[start : start + _CHUNK], "x", missing=True)  # type: ignore[index]
+        try:
+            piece = checks.tensor(x[start : start + _CHUNK], "x", missing=True)  # type: ignore[index]
+        except InputError:
+            checks.tensor(x, "x", missing=True)  # the same error, but with the count and the place in all of x
+            raise
         if bool(torch.isnan(piece).any()):
             gaps = True
             break
@@ -132,7 +137,8 @@ def _dense(x: object, shrinkage: str | float) -> Estimate:
 def _dense_with_gaps(x: Tensor, shrinkage: str | float) -> Estimate:
     """EM; the shrinkage weight is that of the data with every gap at its entry's mean."""
     flat = x.flatten(1)
-    centred = torch.nan_to_num(flat - flat.nanmean(0))
+    shifted = flat - flat.nanmedian(0).values
+    centred = torch.nan_to_num(shifted - shifted.nanmean(0))
     weight = _weight(centred.T @ centred / len(flat), len(flat), centred, shrinkage)
     mean, matrix = expectation_maximization(flat, weight)
     return Estimate(mean.view(x.shape[1:]), Dense(matrix), weight, len(flat))
@@ -150,7 +156,8 @@ def low_rank(centred: Tensor, rank: int | None) -> LowRank:
     """Probabilistic PCA by maximum likelihood (Tipping and Bishop 1999): the floor is the mean of the discarded eigenvalues."""
     n, d = centred.shape
     _, singular, basis = torch.linalg.svd(centred, full_matrices=False)
-    eigenvalues = singular**2 / n
+    rounding = max(n, d) * torch.finfo(singular.dtype).eps * singular.max()
+    eigenvalues = torch.where(singular > rounding, singular, torch.zeros_like(singular)) ** 2 / n
     total = eigenvalues.sum()
     if rank is None:
         explained = torch.cumsum(eigenvalues, 0) / total.clamp_min(torch.finfo(torch.float64).tiny)
@@ -166,20 +173,25 @@ def stationary(centred: Tensor) -> Stationary:
     return Stationary.from_spectrum(power.reshape(-1, centred.shape[-1]).mean(0))
 
 
-def kronecker(centred: Tensor, structure: str, shrinkage: str | float) -> tuple[Kronecker, float]:
+def kronecker(centred: Tensor, structure: str, shrinkage: str | float, count: float | None = None) -> tuple[Kronecker, float]:
     """Separable maximum likelihood by flip-flop (Dutilleul 1999) for x (case, channel, time).
 
         L = (1 / n T) sum_i X_i R^-1 X_i^T,      R = (1 / n C) sum_i X_i^T L^-1 X_i,      tr L = C
 
-    With structure "stationary" R is circulant. Returns the operator and the weight by which R was shrunk.
+    With structure "stationary" R is circulant. Channels that depend on each other (a common average reference) leave L of
+    rank r < C, and r takes the place of C in R. ``count`` is the effective number of cases where they carry weights.
+    Returns the operator and the weight by which R was shrunk.
     """
     n, channels, time = centred.shape
     refuse_dense(max(channels, 0 if structure == "stationary" else time), "a Kronecker factor")
     left: Spectral = Diagonal(torch.ones(channels, dtype=centred.dtype))
     weight = 0.0
     for _ in range(_FLIPS):
-        across = left.whiten(centred.transpose(1, 2)).transpose(1, 2)
-        right, weight = _right(across.reshape(n * channels, time), structure, shrinkage)
+        across = left.whiten(centred.transpose(1, 2)).transpose(1, 2) * math.sqrt(channels / left.rank())
+        cases = (n if count is None else count) * left.rank()
+        right, weight = _right(across.reshape(n * channels, time), cases, structure, shrinkage)
+        if right.rank() == 0:
+            break
         along = right.whiten(centred).transpose(1, 2).reshape(n * time, channels)
         matrix = along.T @ along / len(along)
         updated = Dense(matrix * (channels / matrix.trace()))
@@ -190,11 +202,11 @@ def kronecker(centred: Tensor, structure: str, shrinkage: str | float) -> tuple[
     return Kronecker(left, right), weight
 
 
-def _right(rows: Tensor, structure: str, shrinkage: str | float) -> tuple[Spectral, float]:
+def _right(rows: Tensor, count: float, structure: str, shrinkage: str | float) -> tuple[Spectral, float]:
     if structure == "stationary":
         return stationary(rows), 0.0
     matrix = rows.T @ rows / len(rows)
-    weight = _weight(matrix, len(rows), rows, shrinkage)
+    weight = _weight(matrix, count, rows, shrinkage)
     return shrink(matrix, weight), weight
 
 
@@ -217,6 +229,9 @@ def _check_shrinkage(shrinkage: str | float) -> None:
         raise InputError(f"shrinkage is {shrinkage:g}, but must lie between 0 (none) and 1 (round)")
 
 
-def _check_count(count: int) -> None:
+def _check_size(shape: tuple[int, ...]) -> None:
+    count = shape[0]
+    if 0 in shape[1:]:
+        raise InputError(f"x is empty {shape}, but every signal must hold at least one value")
     if count < 2:
         raise InputError(f"x holds {count} case{'s' * (count != 1)}, but a covariance needs at least 2: cut a long recording with window=")

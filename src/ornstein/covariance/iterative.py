@@ -86,4 +86,5 @@ def _log_quadrature(diagonals: list[Tensor], off: list[Tensor]) -> Tensor:
         side = torch.stack(off, -1)
         t = t + torch.diag_embed(side, 1) + torch.diag_embed(side, -1)
     nodes, vectors = torch.linalg.eigh(t)
-    return (vectors[:, 0, :] ** 2 * nodes.clamp_min(1e-300).log()).sum(-1)
+    quadrature: Tensor = (vectors[:, 0, :] ** 2 * nodes.clamp_min(1e-300).log()).sum(-1)
+    return quadrature

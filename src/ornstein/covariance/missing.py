@@ -28,11 +28,15 @@ def expectation_maximization(
         if len(empty):
             raise InputError(f"x has {len(empty)} {what} without any observed value, first at {int(empty[0])}: drop it")
     n, d = x.shape
+    origin = x.nanmedian(0).values  # a value of the data: entries that are constant become exactly 0
+    x = x - origin
     mean = x.nanmean(0)
     spread = torch.where(observed, x - mean, torch.zeros_like(x)) ** 2
     variances = spread.sum(0) / observed.sum(0)
     mu = variances.mean()
     covariance = torch.diag(variances)
+    if not bool(mu > 0):
+        return origin + mean, covariance
     patterns, member = torch.unique(observed, dim=0, return_inverse=True)
     groups = [(pattern, x[member == i]) for i, pattern in enumerate(patterns)]
     ridge = d * torch.finfo(x.dtype).eps * mu
@@ -53,7 +57,7 @@ def expectation_maximization(
         covariance = updated
         if bool(moved <= tolerance * covariance.abs().max()):
             break
-    return mean, covariance
+    return origin + mean, covariance
 
 
 def _complete(rows: Tensor, pattern: Tensor, mean: Tensor, covariance: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor]:

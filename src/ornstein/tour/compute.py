@@ -50,7 +50,11 @@ def compute(curve: object = None, seed: int = 0) -> Tour:
         "steps": reversal.STEPS,
     }
     arrays = {"curve": signal, "components": made.components, "noise": noise}
-    chapters = (_views(signal, noise, kernel, ensemble), _spectra(signal, noise, kernel, ensemble), _reversal(signal, kernel, ensemble, seed))
+    chapters = (
+        _views(signal, noise, kernel, ensemble),
+        _spectra(signal, noise, kernel, ensemble),
+        _reversal(signal, kernel, ensemble, seed),
+    )
     for more_numbers, more_arrays in chapters:
         numbers |= more_numbers
         arrays |= more_arrays

@@ -66,7 +66,8 @@ def harmonics(values: Tensor, terms: int) -> Tensor:
     strongest = power.topk(min(terms, len(power) - 1)).indices.sort().values
     alone = torch.zeros(len(strongest), len(spectrum), dtype=spectrum.dtype)
     alone[torch.arange(len(strongest)), strongest] = spectrum[strongest]
-    return torch.fft.irfft(alone, n=len(values))
+    made: Tensor = torch.fft.irfft(alone, n=len(values))
+    return made
 
 
 def _standardised(raw: Tensor) -> tuple[Tensor, float, float]:

@@ -22,16 +22,14 @@ SCRIPTS = ("data", "plot", "forward", "copies", "spectra", "reverse", "page")
 """Modules in the order of their imports: joined into one script, their import lines are dropped."""
 
 
-def write_tour(
-    path: str | os.PathLike[str], curve: object = None, *, seed: int = 0, language: str = "en", force: bool = False
-) -> Path:
+def write_tour(path: str | os.PathLike[str], curve: object = None, *, seed: int = 0, language: str = "en", force: bool = False) -> Path:
     """Write the tour of ``curve`` as one self-contained bilingual HTML page, and return its path.
 
     curve     (length,), 8 to 2000 numbers; None means five random cosines. It is shown standardised.
     seed      of the noise, and of the default curve; language "en" or "zh": what the page opens in.
 
     Raises ``InputError`` for a curve that cannot be used, an unknown language, or a path that exists (unless ``force``);
-    ``RunError`` where the file cannot be written. Cost: under a second, and a page of 0.2 to 0.8 MB.
+    ``RunError`` where the file cannot be written. Cost: a second or two, and a page of 0.2 to 0.8 MB.
     """
     page = render(compute(curve, seed), language)
     files.write_text(path, page, force=force)

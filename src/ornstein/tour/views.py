@@ -21,7 +21,7 @@ def chi_mean(d: int) -> float:
 
 def distances(curves: Tensor, signal: Tensor) -> Tensor:
     """Euclidean distance of each curve (n, d) to the signal (d,), (n,)."""
-    return torch.linalg.vector_norm(curves - signal, dim=-1)
+    return (curves - signal).square().sum(-1).sqrt()
 
 
 def averaging(noise: Tensor) -> Tensor:

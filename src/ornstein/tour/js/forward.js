@@ -1,5 +1,5 @@
 // Chapters one and five: the points leave the curve, the factors, one forward run, the components.
-import { at, extent, histogram, mix, normalCount, row } from "./data.js";
+import { at, extent, histogram, mix, normalCount, rms, row } from "./data.js";
 import { bar, dot, frame, legend, line, ramp, upright } from "./plot.js";
 
 const RANGE = [-4, 4];
@@ -77,6 +77,10 @@ export function components(canvas, { data, colours, words }) {
     line(plot, part, { colour: colours.muted, alpha: 0.7 });
   }
   line(plot, curve, { colour: colours.signal, width: 2.2 });
-  line(plot, sum, { colour: colours.accent, width: 1.2, dash: [5, 4] });
-  legend(plot, [[words.curve, colours.signal], [words.component, colours.muted], [words.sum, colours.accent, [5, 4]]]);
+  const entries = [[words.curve, colours.signal], [words.component, colours.muted]];
+  if (rms(sum, curve) > 1e-3) {
+    line(plot, sum, { colour: colours.accent, width: 1.4, dash: [5, 4] });
+    entries.push([words.sum, colours.accent, [5, 4]]);
+  }
+  legend(plot, entries);
 }

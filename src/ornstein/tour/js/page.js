@@ -37,6 +37,7 @@ function changed(...what) {
     const on = (f.canvas.dataset.on || "").split(" ");
     if (!what.length || what.some((w) => on.includes(w))) f.stale = true;
   }
+  numbers();
   requestAnimationFrame(draw);
 }
 
@@ -47,7 +48,6 @@ function draw() {
     f.stale = false;
     VIEWS[f.canvas.dataset.view](f.canvas, scene);
   }
-  numbers();
 }
 
 // The present numbers: everything under a figure that follows a control.

@@ -1,6 +1,6 @@
 // Plot: a canvas with two scales, and the few marks that the figures are made of.
 
-const INK = ["ink", "muted", "grid", "panel", "signal", "accent", "second", "near", "far", "hot"];
+const INK = ["ink", "muted", "grid", "panel", "signal", "accent", "second", "near", "far"];
 const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"];
 
 export function palette(element) {
@@ -142,19 +142,19 @@ export function bar(plot, stops, low, high, title, digits = 1) {
   g.fillText(title, width - 6, box.top);
 }
 
-// Words in a corner, each in its colour: the legend.
+// The legend, in the upper right corner or halfway up on the left.
 export function legend(plot, entries, corner = "right") {
-  const { g, box } = plot;
+  const { g, box } = plot, top = corner === "right" ? box.top : (box.top + box.bottom) / 2 - 8 * entries.length;
   g.textBaseline = "middle";
   g.textAlign = "left";
   const widest = Math.max(...entries.map(([text]) => g.measureText(text).width));
   const x = corner === "right" ? box.right - widest - 34 : box.left + 8;
   g.globalAlpha = 0.85;
   g.fillStyle = plot.colours.panel;
-  g.fillRect(x, box.top + 6, widest + 30, 16 * entries.length + 6);
+  g.fillRect(x, top + 6, widest + 30, 16 * entries.length + 6);
   g.globalAlpha = 1;
   entries.forEach(([text, colour, dash = []], k) => {
-    const y = box.top + 17 + 16 * k;
+    const y = top + 17 + 16 * k;
     g.strokeStyle = colour;
     g.lineWidth = 2;
     g.setLineDash(dash);
