@@ -75,6 +75,11 @@ TWINS = [
     _pair("low-rank x stationary of rank 6", _low_rank(0.0), _even, 12),
     _pair("low-rank x low-rank", _low_rank(0.3), _low_rank(0.0), 12),
     _pair("flat dense x diagonal", _flat, _diagonal, 15),
-    Twin("three factors", Kronecker(_tall[0], Kronecker(_tall[0], _odd[0])), torch.from_numpy(np.kron(_tall[1], np.kron(_tall[1], _odd[1]))), 28),
+    Twin(
+        "three factors",
+        Kronecker(_tall[0], Kronecker(_tall[0], _odd[0])),
+        torch.from_numpy(np.kron(_tall[1], np.kron(_tall[1], _odd[1]))),
+        28,
+    ),
 ]
 NAMES = [twin.name for twin in TWINS]

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, multivariate_normal
-from truth import condition, spectrum_covariance
 
 import ornstein as orn
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.model import Model
+from truth import condition, spectrum_covariance
 
 KINDS = ("gaussian", "mixture", "empirical")
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import tracemalloc
 
 import pytest
 import scipy.linalg
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from structures import BASIS, INSIDE, NAMES, TWINS, Twin, circle
 from torch import Tensor
 
 import truth
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
 from ornstein.errors import InputError
 from ornstein.random import Noise
+from structures import BASIS, INSIDE, NAMES, TWINS, Twin, circle
 
 SIGMAS = torch.tensor([0.0, 0.3, 5.0, math.inf], dtype=torch.float64)
 every_structure = pytest.mark.parametrize("twin", TWINS, ids=NAMES)
@@ -240,7 +239,12 @@ def test_factor_keeps_small_eigenvalues() -> None:
 
 
 def test_no_variance_at_all() -> None:
-    for op in (Diagonal(torch.zeros(3)), Dense(torch.zeros(3, 3)), Stationary(torch.zeros(3)), LowRank(torch.eye(3)[:, :1], torch.zeros(1))):
+    for op in (
+        Diagonal(torch.zeros(3)),
+        Dense(torch.zeros(3, 3)),
+        Stationary(torch.zeros(3)),
+        LowRank(torch.eye(3)[:, :1], torch.zeros(1)),
+    ):
         assert op.rank() == 0
         close(op.effective_rank(), 0.0)
         close(op.logdet(), 0.0)
@@ -260,15 +264,6 @@ def test_draws_have_the_covariance() -> None:
         close(twin.operator.draw(Noise(3, 5), 2), x[5:7], 1e-13)
 
 
-def peak_bytes(work: object) -> int:
-    """Peak of the memory that Python objects and NumPy take; PyTorch's own blocks are bounded by the refusal of dense()."""
-    tracemalloc.start()
-    work()  # type: ignore[operator]
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
-
-
 def large() -> list[Spectral]:
     time = torch.arange(2000, dtype=torch.float64)
     smooth = torch.exp(-0.5 * (torch.minimum(time, 2000 - time) / 30) ** 2)
@@ -283,6 +278,7 @@ def large() -> list[Spectral]:
 
 
 def test_large_structures_never_become_matrices() -> None:
+    """Their matrices would take 75 GiB to 7 TiB, so that a single one could not be allocated here."""
     for op in large():
         x = vectors(op.size, 1)
         close(op.gain(op.scaled(1.0, 0.5) @ x, 0.5), op @ x, 1e-8)

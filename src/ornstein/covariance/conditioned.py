@@ -58,6 +58,8 @@ class Conditioned(Covariance):
 
     def gain(self, x: Tensor, sigma: Sigma) -> Tensor:
         zero, safe = _apart(sigma, x)
+        if bool(zero.all()):
+            return self._support() @ x
         m = self.prior.gain(x, safe)
         kept = m - self.posterior(safe).pull(self.measurement(m))
         return torch.where(zero.unsqueeze(-1), self._support() @ x, kept) if bool(zero.any()) else kept
@@ -68,6 +70,8 @@ class Conditioned(Covariance):
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """By Bayes' rule, log p(x | y = 0) = log p(x) + log p(y = 0 | x) - log p(y = 0): two distances, both positive."""
         zero, safe = _apart(sigma, x)
+        if bool(zero.all()):
+            return self._clean_distance(x)
         y = self.measurement(self.prior.gain(x, safe))
         distance = self.prior.mahalanobis(x, safe) + (y * self.posterior(safe)._solve(y)).sum(-1)
         return torch.where(zero, self._clean_distance(x), distance) if bool(zero.any()) else distance
@@ -82,11 +86,14 @@ class Conditioned(Covariance):
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:
         zero, safe = _apart(sigma, self.variances)
-        noisy = self.prior.logdet(safe) + self.posterior(safe)._logdet_s() - self._logdet_s()
-        if not bool(zero.any()):
-            return noisy
-        seen = self.variances[self.variances > 0].log().sum() + self._support()._logdet_s()
-        return torch.where(zero, self.prior.logdet() + seen - self._logdet_s(), noisy)
+        known = self._logdet_s()
+        if bool(zero.all()):
+            return (self._clean_logdet() - known).expand(zero.shape or known.shape)
+        noisy = self.prior.logdet(safe) + self.posterior(safe)._logdet_s() - known
+        return torch.where(zero, self._clean_logdet() - known, noisy) if bool(zero.any()) else noisy
+
+    def _clean_logdet(self) -> Tensor:
+        return self.prior.logdet() + self.variances[self.variances > 0].log().sum() + self._support()._logdet_s()
 
     def _support(self) -> Conditioned:
         """The projector onto the support: that of the prior, less what the exact entries of y fix."""

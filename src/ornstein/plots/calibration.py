@@ -33,5 +33,5 @@ def reliability(levels: object, values: object, errors: object, histogram: objec
     right.set_xlim(0, 1)
     right.set_ylim(0, max(1.6, 1.1 * float(bars.max())))
     say(right, title="where the truth falls among the draws", x="share of draws below the truth", y="density (1 = honest)")
-    plain(left.annotate("two standard errors", (0.03, 0.92), xycoords="axes fraction", fontsize=8, color=MODEL))
+    plain(left.annotate("bars: two standard errors", (0.03, 0.92), xycoords="axes fraction", fontsize=8, color=MODEL))
     return figure

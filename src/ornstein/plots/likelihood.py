@@ -38,6 +38,6 @@ def likelihood(names: Sequence[str], nats: object, errors: object, differences: 
         plain(text)
         text.set_color(INK)
     right.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 2)))
-    say(left, title="held-out log-likelihood", x="nats per case (further right is better)")
-    say(right, title="difference to the first", x="nats per case, paired")
+    say(left, title="held-out log-likelihood", x="nats per signal (further right is better)")
+    say(right, title="difference to the first", x="nats per signal, paired")
     return figure

@@ -74,8 +74,13 @@ def clock(length: int, rate: float | None) -> tuple[Array, str]:
     steps = np.arange(length, dtype=np.float64)
     if rate is None:
         return steps, "time [samples]"
-    unit, name = next((unit, name) for least, unit, name in _UNITS if length / rate >= least)
+    unit, name = time_unit(length / rate)
     return steps / rate / unit, f"time [{name}]"
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which a duration reads well: its length in seconds and its symbol."""
+    return next((unit, name) for least, unit, name in _UNITS if seconds >= least)
 
 
 def thin(x: Array, limit: int = _POINTS) -> Array:

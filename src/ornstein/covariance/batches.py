@@ -1,0 +1,88 @@
+"""Reading what does not fit in memory: any source of signals as pieces of bounded size, float64, complete."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.errors import InputError
+from ornstein.signals import Signals
+
+_ENTRIES = 2**22
+"""Numbers per piece: 32 MiB in float64, and enough rows for matrix products to run at full speed."""
+
+
+def is_stream(x: object) -> bool:
+    """Whether x can only be read piece by piece: an iterator of batches, a data loader, a Zarr, Dask or chunked HDF5 array."""
+    if hasattr(x, "shape"):
+        return getattr(x, "chunks", None) is not None
+    return isinstance(x, Iterable) and not isinstance(x, Collection)
+
+
+def pieces(source: object, name: str = "x", part: int = 0, parts: int = 1) -> Iterator[Tensor]:
+    """The signals of a source in pieces (case, *event), float64, none of them empty.
+
+    source  anything with a shape and slices of rows, read a piece at a time; a list, as one array; ``Signals``; or an iterable
+            of such batches, all of one event shape
+    part    of an array, only this one of ``parts`` equal blocks of rows; batches are never divided
+
+    Raises ``InputError`` for missing or infinite values, for unequal lengths, and for a source that is none of these.
+    """
+    if isinstance(source, Signals):
+        source = source.values
+    elif isinstance(source, list | tuple):
+        source = checks.tensor(source, name, missing=True)
+    if hasattr(source, "shape"):
+        yield from _rows(source, name, part, parts)
+    elif is_stream(source):
+        yield from _batches(source, name)
+    else:
+        raise InputError(f"{name} is a {type(source).__name__}, but must be an array (case, *event), or an iterator of such arrays")
+
+
+def _batches(source: Any, name: str) -> Iterator[Tensor]:
+    event: tuple[int, ...] | None = None
+    for index, batch in enumerate(source, 1):
+        for piece in pieces(batch, f"batch {index} of {name}"):
+            found = tuple(piece.shape[1:])
+            if event is not None and found != event:
+                raise InputError(
+                    f"batch {index} of {name} holds signals of shape {found}, but those before it have {event}: "
+                    "pad or window them to one length"
+                )
+            event = found
+            yield piece
+
+
+def _rows(array: Any, name: str, part: int, parts: int) -> Iterator[Tensor]:
+    shape = tuple(array.shape)
+    if len(shape) not in (2, 3, 4):
+        raise InputError(f"{name} has {len(shape)} axes {shape}, but must be (case, *event) with 2 to 4: add a case axis")
+    if 0 in shape[1:]:
+        raise InputError(f"{name} is empty {shape}, but every signal must hold at least one value")
+    if math.isnan(shape[0]):
+        raise InputError(f"{name} has an unknown number of cases {shape}: call its compute_chunk_sizes() first, or use engine 'dask'")
+    step = max(_ENTRIES // math.prod(shape[1:]), 1)
+    stored = getattr(array, "chunks", None)
+    if stored and isinstance(stored[0], int):  # whole chunks of the file, so that none is unpacked twice
+        step = max(step // stored[0], 1) * stored[0]
+    first, last = (shape[0] * k // parts for k in (part, part + 1))
+    for start in range(first, last, step):
+        stop = min(start + step, last)
+        where = name if (start, stop) == (0, shape[0]) else f"{name}[{start}:{stop}]"
+        yield _complete(checks.tensor(array[start:stop], where, missing=True), where)
+
+
+def _complete(piece: Tensor, where: str) -> Tensor:
+    gaps = int(torch.isnan(piece).sum())
+    if gaps:
+        raise InputError(
+            f"{where} holds {gaps} missing value{'s' * (gaps > 1)} (NaN), which one pass cannot complete: drop those cases, "
+            "or load x into memory and use estimate(x, 'dense'), which fills gaps by EM"
+        )
+    return piece.cpu()

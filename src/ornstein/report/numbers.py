@@ -1,0 +1,87 @@
+"""The numbers of an analysis by the names under which the page and its sentences show them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ornstein.plots.style import CHANNELS
+from ornstein.report.analysis import SURPRISING, Analysis
+from ornstein.report.verdicts import better
+from ornstein.report.words import Number
+
+
+def numbers(found: Analysis) -> dict[str, Number]:
+    """Every number on the page, by key; keys that end in a number are rows of a table."""
+    cases, channels, times = found.signals.shape
+    table = {
+        "cases": Number(cases),
+        "channels": Number(channels),
+        "shown_channels": Number(min(channels, CHANNELS)),
+        "times": Number(times),
+        "missing": Number(found.missing),
+        "complete": Number(found.complete),
+        "null": Number(found.null),
+        "overlap": Number(found.overlap),
+        "folds": Number(found.folds),
+        "draws": Number(found.draws),
+        "seed": Number(found.seed),
+        "dimension": Number(channels * times),
+        "effective_rank": Number(found.spectrum.effective_rank),
+        "directions_90": Number(found.spectrum.directions(0.9)),
+    }
+    if found.distances is not None:
+        table |= {name: Number(value) for name, value in vars(found.distances).items()}
+    return table | _held_out(found) | _surprising(found) | _likelihoods(found)
+
+
+def _held_out(found: Analysis) -> dict[str, Number]:
+    held = found.holdout
+    if held is None:
+        return {}
+    table = {"holdout_cases": Number(held.cases), "gain": Number.of(held.gain, held.unit)}
+    for c in held.coverage:
+        table[f"coverage_{round(100 * c.level)}"] = Number(c.value, c.error, percent=True)
+        table[f"z_{round(100 * c.level)}"] = Number(c.z)
+    for name, filling in held.fillings.items():
+        table[f"rmse_{name}"] = Number.of(filling.rmse, held.unit)
+        table[f"crps_{name}"] = Number.of(filling.crps, held.unit)
+    worst = max(held.coverage, key=lambda c: abs(c.z))
+    table["worst"] = Number(worst.value, worst.error, percent=True)
+    table["worst_level"] = Number(worst.level, percent=True)
+    return table
+
+
+def _surprising(found: Analysis) -> dict[str, Number]:
+    ranked = found.surprises
+    if ranked is None:
+        return {}
+    table = {
+        "tail": Number.of(ranked.tail, percent=True),
+        "scored": Number(len(ranked.nats)),
+        "least_p": Number(1 / len(ranked.nats)),
+        "median_nats": Number(float(torch.median(ranked.nats))),
+    }
+    for k in range(min(SURPRISING, len(ranked.nats))):
+        table[f"surprise_{k}"] = Number(float(ranked.nats[k]))
+        table[f"p_{k}"] = Number(float(ranked.p_value[k]))
+        table[f"case_{k}"] = Number(int(ranked.order[k]))
+    return table
+
+
+def _likelihoods(found: Analysis) -> dict[str, Number]:
+    table = {}
+    for k, score in enumerate(found.scores):
+        table[f"nats_{k}"] = Number.of(score.nats)
+        table[f"bits_{k}"] = Number.of(score.bits)
+        table[f"outside_{k}"] = Number(score.outside)
+        if score.difference is not None:
+            table[f"difference_{k}"] = Number.of(score.difference)
+        if score.name == found.law.name:
+            table["law_nats"] = Number.of(score.nats)
+    other = better(found) if len(found.scores) > 1 else None
+    if other is not None:
+        gain = other[1]
+        table["best_gain"] = Number(gain.value, gain.error if math.isfinite(gain.error) else None)
+    return table

@@ -1,0 +1,82 @@
+"""What the numbers say in a sentence. Nothing here is written by hand about any data set: every verdict is a comparison."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ornstein.metrics import Mean, Score, mean_with_error
+from ornstein.plots.style import CHANNELS
+from ornstein.report.analysis import TAIL, Analysis
+
+CERTAIN = 2.5
+"""Standard errors for the four levels of coverage at once: the chance of a false alarm is at most 4 x 1.2 % = 5 % (Bonferroni)."""
+CLEAR = 2.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The key of a sentence, and whether it is good news (None: neither)."""
+
+    key: str
+    good: bool | None
+
+
+def verdicts(found: Analysis) -> list[Verdict]:
+    """The sentences at the top of the page, most important first."""
+    said = []
+    if found.holdout is not None:
+        said += [_coverage(found), _gain(found.holdout.gain)]
+    if found.scores and len(found.scores) > 1:
+        said.append(Verdict("verdict.best.chosen", True) if better(found) is None else Verdict("verdict.best.other", False))
+    if found.surprises is not None:
+        said.append(_tail(found.surprises.tail))
+    few = found.spectrum.effective_rank <= len(found.spectrum.eigenvalues) / 4
+    said.append(Verdict("verdict.rank" if few else "verdict.rank.many", None))
+    return said
+
+
+def notes(found: Analysis) -> list[str]:
+    """The keys of what a reader has to know about these data."""
+    size = math.prod(found.signals.shape[1:])
+    said = {
+        "note.missing": found.missing > 0,
+        "note.overlap": found.overlap > 0,
+        "note.few": len(found.signals) <= size,
+        "note.null": found.null > 0,
+        "note.units": found.unit is None,
+        "note.channels": found.signals.shape[1] > CHANNELS,
+    }
+    return [key for key, applies in said.items() if applies]
+
+
+def better(found: Analysis) -> tuple[Score, Mean] | None:
+    """The law that explains held-out cases better than the chosen one beyond chance, and by how much; None if there is none."""
+    own = next(s for s in found.scores if s.name == found.law.name)
+    best = max(found.scores, key=lambda s: s.nats.value)
+    if best.name == own.name or not math.isfinite(best.nats.value):
+        return None
+    gain = mean_with_error(best.log_prob - own.log_prob, 2 * found.overlap)
+    return (best, gain) if gain.value > CLEAR * gain.error or math.isinf(gain.value) else None
+
+
+def _coverage(found: Analysis) -> Verdict:
+    assert found.holdout is not None
+    off = [c for c in found.holdout.coverage if abs(c.z) > CERTAIN]
+    if not off:
+        return Verdict("verdict.coverage.honest", True)
+    if all(c.z < 0 for c in off):
+        return Verdict("verdict.coverage.narrow", False)
+    return Verdict("verdict.coverage.wide" if all(c.z > 0 for c in off) else "verdict.coverage.mixed", False)
+
+
+def _gain(gain: Mean) -> Verdict:
+    if abs(gain.value) <= CLEAR * gain.error:
+        return Verdict("verdict.gain.same", None)
+    return Verdict("verdict.gain.better", True) if gain.value > 0 else Verdict("verdict.gain.worse", False)
+
+
+def _tail(tail: Mean) -> Verdict:
+    if abs(tail.value - TAIL) <= CLEAR * tail.error:
+        return Verdict("verdict.tail.right", True)
+    return Verdict("verdict.tail.light" if tail.value > TAIL else "verdict.tail.heavy", False)

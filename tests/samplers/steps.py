@@ -1,0 +1,87 @@
+"""Steps of a sampler as the affine maps that they are on a Gaussian law: x_s = M x_t + N z + b, read off with unit vectors."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kinds import normal
+from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
+from ornstein.denoisers import Gaussian
+from ornstein.linear import LinearMap
+from ornstein.process import Process
+from ornstein.samplers import Context, Level, Sampler, levels
+from ornstein.schedules import Grid, Schedule
+from truth import orthogonal, spectrum_covariance
+
+# Wide (a factor of 80), and well above the square of the last noise levels: a mode that the noise hides until the very end is
+# finished by the last step, which returns the denoised signal, and says nothing of the order. Null modes are the extreme case:
+# every step solves them exactly at sigma = 0. They have their own tests.
+SPECTRUM = (4.0, 1.0, 0.3, 0.05)
+SIZE = len(SPECTRUM)
+MEAN = torch.tensor([1.0, -1.0, 0.5, 2.0], dtype=torch.float64)
+LAW = Gaussian(MEAN, Dense(spectrum_covariance(SPECTRUM, 3)))
+
+STRUCTURES: dict[str, Spectral] = {
+    "dense": Dense(spectrum_covariance(SPECTRUM, 3)),
+    "diagonal": Diagonal(torch.tensor(SPECTRUM)),
+    "low-rank": LowRank(orthogonal(SIZE, 5)[:, :2], torch.tensor([4.0, 1.0]), 0.05),
+    "stationary": Stationary(torch.tensor([2.0, 0.7, 0.2, 0.7], dtype=torch.float64)),
+    "kronecker": Kronecker(Dense(spectrum_covariance((2.0, 0.3), 6)), Dense(spectrum_covariance((1.5, 0.2), 7))),
+    "dense of rank 2": Dense(spectrum_covariance((4.0, 1.0, 0.0, 0.0), 3)),
+    "low-rank without a floor": LowRank(orthogonal(SIZE, 5)[:, :2], torch.tensor([4.0, 1.0])),
+    "diagonal of rank 1": Diagonal(torch.tensor([0.0, 0.0, 2.0, 0.0])),
+    "all of one signal": Diagonal(torch.zeros(SIZE)),
+}
+
+
+class Affine(NamedTuple):
+    """x -> slope x + noise z + shift."""
+
+    slope: Tensor
+    noise: Tensor
+    shift: Tensor
+
+
+def step(sampler: Sampler, law: Gaussian, schedule: Schedule, now: Level, then: Level) -> Affine:
+    """One step, with the noise replaced by 0 or by the unit vectors."""
+    nothing, units = torch.zeros(SIZE + 1, SIZE, dtype=torch.float64), torch.eye(SIZE, dtype=torch.float64)
+
+    def answer(x: Tensor, z: Tensor) -> Tensor:
+        return sampler.step(Context(law, Process(schedule), lambda: z), x, now, then)
+
+    moved = answer(torch.cat([nothing[:1], units]), nothing)
+    pushed = answer(nothing[:SIZE], units)
+    return Affine((moved[1:] - moved[0]).T, (pushed - moved[0]).T, moved[0])
+
+
+def laws_along(sampler: Sampler, law: Gaussian, schedule: Schedule, grid: Grid) -> list[tuple[Level, Tensor, Tensor]]:
+    """(level, mean, covariance) at every time of the grid, from the exact law at the start. No Monte Carlo."""
+    visited = levels(schedule, grid)
+    mean, cov = exact_law(law, schedule, visited[0])
+    out = [(visited[0], mean, cov)]
+    for now, then in itertools.pairwise(visited):
+        map_ = step(sampler, law, schedule, now, then)
+        mean, cov = map_.slope @ mean + map_.shift, map_.slope @ cov @ map_.slope.T + map_.noise @ map_.noise.T
+        out.append((then, mean, cov))
+    return out
+
+
+def exact_law(law: Gaussian, schedule: Schedule, at: Level) -> tuple[Tensor, Tensor]:
+    """alpha mu and alpha^2 Sigma + sigma^2 I, densely."""
+    return at.alpha * law.mean(), at.alpha**2 * law.covariance().dense() + at.sigma**2 * torch.eye(SIZE, dtype=torch.float64)
+
+
+def final_error(sampler: Sampler, law: Gaussian, schedule: Schedule, steps: int) -> tuple[Tensor, Tensor]:
+    """(mean, covariance) at t = 0, less the truth."""
+    _, mean, cov = laws_along(sampler, law, schedule, schedule.grid(steps))[-1]
+    return mean - law.mean(), cov - law.covariance().dense()
+
+
+def implicit() -> Gaussian:
+    """A posterior that exists only through products."""
+    measured = LinearMap(lambda x: x @ normal(1, SIZE, seed=4).T, SIZE, 1)
+    return Gaussian(MEAN, Conditioned.on(STRUCTURES["kronecker"], measured, torch.tensor([0.1], dtype=torch.float64)))
