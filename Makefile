@@ -26,7 +26,8 @@ test-all: lint
 	$(BIN)/python tests/planted.py
 
 docs: $(READY)
-	$(BIN)/pytest docs examples --doctest-glob='*.md' -q
+	$(BIN)/pytest tests/test_docs.py
+	$(BIN)/pdoc --output-directory build/api ornstein
 
 bench: $(READY)
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

@@ -49,15 +49,15 @@ class Outcome(NamedTuple):
     by: str
 
 
-def plant(mistake: Mistake) -> Outcome:
+def plant(mistake: Mistake, package: Path) -> Outcome:
     """One copy of the package, one wrong line, one run."""
-    source = (PACKAGE / mistake.file).read_text(encoding="utf-8")
+    source = (package / mistake.file).read_text(encoding="utf-8")
     found = source.count(mistake.old)
     if found != 1:
         return Outcome(False, f"its line was found {found} times in {mistake.file}, not once")
     wrong = source.replace(mistake.old, mistake.new)
     for where in (TESTS / mistake.tests, TESTS):
-        code, output = run([where], {mistake.file: wrong})
+        code, output = run([where], package, {mistake.file: wrong})
         failed = re.search(r"^FAILED (\S+)", output, re.MULTILINE)
         if code == FAILED and failed:
             return Outcome(True, failed[1].removeprefix("tests/"))
@@ -66,11 +66,11 @@ def plant(mistake: Mistake) -> Outcome:
     return Outcome(False, "the whole suite passes")
 
 
-def run(where: list[Path], changed: dict[str, str]) -> tuple[int, str]:
+def run(where: list[Path], package: Path, changed: dict[str, str]) -> tuple[int, str]:
     """Run tests against a copy of the package with some files changed, until the first failure: (exit status, output)."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / "ornstein"
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, copy)
         for name, text in changed.items():
             (copy / name).write_text(text, encoding="utf-8")
         environment = os.environ | {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
@@ -85,13 +85,15 @@ def main(words: list[str]) -> int:
     table = tomllib.loads((TESTS / "planted.toml").read_text(encoding="utf-8"))["mistake"]
     mistakes = [Mistake(**row) for row in table]
     chosen = [m for m in mistakes if not words or any(w.lower() in m.what.lower() for w in words)]
-    code, output = run(sorted({TESTS / m.tests for m in chosen}), {})
-    if code != PASSED:
-        print(f"the tests do not pass with nothing planted:\n{output}")
-        return 1
     caught = 0
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for mistake, outcome in zip(chosen, pool.map(plant, chosen), strict=True):
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
+        package = Path(folder) / "ornstein"  # one state of the source for the whole run
+        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        code, output = run(sorted({TESTS / m.tests for m in chosen}), package, {})
+        if code != PASSED:
+            print(f"the tests do not pass with nothing planted:\n{output}")
+            return 1
+        for mistake, outcome in zip(chosen, pool.map(lambda m: plant(m, package), chosen), strict=True):
             caught += outcome.caught
             print(f"{'caught' if outcome.caught else 'MISSED'}  {mistake.what:<54}  {outcome.by}", flush=True)
     print(f"{caught} of {len(chosen)} planted mistakes were caught")

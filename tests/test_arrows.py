@@ -18,6 +18,7 @@ LAYERS = (
     ("samplers", "posterior"),
     ("scaling", "storage"),
     ("model",),
+    ("fitting_stream",),
     ("fitting",),
     ("data", "metrics", "plots", "estimator"),
     ("tour", "report"),

@@ -70,7 +70,8 @@ def shell(text: str) -> str:
 def outputs(page: Path) -> list[tuple[Block, str]]:
     """Run a page from top to bottom; each shown output (text or JSON right below its code) with what was really printed."""
     namespace: dict[str, object] = {"__name__": "docs"}
-    shown, printed = [], ""
+    shown: list[tuple[Block, str]] = []
+    printed: str | None = None
     for number, block in enumerate(blocks(page), start=1):
         if block.language == "python":
             out = io.StringIO()
@@ -79,9 +80,9 @@ def outputs(page: Path) -> list[tuple[Block, str]]:
             printed = out.getvalue()
         elif block.language == "bash":
             printed = shell(block.text)
-        elif block.language in ("text", "json") and block.follows and printed:
+        elif block.follows and printed is not None:
             shown.append((block, printed))
-            printed = ""
+            printed = None
     return shown
 
 

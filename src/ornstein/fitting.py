@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
+from ornstein.covariance import Options
 from ornstein.covariance.base import refuse_dense
+from ornstein.covariance.batches import is_stream
 from ornstein.denoisers import Denoiser, Law, Mixture, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.errors import InputError, unknown_name
+from ornstein.fitting_stream import fit_stream
 from ornstein.model import Model
 from ornstein.scaling import Scaler
 from ornstein.signals import Signals
@@ -32,6 +35,7 @@ def fit(
     standardize: str = "channel",
     folds: int = FOLDS,
     seed: int = 0,
+    engine: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Model:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
@@ -44,11 +48,19 @@ def fit(
     shrinkage    "oas" (default), "ledoit-wolf", "none" or a weight in [0, 1]
     standardize  "channel": one mean and scale per channel; "feature": one per entry, for vectors; "none"
     folds        the law is fitted ``folds`` more times, each without one part of the cases, to score held-out cases for the
-                 p-values of ``surprise``; 0 leaves them out. Cases with gaps are not scored.
+                 p-values of ``surprise``; 0 leaves them out. Folds are blocks of neighbouring cases, so that overlapping windows
+                 do not leak; shuffle cases that are sorted by kind. Cases with gaps are not scored.
+    engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
+                 the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
+                 "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
 
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and
     arguments that do not belong to the model. Cost: (1 + folds) fits.
     """
+    if engine is not None or is_stream(x):
+        _belongs(model, components=components, bandwidth=bandwidth)
+        options = Options("oas" if shrinkage is None else shrinkage, rank)
+        return fit_stream(x, model, structure or "dense", options, standardize, engine or "local", progress)
     values, signals = _values(x)
     names = (signals.channels, signals.units, signals.rate) if signals is not None else ((), (), None)
     if isinstance(model, Denoiser):
@@ -90,7 +102,7 @@ def fit(
 def _held_out(x: Tensor, law_of: Fit, folds: int, tell: Callable[[str], None]) -> Tensor | None:
     """Log-densities of the complete cases, each under a law fitted without its fold; None where there are too few cases."""
     complete = ~torch.isnan(x).flatten(1).any(1)
-    fold = torch.arange(len(x)) % folds
+    fold = torch.arange(len(x)) * folds // len(x)
     scores = []
     if len(x) < 2 * folds or not bool(complete.any()):
         return None
@@ -116,7 +128,7 @@ def _values(x: object) -> tuple[Tensor, Signals | None]:
     return values, None
 
 
-def _belongs(model: str, **arguments: object) -> None:
+def _belongs(model: object, **arguments: object) -> None:
     owner = {"components": "mixture", "bandwidth": "empirical"}
     for name, value in arguments.items():
         if value is not None and owner[name] != model:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import ornstein.posterior
 from ornstein import checks
-from ornstein.covariance import Operator
+from ornstein.covariance import Dense, Operator, Spectral
 from ornstein.denoisers import Denoiser, Law
 from ornstein.errors import InputError, unknown_name
 from ornstein.measurements import Mask, Measurement
@@ -34,6 +34,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "vp": VP,
 }
 STEPS = 50
+_DENSE = 1024
 T = TypeVar("T")
 
 
@@ -44,7 +45,7 @@ class Surprise(NamedTuple):
     p_value: Tensor | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A fitted law in the user's units: what ``fit``, ``load`` and ``posterior`` return.
 
@@ -65,6 +66,10 @@ class Model:
     rate: float | None = None
     reference: Tensor | None = None
     log_evidence: Tensor | None = None
+
+    def __repr__(self) -> str:
+        named = f", channels={', '.join(self.channels)}" if self.channels else ""
+        return f"Model({type(self.law).__name__}, event_shape={self.event_shape}{named})"
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -131,8 +136,15 @@ class Model:
         return self.scaler.decode(self._exact.mean())
 
     def covariance(self) -> Operator:
-        """The covariance over flattened events, as an operator in the user's units."""
-        return Stretched(self._exact.covariance(), self.scaler.scale)
+        """The covariance over flattened events, as an operator in the user's units.
+
+        With its eigenbasis (rank, solve, logdet, ...) where one scale serves all entries or d <= 1024; otherwise by its products.
+        """
+        operator = self._exact.covariance()
+        if self.scaler.uniform and isinstance(operator, Spectral):
+            return operator.scaled(float(self.scaler.scale.flatten()[0]), 0.0)
+        stretched = Stretched(operator, self.scaler.scale)
+        return Dense(stretched.dense()) if operator.size <= _DENSE and not operator.batch_shape else stretched
 
     def posterior(self, measurement: Measurement, y: object, noise: object = 0.0) -> Model:
         """The law of the signal given y = A x + n, as a Model again; its ``log_evidence`` is log p(y).
@@ -141,8 +153,8 @@ class Model:
         or one per entry), or its covariance; 0 is exact. See ``ornstein.posterior.condition`` for errors and cost.
         """
         values = checks.tensor(y, "y")
-        r = noise if not isinstance(noise, int | float) else float(noise)
-        scaled = self.scaler.measured(measurement, values, r if isinstance(r, float | Tensor) else checks.tensor(r, "noise"))
+        r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
+        scaled = self.scaler.measured(measurement, values, r)
         result = ornstein.posterior.condition(self.law, scaled.measurement, scaled.y, scaled.noise)
         return replace(self, law=result.law, reference=None, log_evidence=result.log_evidence - scaled.log_jacobian)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.covariance import Operator, Spectral
+from ornstein.covariance import Moments, Operator, Spectral
 from ornstein.errors import unknown_name
 from ornstein.measurements import Measurement, Shape
 
@@ -30,15 +30,30 @@ class Scaler:
         "feature"  one pair per entry: for vectors whose entries have different units
         "none"     no change
         """
-        if standardize not in STANDARDIZE:
-            raise unknown_name("standardize", standardize, STANDARDIZE)
-        event = x.shape[1:]
-        if standardize == "none":
-            return cls(torch.zeros(event, dtype=torch.float64), torch.ones(event, dtype=torch.float64))
-        kept = 1 if standardize == "channel" and x.ndim > 2 else 0
-        axes = [0, *range(1 + kept, x.ndim)] if standardize == "channel" else [0]
+        axes = _pooled(standardize, x.ndim)
+        if axes is None:
+            return cls._identity(x.shape[1:])
         centre = x.nanmean(axes, keepdim=True)
-        scale = (x - centre).square().nanmean(axes, keepdim=True).sqrt()
+        return cls._spread(centre, (x - centre).square().nanmean(axes, keepdim=True), x.shape[1:])
+
+    @classmethod
+    def from_moments(cls, moments: Moments, variance: Tensor, standardize: str) -> Scaler:
+        """The same from accumulated moments and the ``variance`` (*event) of every entry (or its mean over time)."""
+        event = variance.shape
+        axes = _pooled(standardize, 1 + len(event))
+        if axes is None:
+            return cls._identity(event)
+        centre = moments.mean.view(1, *event).mean(axes, keepdim=True)
+        apart = moments.mean_from(centre.expand(1, *event).flatten()).view(1, *event)
+        return cls._spread(centre, (variance + apart.square()).mean(axes, keepdim=True), event)
+
+    @classmethod
+    def _identity(cls, event: torch.Size) -> Scaler:
+        return cls(torch.zeros(event, dtype=torch.float64), torch.ones(event, dtype=torch.float64))
+
+    @classmethod
+    def _spread(cls, centre: Tensor, square: Tensor, event: torch.Size) -> Scaler:
+        scale = square.sqrt()
         # deviations at the level of rounding belong to a constant
         constant = scale <= 1e-12 * (centre.abs() + torch.finfo(torch.float64).tiny)
         scale = torch.where(constant | (scale == 0), torch.ones_like(scale), scale)
@@ -86,6 +101,19 @@ class Scaler:
         else:
             scaled_noise = torch.as_tensor(noise, dtype=torch.float64).flatten() / flat
         return Standardised(measurement, residual / unit, scaled_noise, float(flat.log().sum()))
+
+
+def check_standardize(standardize: str) -> None:
+    """Raise ``InputError`` unless it is one of STANDARDIZE."""
+    if standardize not in STANDARDIZE:
+        raise unknown_name("standardize", standardize, STANDARDIZE)
+
+
+def _pooled(standardize: str, ndim: int) -> list[int] | None:
+    """The axes of (case, *event) that share one centre and scale; None for no change."""
+    check_standardize(standardize)
+    kept = 1 if ndim > 2 else 0
+    return {"channel": [0, *range(1 + kept, ndim)], "feature": [0], "none": None}[standardize]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinds import EVENT, FULL, MEAN, normal
-from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Stationary
+from kinds import EVENT, normal
+from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Options, Stationary
 from ornstein.denoisers import Empirical, Gaussian, Mixture, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.fit import _maximize
 from ornstein.errors import InputError
@@ -53,12 +53,13 @@ def test_mixture_recovers_a_known_one() -> None:
 @pytest.mark.parametrize("structure", ["dense", "diagonal", "low-rank", "stationary", "kronecker"])
 def test_likelihood_never_falls(structure: str) -> None:
     """EM without shrinkage climbs, from any start, for every structure that is fitted by maximum likelihood."""
-    parts = [Gaussian(MEAN, FULL), Gaussian(MEAN + 1.5, Dense(spectrum_covariance((1.0, 0.5, 0.5, 0.3, 0.2, 0.1), 4)))]
+    one, other = (Dense(spectrum_covariance(torch.logspace(0.5, -1, 8), s)) for s in (1, 2))
+    parts = [Gaussian(normal(2, 4, seed=3), one), Gaussian(normal(2, 4, seed=3) + 1.5, other)]
     x = Mixture(torch.tensor([0.6, 0.4]), parts).sample(400, seed=2)
     responsibilities = torch.softmax(normal(400, 2, seed=5), -1)
     levels = []
     for _ in range(25):
-        mixture = _maximize(x, responsibilities, structure, "none", 3 if structure == "low-rank" else None)
+        mixture = _maximize(x, responsibilities, structure, Options("none", 3 if structure == "low-rank" else None))
         assert torch.allclose(mixture.weights, responsibilities.mean(0), atol=1e-12)
         responsibilities = mixture.responsibilities(x)
         levels.append(float(mixture.log_prob(x).mean()))
@@ -70,7 +71,7 @@ def test_likelihood_never_falls(structure: str) -> None:
 def test_one_step_is_the_textbook() -> None:
     """w_k = mean r_k, mu_k = sum r x / sum r, Sigma_k = sum r (x - mu)(x - mu)^T / sum r."""
     x, r = normal(60, 2, seed=6), torch.softmax(normal(60, 2, seed=7), -1)
-    mixture = _maximize(x, r, "dense", "none", None)
+    mixture = _maximize(x, r, "dense", Options("none"))
     for k, part in enumerate(mixture.components):
         mean = (r[:, k, None] * x).sum(0) / r[:, k].sum()
         cov = (r[:, k, None] * (x - mean)).T @ (x - mean) / r[:, k].sum()
@@ -83,11 +84,11 @@ def test_one_step_is_the_textbook() -> None:
     [("dense", Dense), ("diagonal", Diagonal), ("low-rank", LowRank), ("stationary", Kronecker), ("kronecker", Kronecker)],
 )
 def test_structures(structure: str, kind: type) -> None:
-    x = TRUE.sample(300, seed=1).repeat_interleave(2, 1)[:, :3].unsqueeze(1) + 0.3 * normal(300, 2, 3, seed=2)
+    x = TRUE.sample(300, seed=1).repeat_interleave(2, 1).unsqueeze(1) + 0.3 * normal(300, 2, 4, seed=2)
     mixture = fit_mixture(x, 2, structure, rank=1 if structure == "low-rank" else None)
     assert len(mixture.components) == 2
     assert all(isinstance(c.operator, kind) for c in mixture.components)
-    assert all(c.event_shape == (2, 3) for c in mixture.components)
+    assert all(c.event_shape == (2, 4) for c in mixture.components)
     single = fit_mixture(x[:, :1], 1, structure) if structure == "stationary" else None
     assert single is None or isinstance(single.components[0].operator, Stationary)
 

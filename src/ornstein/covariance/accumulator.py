@@ -77,7 +77,8 @@ class Moments(ABC):
         self._mean = self._mean + delta * (count / total)
         self.count = total
 
-    def _average(self) -> Tensor:
+    def average(self) -> Tensor:
+        """scatter / n: the maximum-likelihood moments about the mean."""
         if not self.count:
             raise InputError("the accumulator has seen no data: call update first")
         return self.scatter / self.count
@@ -95,7 +96,7 @@ class Accumulator(Moments):
 
     def covariance(self) -> Tensor:
         """scatter / n, shape (d, d): the maximum-likelihood covariance."""
-        return self._average()
+        return self.average()
 
 
 class VarianceAccumulator(Moments):
@@ -106,7 +107,7 @@ class VarianceAccumulator(Moments):
 
     def variance(self) -> Tensor:
         """scatter / n, shape (d,): the maximum-likelihood variance of every entry."""
-        return self._average()
+        return self.average()
 
 
 class SpectrumAccumulator(Moments):
@@ -119,4 +120,4 @@ class SpectrumAccumulator(Moments):
 
     def spectrum(self) -> Tensor:
         """The mean of |FFT(x - mean)|^2 / d, shape (d,): the maximum-likelihood eigenvalues of a circulant covariance."""
-        return self._average()
+        return self.average()

@@ -156,6 +156,10 @@ class Spectral(Covariance):
     def __matmul__(self, x: Tensor) -> Tensor:
         return self.apply(lambda lam: lam, x)
 
+    def projector(self) -> Spectral:
+        """The projector onto the support, in the same basis."""
+        return self.map(lambda lam: (lam > 0).to(lam.dtype))
+
     def solve(self, x: Tensor) -> Tensor:
         """Sigma^+ x: the inverse on the support, 0 outside it."""
         return self.apply(_inverse, x)

@@ -33,16 +33,22 @@ def pieces(source: object, name: str = "x", part: int = 0, parts: int = 1) -> It
 
     Raises ``InputError`` for missing or infinite values, for unequal lengths, and for a source that is none of these.
     """
-    if isinstance(source, Signals):
-        source = source.values
-    elif isinstance(source, list | tuple):
-        source = checks.tensor(source, name, missing=True)
-    if hasattr(source, "shape"):
-        yield from _rows(source, name, part, parts)
+    array = as_array(source, name)
+    if array is not None:
+        yield from _rows(array, name, part, parts)
     elif is_stream(source):
         yield from _batches(source, name)
     else:
         raise InputError(f"{name} is a {type(source).__name__}, but must be an array (case, *event), or an iterator of such arrays")
+
+
+def as_array(source: object, name: str) -> Any:
+    """The source as something with a shape and slices of rows, or None where it is no array."""
+    if isinstance(source, Signals):
+        return source.values
+    if isinstance(source, list | tuple):
+        return checks.tensor(source, name, missing=True)
+    return source if hasattr(source, "shape") else None
 
 
 def _batches(source: Any, name: str) -> Iterator[Tensor]:

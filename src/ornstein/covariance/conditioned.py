@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor
 
+from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Sigma, Spectral
 from ornstein.covariance.iterative import Product, conjugate_gradients, lanczos_logdet
 from ornstein.linear import LinearMap
@@ -28,7 +29,7 @@ class Conditioned(Covariance):
     One product costs two products with Sigma and one solve of size m. ``diagonal`` and ``dense`` cost d products.
     """
 
-    def __init__(self, prior: Spectral, measurement: LinearMap, variances: Tensor) -> None:
+    def __init__(self, prior: Spectral | Autoregressive, measurement: LinearMap, variances: Tensor) -> None:
         self.prior, self.measurement, self.variances = prior, measurement, variances
         self.size = prior.size
         self._factor: Tensor | None = None
@@ -44,7 +45,7 @@ class Conditioned(Covariance):
 
             joined = LinearMap(both, prior.size, first.size_out + measurement.size_out)
             return cls(prior.prior, joined, torch.cat([prior.variances, variances]))
-        if not isinstance(prior, Spectral):
+        if not isinstance(prior, Spectral | Autoregressive):
             raise TypeError(f"cannot condition a {type(prior).__name__}")
         return cls(prior, measurement, variances)
 
@@ -65,7 +66,8 @@ class Conditioned(Covariance):
         return torch.where(zero.unsqueeze(-1), self._support() @ x, kept) if bool(zero.any()) else kept
 
     def posterior(self, sigma: Sigma) -> Conditioned:
-        return Conditioned(self.prior.posterior(sigma), self.measurement, self.variances)
+        narrowed = self.prior.posterior(sigma)
+        return Conditioned(narrowed, self.measurement, self.variances)
 
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """By Bayes' rule, log p(x | y = 0) = log p(x) + log p(y = 0 | x) - log p(y = 0): two distances, both positive."""
@@ -98,8 +100,7 @@ class Conditioned(Covariance):
     def _support(self) -> Conditioned:
         """The projector onto the support: that of the prior, less what the exact entries of y fix."""
         exact = (self.variances == 0).nonzero()[:, 0]
-        projector = self.prior.map(lambda lam: (lam > 0).to(lam.dtype))
-        return Conditioned(projector, self.measurement.rows(exact), self.variances[exact])
+        return Conditioned(self.prior.projector(), self.measurement.rows(exact), self.variances[exact])
 
     def rank(self) -> int:
         return max(self.prior.rank() - int((self.variances == 0).sum()), 0)
@@ -126,7 +127,7 @@ class Conditioned(Covariance):
         return self.measurement(self.prior @ self.measurement.adjoint(y)) + self.variances * y
 
     def _direct(self) -> bool:
-        return self.measurement.size_out <= CHOLESKY_LIMIT and self.prior.eigenvalues.ndim == 1
+        return self.measurement.size_out <= CHOLESKY_LIMIT and not self.batch_shape
 
     def _cholesky(self) -> Tensor:
         if self._factor is None:
@@ -149,6 +150,9 @@ class Conditioned(Covariance):
         """For a mask, A (Sigma + r I)^-1 A^T: the inverse of S but for the coupling through what is not observed."""
         if not self.measurement.selects:
             return lambda y: y
+        if isinstance(self.prior, Autoregressive):
+            precision = self.prior.solve
+            return lambda y: self.measurement(precision(self.measurement.adjoint(y)))
         level = self.variances.mean() + 1e-12 * self.prior.eigenvalues.amax(-1, keepdim=True)
         inverse = self.prior.map(lambda lam: 1 / (lam + level).clamp_min(torch.finfo(lam.dtype).tiny))
         return lambda y: self.measurement(inverse @ self.measurement.adjoint(y))
@@ -156,7 +160,7 @@ class Conditioned(Covariance):
     def _logdet_s(self) -> Tensor:
         if self.measurement.size_out == 0:
             return self.variances.sum()
-        if self.batch_shape:
+        if self.batch_shape and isinstance(self.prior, Spectral):
             laws = [Conditioned(self.prior.replace(lam), self.measurement, self.variances) for lam in self.prior.eigenvalues]
             return torch.stack([law._logdet_s() for law in laws])
         if self._direct():

@@ -15,7 +15,7 @@ from torch import Tensor
 from ornstein import checks
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.conditioned import Conditioned
-from ornstein.covariance.structures import Dense, Diagonal
+from ornstein.covariance.structures import Dense, Diagonal, as_spectral
 from ornstein.errors import InputError
 from ornstein.linear import LinearMap
 
@@ -69,8 +69,8 @@ def condition(covariance: Covariance, measurement: LinearMap, y: Tensor, noise: 
     and log-determinant count the repeated ones.
     """
     measurement, y, variances = diagonal_noise(noise, measurement, y)
-    if isinstance(covariance, Spectral) and covariance.size <= CONDITION_DENSE:
-        return _factored(covariance, measurement, y, variances)
+    if not isinstance(covariance, Conditioned) and covariance.size <= CONDITION_DENSE:
+        return _factored(as_spectral(covariance), measurement, y, variances)
     implicit = Conditioned.on(covariance, measurement, variances)
     before = y.new_zeros(implicit.measurement.size_out - y.shape[-1])
     joint = torch.cat([before.expand(*y.shape[:-1], -1), y], -1)

@@ -1,120 +1,132 @@
-"""Mean and covariance from data: one call, a structure of choice, shrinkage where data are few."""
+"""Mean and covariance from data: one call, a structure of choice or the best one, and what the result rests on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from ornstein import checks
 from ornstein.covariance.accumulator import Accumulator
-from ornstein.covariance.base import Spectral, refuse_dense
+from ornstein.covariance.base import Covariance, Spectral
+from ornstein.covariance.choose import Candidate, choose, held_out
+from ornstein.covariance.lowrank import low_rank
 from ornstein.covariance.missing import expectation_maximization
-from ornstein.covariance.structures import Dense, Diagonal, Kronecker, LowRank, Stationary
-from ornstein.errors import InputError, unknown_name
+from ornstein.covariance.missing_factors import low_rank_with_gaps
+from ornstein.covariance.shrinking import shrunk
+from ornstein.covariance.structure import Options, check_structure, fit_structure
+from ornstein.covariance.structures import Dense, as_spectral
+from ornstein.errors import InputError
 
-STRUCTURES = ("dense", "diagonal", "low-rank", "stationary", "kronecker")
-SHRINKAGES = ("none", "ledoit-wolf", "oas")
 _CHUNK = 8192
-_EXPLAINED = 0.99
-_FLIPS = 20
+FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A fitted Gaussian: mean (*event), covariance operator of size d, and what it rests on.
+    """A fitted Gaussian, and what it rests on.
 
-    ``shrinkage`` is the weight of the round covariance (tr S / d) I in the estimate; ``count`` the number of cases.
+    mean        (*event)
+    covariance  operator of size d
+    structure   its name; with structure "auto", the one that was chosen
+    shrinkage   the weight of the round covariance (tr S / d) I in full matrices
+    count       the number of cases; ``numbers`` the free numbers of the covariance that they determine
+    held_out    cross-validated log-likelihood in nats per case (None where it was not asked for), ``error`` its standard error
+    candidates  the table behind "auto"
     """
 
     mean: Tensor
-    covariance: Spectral
+    covariance: Covariance
+    structure: str
     shrinkage: float
     count: int
+    numbers: int
+    held_out: float | None = None
+    error: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def effective_rank(self) -> float:
+        """exp(entropy of the normalised eigenvalues): how many directions share the variance."""
+        return float(as_spectral(self.covariance).effective_rank())
+
+    @property
+    def floor(self) -> float:
+        """The smallest eigenvalue: the variance in the quietest direction."""
+        return float(as_spectral(self.covariance).eigenvalues.min())
 
 
-def estimate(x: object, structure: str = "dense", *, shrinkage: str | float = "oas", rank: int | None = None) -> Estimate:
+def estimate(
+    x: object,
+    structure: str = "dense",
+    *,
+    shrinkage: str | float = "oas",
+    rank: int | None = None,
+    folds: int | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Estimate:
     """Mean and covariance of signals (case, *event), in float64.
 
-    structure   "dense"       any covariance; NaN in x means missing and is handled by EM
-                "diagonal"    independent entries
-                "low-rank"    probabilistic PCA: ``rank`` directions (default: 99 % of the variance) and a floor
-                "stationary"  circulant in time; several channels get a full covariance between them
-                "kronecker"   channel (x) time, both full, by maximum likelihood (flip-flop)
-    shrinkage   "oas" (Chen et al. 2010), "ledoit-wolf" (2004), "none", or the weight itself in [0, 1]; used where a full
-                matrix is estimated.
+    structure   "dense"            any covariance; NaN in x means missing and is handled by EM
+                "diagonal"         independent entries
+                "low-rank"         probabilistic PCA: ``rank`` directions (default: by held-out likelihood) and a floor; NaN by EM
+                "stationary"       circulant in time, from the periodogram; "multitaper" and "welch" smooth it
+                "toeplitz"         a function of the lag, positive by construction
+                "autoregressive"   banded precision: long signals at O(d b); one channel
+                "squared-exponential", "matern-3/2", "matern-5/2", "ornstein-uhlenbeck", "periodic": kernels of the lag
+                "kronecker"        channel (x) time, both full (flip-flop); "a*b" names the factors, as in "dense*toeplitz"
+                "image"            height x width by the cosine transform
+                "auto"             the best of those that fit the shape, by cross-validation
+                Structures in time give several channels a full covariance between them.
+    shrinkage   of full matrices: "oas" (Chen et al. 2010), "ledoit-wolf" (2004), "nonlinear" (Ledoit and Wolf 2020), "none",
+                or the weight of the round covariance in [0, 1]
+    folds       for the held-out likelihood; default 5 with "auto", otherwise it is left out
 
-    x may be a memory-mapped array: it is read once, in pieces. Cost: n d^2 + d^3 for dense, n d log d for stationary.
+    x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
+    n d log d for stationary, n d b for autoregressive; (1 + folds) fits in all.
     Raises ``InputError`` for NaN where the structure cannot use it, fewer than two cases, and d too large for dense.
     """
-    shape = tuple(getattr(x, "shape", ()))
-    check_choices(structure, shrinkage, rank, shape[1:])
-    if structure == "dense" and len(shape) > 1:
-        refuse_dense(int(torch.Size(shape[1:]).numel()), "a dense covariance")
+    options = Options(shrinkage, rank, seed)
+    shape = _shape(x)
+    if structure != "auto":
+        check_structure(structure, options, shape[1:])
+    if folds is None:
+        folds = FOLDS if structure == "auto" else 0
+    if folds:
+        folds = min(checks.count(folds, "folds", at_least=2), shape[0] // 2)
+    table: tuple[Candidate, ...] = ()
+    found: tuple[float, float] | None = None
+    if structure == "auto":
+        structure, table = choose(checks.tensor(x, "x"), options, max(folds, 2), progress=progress)
+        found = next((c.held_out, c.error) for c in table if c.structure == structure)
+    elif folds >= 2:
+        scores, _ = held_out(checks.tensor(x, "x"), structure, options, folds)
+        found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores)))
+    mean, covariance, weight, numbers = _fit(x, shape, structure, options)
+    held, error = found if found is not None else (None, None)
+    return Estimate(mean, covariance, structure, weight, shape[0], numbers, held, error, table)
+
+
+def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options) -> tuple[Tensor, Covariance, float, int]:
     if structure == "dense":
-        return _dense(x, shrinkage)
+        return _dense(x, shape, options)
+    if structure == "low-rank":
+        return _low_rank(x, options)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
-    _check_size(tuple(values.shape))
     shifted = values - values[0]  # exact for entries that are constant, whatever their value
     mean = shifted.mean(0)
-    covariance, weight = fit_structure(shifted - mean, structure, shrinkage, rank)
-    return Estimate(values[0] + mean, covariance, weight, len(values))
+    fitted = fit_structure(shifted - mean, structure, options)
+    return values[0] + mean, fitted.covariance, fitted.shrinkage, fitted.numbers
 
 
-def fit_structure(
-    centred: Tensor, structure: str, shrinkage: str | float, rank: int | None, count: float | None = None
-) -> tuple[Spectral, float]:
-    """The operator that fits centred signals (case, *event), and its shrinkage weight.
-
-    Rows may be scaled by the square roots of weights that average to 1; ``count`` is then the effective number of cases.
-    """
-    flat = centred.flatten(1)
-    if structure == "dense":
-        refuse_dense(flat.shape[1], "a dense covariance")
-        matrix = flat.T @ flat / len(flat)
-        weight = _weight(matrix, len(flat) if count is None else count, flat, shrinkage)
-        return shrink(matrix, weight), weight
-    if structure == "diagonal":
-        return Diagonal((flat**2).mean(0)), 0.0
-    if structure == "low-rank":
-        return low_rank(flat, rank), 0.0
-    if centred.ndim > 2 and centred.shape[1] > 1:
-        return kronecker(centred.flatten(2), structure, shrinkage, count)
-    if structure == "kronecker":
-        raise InputError(
-            f"structure 'kronecker' needs several channels, but the signals have shape {tuple(centred.shape[1:])}: "
-            "use 'dense' or 'stationary'"
-        )
-    return stationary(flat), 0.0
-
-
-def oas_weight(covariance: Tensor, count: float) -> float:
-    """The oracle-approximating weight of Chen et al. (2010), eq. 23, from the covariance alone (so it also serves streams)."""
-    size = covariance.shape[0]
-    mu2 = (covariance.trace() / size) ** 2
-    alpha = (covariance**2).mean()
-    above = (count + 1.0) * (alpha - mu2 / size)
-    return 1.0 if float(above) <= 0 else min(1.0, float((alpha + mu2) / above))
-
-
-def shrink(matrix: Tensor, weight: float) -> Dense:
-    """(1 - weight) S + weight (tr S / d) I: the eigenvectors of S with eigenvalues drawn towards their mean."""
-    dense = Dense(matrix)
-    if weight == 0:
-        return dense
-    round_variance = matrix.trace() / matrix.shape[0]
-    return dense.replace((1 - weight) * dense.eigenvalues + weight * round_variance)
-
-
-def _dense(x: object, shrinkage: str | float) -> Estimate:
-    shape: tuple[int, ...] = tuple(x.shape) if hasattr(x, "shape") else tuple(checks.tensor(x, "x", missing=True).shape)
-    if len(shape) not in (2, 3, 4):
-        raise InputError(f"x has {len(shape)} axes {shape}, but must be (case, *event) with 2 to 4: add a case axis")
-    _check_size(shape)
-    accumulator = Accumulator(int(torch.Size(shape[1:]).numel()))
+def _dense(x: object, shape: tuple[int, ...], options: Options) -> tuple[Tensor, Spectral, float, int]:
+    size = math.prod(shape[1:])
+    numbers = size * (size + 1) // 2
+    accumulator = Accumulator(size)
     gaps = False
     for start in range(0, shape[0], _CHUNK):
         try:
@@ -127,111 +139,44 @@ def _dense(x: object, shrinkage: str | float) -> Estimate:
             break
         accumulator.update(piece.flatten(1))
     if gaps:
-        return _dense_with_gaps(checks.tensor(x, "x", missing=True), shrinkage)
-    matrix = accumulator.covariance()
-    centred = checks.tensor(x, "x").flatten(1) - accumulator.mean if shrinkage == "ledoit-wolf" else None
-    weight = _weight(matrix, accumulator.count, centred, shrinkage)
-    return Estimate(accumulator.mean.view(shape[1:]), shrink(matrix, weight), weight, shape[0])
+        return (*_dense_with_gaps(checks.tensor(x, "x", missing=True), options), numbers)
+    centred = checks.tensor(x, "x").flatten(1) - accumulator.mean if options.shrinkage == "ledoit-wolf" else None
+    covariance, weight = shrunk(accumulator.covariance(), accumulator.count, options.shrinkage, centred)
+    return accumulator.mean.view(shape[1:]), covariance, weight, numbers
 
 
-def _dense_with_gaps(x: Tensor, shrinkage: str | float) -> Estimate:
+def _dense_with_gaps(x: Tensor, options: Options) -> tuple[Tensor, Spectral, float]:
     """EM; the shrinkage weight is that of the data with every gap at its entry's mean."""
     flat = x.flatten(1)
     shifted = flat - flat.nanmedian(0).values
     centred = torch.nan_to_num(shifted - shifted.nanmean(0))
-    weight = _weight(centred.T @ centred / len(flat), len(flat), centred, shrinkage)
+    _, weight = shrunk(centred.T @ centred / len(flat), len(flat), options.shrinkage, centred)
     mean, matrix = expectation_maximization(flat, weight)
-    return Estimate(mean.view(x.shape[1:]), Dense(matrix), weight, len(flat))
+    return mean.view(x.shape[1:]), Dense(matrix), weight
 
 
-def _weight(matrix: Tensor, count: float, centred: Tensor | None, shrinkage: str | float) -> float:
-    if not isinstance(shrinkage, str):
-        return float(shrinkage)
-    if shrinkage == "ledoit-wolf" and centred is not None:
-        return float(ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True))
-    return oas_weight(matrix, count) if shrinkage == "oas" else 0.0
+def _low_rank(x: object, options: Options) -> tuple[Tensor, Spectral, float, int]:
+    """Without a float64 copy of float32 data."""
+    dtype = torch.float32 if str(getattr(x, "dtype", "")).endswith("float32") else torch.float64
+    values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True, dtype=dtype)
+    flat = values.flatten(1)
+    if bool(torch.isnan(flat.sum())):
+        mean, covariance = low_rank_with_gaps(flat.to(torch.float64), options.rank, seed=options.seed)
+    else:
+        first = flat[0].to(torch.float64)
+        mean = first + sum(((part.to(torch.float64) - first).sum(0) for part in flat.split(_CHUNK)), torch.zeros_like(first)) / len(flat)
+        covariance = low_rank(flat, options.rank, mean=mean, seed=options.seed)
+    r, d = covariance.components, covariance.size
+    return mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1
 
 
-def low_rank(centred: Tensor, rank: int | None) -> LowRank:
-    """Probabilistic PCA by maximum likelihood (Tipping and Bishop 1999): the floor is the mean of the discarded eigenvalues."""
-    n, d = centred.shape
-    _, singular, basis = torch.linalg.svd(centred, full_matrices=False)
-    rounding = max(n, d) * torch.finfo(singular.dtype).eps * singular.max()
-    eigenvalues = torch.where(singular > rounding, singular, torch.zeros_like(singular)) ** 2 / n
-    total = eigenvalues.sum()
-    if rank is None:
-        explained = torch.cumsum(eigenvalues, 0) / total.clamp_min(torch.finfo(torch.float64).tiny)
-        rank = int((explained < _EXPLAINED).sum()) + 1
-    rank = min(rank, len(eigenvalues))
-    floor = float(eigenvalues[rank:].sum() / (d - rank)) if rank < d else 0.0
-    return LowRank(basis[:rank].T, eigenvalues[:rank], floor)
-
-
-def stationary(centred: Tensor) -> Stationary:
-    """Circulant maximum likelihood: the mean periodogram, |FFT|^2 / d averaged over cases (..., time)."""
-    power = torch.fft.fft(centred, norm="ortho").abs() ** 2
-    return Stationary.from_spectrum(power.reshape(-1, centred.shape[-1]).mean(0))
-
-
-def kronecker(centred: Tensor, structure: str, shrinkage: str | float, count: float | None = None) -> tuple[Kronecker, float]:
-    """Separable maximum likelihood by flip-flop (Dutilleul 1999) for x (case, channel, time).
-
-        L = (1 / n T) sum_i X_i R^-1 X_i^T,      R = (1 / n C) sum_i X_i^T L^-1 X_i,      tr L = C
-
-    With structure "stationary" R is circulant. Channels that depend on each other (a common average reference) leave L of
-    rank r < C, and r takes the place of C in R. ``count`` is the effective number of cases where they carry weights.
-    Returns the operator and the weight by which R was shrunk.
-    """
-    n, channels, time = centred.shape
-    refuse_dense(max(channels, 0 if structure == "stationary" else time), "a Kronecker factor")
-    left: Spectral = Diagonal(torch.ones(channels, dtype=centred.dtype))
-    weight = 0.0
-    for _ in range(_FLIPS):
-        across = left.whiten(centred.transpose(1, 2)).transpose(1, 2) * math.sqrt(channels / left.rank())
-        cases = (n if count is None else count) * left.rank()
-        right, weight = _right(across.reshape(n * channels, time), cases, structure, shrinkage)
-        if right.rank() == 0:
-            break
-        along = right.whiten(centred).transpose(1, 2).reshape(n * time, channels)
-        matrix = along.T @ along / len(along)
-        updated = Dense(matrix * (channels / matrix.trace()))
-        settled = isinstance(left, Dense) and bool((updated.dense() - left.dense()).norm() < 1e-10 * channels)
-        left = updated
-        if settled:
-            break
-    return Kronecker(left, right), weight
-
-
-def _right(rows: Tensor, count: float, structure: str, shrinkage: str | float) -> tuple[Spectral, float]:
-    if structure == "stationary":
-        return stationary(rows), 0.0
-    matrix = rows.T @ rows / len(rows)
-    weight = _weight(matrix, count, rows, shrinkage)
-    return shrink(matrix, weight), weight
-
-
-def check_choices(structure: str, shrinkage: str | float, rank: int | None, event_shape: tuple[int, ...]) -> None:
-    """Refuse unknown names and a rank that does not fit, before any work."""
-    if structure not in STRUCTURES:
-        raise unknown_name("structure", structure, STRUCTURES)
-    _check_shrinkage(shrinkage)
-    if rank is not None:
-        checks.count(rank, "rank", at_most=max(math.prod(event_shape), 1))
-        if structure != "low-rank":
-            raise InputError(f"rank is {rank}, but structure is {structure!r}: rank belongs to structure 'low-rank'")
-
-
-def _check_shrinkage(shrinkage: str | float) -> None:
-    if isinstance(shrinkage, str):
-        if shrinkage not in SHRINKAGES:
-            raise unknown_name("shrinkage", shrinkage, SHRINKAGES)
-    elif not 0 <= checks.real(shrinkage, "shrinkage") <= 1:
-        raise InputError(f"shrinkage is {shrinkage:g}, but must lie between 0 (none) and 1 (round)")
-
-
-def _check_size(shape: tuple[int, ...]) -> None:
-    count = shape[0]
+def _shape(x: object) -> tuple[int, ...]:
+    shape: tuple[int, ...] = tuple(x.shape) if hasattr(x, "shape") else tuple(checks.tensor(x, "x", missing=True).shape)
+    if len(shape) not in (2, 3, 4):
+        raise InputError(f"x has {len(shape)} axes {shape}, but must be (case, *event) with 2 to 4: add a case axis")
     if 0 in shape[1:]:
         raise InputError(f"x is empty {shape}, but every signal must hold at least one value")
-    if count < 2:
-        raise InputError(f"x holds {count} case{'s' * (count != 1)}, but a covariance needs at least 2: cut a long recording with window=")
+    if shape[0] < 2:
+        cases = f"{shape[0]} case{'s' * (shape[0] != 1)}"
+        raise InputError(f"x holds {cases}, but a covariance needs at least 2: cut a long recording with window=")
+    return shape

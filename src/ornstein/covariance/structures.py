@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.covariance.base import Spectral, clip, refuse_dense
+from ornstein.covariance.base import Covariance, Spectral, clip, refuse_dense
 from ornstein.errors import InputError
 
 
@@ -81,7 +81,7 @@ class Dense(Spectral):
         return cls.__new__(cls)._set(basis, eigenvalues)
 
     def _set(self, basis: Tensor, eigenvalues: Tensor) -> Self:
-        self.basis, self.eigenvalues = basis, eigenvalues
+        self.basis, self.eigenvalues = basis.contiguous(), eigenvalues.contiguous()
         self.size = basis.shape[0]
         self.multiplicity = torch.ones(self.size, dtype=basis.dtype, device=basis.device)
         return self
@@ -240,3 +240,8 @@ def _entries(value: object, name: str, ndim: int) -> Tensor:
     if not len(x):
         raise InputError(f"{name} is empty {tuple(x.shape)}, but must hold at least one entry")
     return x
+
+
+def as_spectral(covariance: Covariance) -> Spectral:
+    """The covariance with a known eigenbasis: itself, or its dense form."""
+    return covariance if isinstance(covariance, Spectral) else Dense(covariance.dense())

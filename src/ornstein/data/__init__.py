@@ -1,6 +1,7 @@
 """Files in and out, examples that ship inside wheels, and laws whose truth is known."""
 
+from ornstein.data import examples, laws
 from ornstein.data.read import read
 from ornstein.data.write import write
 
-__all__ = ["read", "write"]
+__all__ = ["examples", "laws", "read", "write"]

@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.covariance import estimate
-from ornstein.covariance.estimate import check_choices, fit_structure
+from ornstein.covariance import Options, as_spectral, estimate
+from ornstein.covariance.structure import check_structure, fit_structure
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -24,7 +24,7 @@ _LEAVE_ONE_OUT = 1000
 
 
 def fit_gaussian(x: object, structure: str = "dense", *, shrinkage: str | float = "oas", rank: int | None = None) -> Gaussian:
-    """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data (structure "dense")."""
+    """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data (structures "dense" and "low-rank")."""
     fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank)
     return Gaussian(fitted.mean, fitted.covariance)
 
@@ -44,9 +44,12 @@ def fit_mixture(
     Components that fall below two cases are dropped. Cost per step: one covariance fit per component.
     """
     x = checks.tensor(x, "x", ndim=(2, 3, 4))
-    check_choices(structure, shrinkage, rank, tuple(x.shape[1:]))
+    options = Options(shrinkage, rank, seed)
+    if structure == "auto":
+        structure = estimate(x, "auto", shrinkage=shrinkage, seed=seed).structure
+    check_structure(structure, options, tuple(x.shape[1:]))
     if components is None:
-        components = _choose_components(x, structure, shrinkage, rank, seed)
+        components = _choose_components(x, structure, options)
     components = checks.count(components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
@@ -54,7 +57,7 @@ def fit_mixture(
     responsibilities = torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
     last = -math.inf
     for _ in range(_EM_STEPS):
-        mixture = _maximize(x, responsibilities, structure, shrinkage, rank)
+        mixture = _maximize(x, responsibilities, structure, options)
         responsibilities = mixture.responsibilities(x)
         level = float(mixture.log_prob(x).mean())
         if level - last < _EM_TOLERANCE * max(1.0, abs(level)):
@@ -63,7 +66,7 @@ def fit_mixture(
     return mixture
 
 
-def _maximize(x: Tensor, responsibilities: Tensor, structure: str, shrinkage: str | float, rank: int | None) -> Mixture:
+def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> Mixture:
     mass = responsibilities.sum(0)
     alive = (mass >= 2).nonzero()[:, 0].tolist() or [int(mass.argmax())]
     parts = []
@@ -71,18 +74,19 @@ def _maximize(x: Tensor, responsibilities: Tensor, structure: str, shrinkage: st
         r = responsibilities[:, k]
         mean = torch.tensordot(r, x, 1) / mass[k]
         rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
-        covariance, _ = fit_structure(rows, structure, shrinkage, rank, count=float(mass[k]))
-        parts.append(Gaussian(mean, covariance))
+        fitted = fit_structure(rows, structure, options, count=float(mass[k]))
+        parts.append(Gaussian(mean, fitted.covariance))
     return Mixture(mass[alive], parts)
 
 
-def _choose_components(x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int) -> int:
+def _choose_components(x: Tensor, structure: str, options: Options) -> int:
     held = torch.arange(len(x)) % _HELD_OUT == 0
     train, test = x[~held], x[held]
     best, best_level = 1, -math.inf
     k = 1
     while k <= max(len(train) // 10, 1):
-        level = float(fit_mixture(train, k, structure, shrinkage=shrinkage, rank=rank, seed=seed).log_prob(test).mean())
+        mixture = fit_mixture(train, k, structure, shrinkage=options.shrinkage, rank=options.rank, seed=options.seed)
+        level = float(mixture.log_prob(test).mean())
         if not level > best_level:
             break
         best, best_level, k = k, level, 2 * k
@@ -101,7 +105,7 @@ def fit_empirical(
     points = checks.tensor(x, "x", ndim=(2, 3, 4))
     if bandwidth is not None and checks.positive(bandwidth, "bandwidth", zero=True) == 0:
         return Empirical(points)
-    covariance = estimate(points, structure, shrinkage=shrinkage, rank=rank).covariance
+    covariance = as_spectral(estimate(points, structure, shrinkage=shrinkage, rank=rank).covariance)
     if covariance.rank() < covariance.size:
         raise InputError(
             f"the covariance has rank {covariance.rank()} of {covariance.size}, so it cannot serve as a kernel: "

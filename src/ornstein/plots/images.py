@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from ornstein.plots.style import INK, MUTED, WIDTH, array, plain, short
 
+_LARGEST = 1.4
+"""Inches: a small image does not gain from being larger."""
+
 
 def images(
     rows: Sequence[tuple[str, object]], *, names: Sequence[str] = (), unit: str = "", scale: tuple[float, float] | None = None
@@ -19,8 +22,8 @@ def images(
     stacks = [(label, array(stack)) for label, stack in rows]
     columns = max(len(stack) for _, stack in stacks)
     low, high = scale if scale is not None else (float(stacks[0][1].min()), float(stacks[0][1].max()))
-    size = (WIDTH - 1.6) / columns
-    figure = Figure(figsize=(WIDTH, size * len(stacks) + (0.35 if names else 0.1)), layout="constrained")
+    size = min((WIDTH - 1.6) / columns, _LARGEST)
+    figure = Figure(figsize=(size * columns + 1.6, size * len(stacks) + (0.35 if names else 0.1)), layout="constrained")
     grid = figure.subplots(len(stacks), columns, squeeze=False)
     shown = None
     for r, (label, stack) in enumerate(stacks):

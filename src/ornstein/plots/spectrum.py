@@ -9,6 +9,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from ornstein.plots.style import GRID, INK, MODEL, TRUTH, array, panels, plain, say
 
 _MARKERS = 80
+_LINEAR = 200
+"""Beyond so many directions their axis is logarithmic, or the few that matter would be a vertical line."""
 
 
 def spectrum(eigenvalues: object, explained: object, effective_rank: float, *, unit: str = "") -> Figure:
@@ -29,13 +31,17 @@ def spectrum(eigenvalues: object, explained: object, effective_rank: float, *, u
     right.set_ylim(0, 103)
     say(right, title="explained variance", x="number of directions", y="share of the variance [%]")
     for axes in grid[0]:
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if len(lam) > _LINEAR:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(axis="y", color=GRID, linewidth=0.6)
         axes.axvline(effective_rank, color=TRUTH, linewidth=1.1, linestyle=(0, (4, 2)))
     plain(
         right.annotate(
             f"effective rank = {effective_rank:.1f}",
-            (effective_rank, 22),
+            (effective_rank, 8),
             xytext=(6, 0),
             textcoords="offset points",
             fontsize=8.5,

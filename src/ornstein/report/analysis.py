@@ -29,7 +29,7 @@ from ornstein.metrics import (
     spectrum,
 )
 from ornstein.model import Model
-from ornstein.report.choices import LEAST_CASES, candidate, candidates, check, default_structure, hidden_stretch, test_cases
+from ornstein.report.choices import LEAST_CASES, candidate, candidates, check, default_structure, hidden_stretch, imputable
 from ornstein.report.holdout import Holdout, Imputed, measure
 from ornstein.signals import Signals
 
@@ -145,7 +145,7 @@ def analyse(
     tell(law.name)
     fitted = fit(signals, law.model, structure=law.structure, folds=0, seed=seed)
     unit = signals.units[0] if len(set(signals.units)) == 1 else None
-    held = _hold_out(signals, law, parts, hidden, test_cases(signals, hidden, draws), draws, seed, tell)
+    held = _hold_out(signals, law, parts, hidden, imputable(signals, hidden, draws), draws, seed, tell)
     scale = torch.ones(signals.shape[1], 1) if unit is not None else fitted.scaler.scale[:, :1]
     enough = int(complete.sum()) >= LEAST_CASES
     log_probs, unfit = _compare(signals, law, held.log_prob, parts, seed, tell) if enough else ({}, ())

@@ -52,7 +52,7 @@ def hidden_stretch(times: int, gap: float) -> slice:
     return slice(start, start + length)
 
 
-def test_cases(x: Signals, hidden: slice, draws: int) -> torch.Tensor:
+def imputable(x: Signals, hidden: slice, draws: int) -> torch.Tensor:
     """Numbers of the cases to impute, evenly spread: their stretch is observed, and so is something outside it."""
     observed = ~torch.isnan(x.values)
     outside = torch.ones(x.shape[2], dtype=torch.bool)

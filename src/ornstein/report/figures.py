@@ -23,7 +23,9 @@ def draw(found: Analysis, *, images: bool) -> dict[str, str]:
     if images:
         rows = [("data", x.values[:_IMAGES]), ("samples", found.samples[:_IMAGES])]
         drawn["signals"] = plots.images(rows, unit=found.unit or "")
-        drawn["mean"] = plots.images([("mean", found.moments.mean[None]), ("± 1 SD", found.moments.deviation[None])], unit=found.unit or "")
+        drawn["mean"] = plots.images(
+            [("mean", found.moments.mean[None]), ("deviation", found.moments.deviation[None])], unit=found.unit or ""
+        )
     else:
         drawn["signals"] = plots.signals(_spread(x), found.samples, channels=x.channels, units=x.units, rate=x.rate)
     if found.holdout is not None:

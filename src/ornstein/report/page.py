@@ -93,16 +93,20 @@ class Page:
     def glance(self) -> str:
         marks = {True: "good", False: "attention", None: "neutral"}
         said = "".join(f'<li class="{marks[v.good]}" data-verdict="{v.key}">{self.words.both(v.key)}</li>' for v in verdicts(self.found))
-        noted = "".join(f'<p class="note" data-note="{key}">{self.words.both(key)}</p>' for key in notes(self.found))
+        noted = "".join(f'<p class="note" data-note="{key}">{self.words.both(key)}</p>' for key in notes(self.found, images=self.images))
         how = f'<p class="small">{self.words.both("glance.how")}</p>'
         return self.section("glance", f"<ul>{said}</ul>{how}{noted}")
 
     def signals(self) -> str:
         distance = f'<p class="small">{self.words.both("signals.distance")}</p>' if self.found.distances is not None else ""
-        return self.section("signals", self.figure("signals", "signals.read") + distance)
+        return self.section("signals", self.figure("signals", "signals.images" if self.images else "signals.read") + distance)
 
     def moments(self) -> str:
-        return self.section("moments", self.figure("mean", "moments.mean") + self.figure("covariance", "moments.covariance", "narrow"))
+        caption = "moments.images" if self.images else "moments.mean"
+        return self.section(
+            "moments",
+            self.figure("mean", caption, "narrow" if self.images else "") + self.figure("covariance", "moments.covariance", "narrow"),
+        )
 
     def spectrum(self) -> str:
         return self.section("spectrum", self.figure("spectrum", "spectrum.read"))
@@ -114,7 +118,7 @@ class Page:
         levels = [round(100 * c.level) for c in held.coverage]
         bands = [(f"{level}%", self.number(f"coverage_{level}"), self.number(f"z_{level}")) for level in levels]
         fillings = [(self.words.both(f"table.{name}"), self.number(f"rmse_{name}"), self.number(f"crps_{name}")) for name in held.fillings]
-        content = self.figure("imputation", "imputation.images" if self.images else "imputation.read")
+        content = self.figure("imputation", "imputation.images", "narrow") if self.images else self.figure("imputation", "imputation.read")
         content += self.table([*map(self.words.both, ("table.filling",)), "RMSE", "CRPS"], fillings, "table.note")
         content += f"<h3>{self.words.both('calibration.title')}</h3>" + self.figure("calibration", "calibration.read")
         content += self.table([*map(self.words.both, ("table.band", "table.measured", "table.deviation"))], bands)

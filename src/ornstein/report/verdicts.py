@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ornstein.metrics import Mean, Score, mean_with_error
 from ornstein.plots.style import CHANNELS
 from ornstein.report.analysis import TAIL, Analysis
+from ornstein.report.holdout import Holdout
 
 CERTAIN = 2.5
 """Standard errors for the four levels of coverage at once: the chance of a false alarm is at most 4 x 1.2 % = 5 % (Bonferroni)."""
@@ -24,9 +25,11 @@ class Verdict:
 
 def verdicts(found: Analysis) -> list[Verdict]:
     """The sentences at the top of the page, most important first."""
+    if found.spectrum.rank == 0:
+        return [Verdict("verdict.constant", None)]
     said = []
     if found.holdout is not None:
-        said += [_coverage(found), _gain(found.holdout.gain)]
+        said += [_coverage(found.holdout), _gain(found.holdout)]
     if found.scores and len(found.scores) > 1:
         said.append(Verdict("verdict.best.chosen", True) if better(found) is None else Verdict("verdict.best.other", False))
     if found.surprises is not None:
@@ -36,16 +39,16 @@ def verdicts(found: Analysis) -> list[Verdict]:
     return said
 
 
-def notes(found: Analysis) -> list[str]:
+def notes(found: Analysis, *, images: bool) -> list[str]:
     """The keys of what a reader has to know about these data."""
     size = math.prod(found.signals.shape[1:])
     said = {
         "note.missing": found.missing > 0,
         "note.overlap": found.overlap > 0,
         "note.few": len(found.signals) <= size,
-        "note.null": found.null > 0,
+        "note.null": found.null > 0 and found.spectrum.rank > 0,
         "note.units": found.unit is None,
-        "note.channels": found.signals.shape[1] > CHANNELS,
+        "note.channels": found.signals.shape[1] > CHANNELS and not images,
     }
     return [key for key, applies in said.items() if applies]
 
@@ -60,9 +63,8 @@ def better(found: Analysis) -> tuple[Score, Mean] | None:
     return (best, gain) if gain.value > CLEAR * gain.error or math.isinf(gain.value) else None
 
 
-def _coverage(found: Analysis) -> Verdict:
-    assert found.holdout is not None
-    off = [c for c in found.holdout.coverage if abs(c.z) > CERTAIN]
+def _coverage(held: Holdout) -> Verdict:
+    off = [c for c in held.coverage if abs(c.z) > CERTAIN]
     if not off:
         return Verdict("verdict.coverage.honest", True)
     if all(c.z < 0 for c in off):
@@ -70,10 +72,13 @@ def _coverage(found: Analysis) -> Verdict:
     return Verdict("verdict.coverage.wide" if all(c.z > 0 for c in off) else "verdict.coverage.mixed", False)
 
 
-def _gain(gain: Mean) -> Verdict:
-    if abs(gain.value) <= CLEAR * gain.error:
+def _gain(held: Holdout) -> Verdict:
+    if abs(held.gain.value) <= CLEAR * held.gain.error:
         return Verdict("verdict.gain.same", None)
-    return Verdict("verdict.gain.better", True) if gain.value > 0 else Verdict("verdict.gain.worse", False)
+    if held.gain.value < 0:
+        return Verdict("verdict.gain.worse", False)
+    sharper = held.fillings["model"].rmse.value <= held.fillings["linear"].rmse.value
+    return Verdict("verdict.gain.better" if sharper else "verdict.gain.guess", True)
 
 
 def _tail(tail: Mean) -> Verdict:

@@ -14,6 +14,7 @@ from ornstein.metrics import Candidate, Mean
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
 _MINUS = "−"
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,16 @@ class Number:
 
     def text(self) -> str:
         """62.9 ± 1.9%: decimals up to the second digit of the error, or three significant digits without one."""
-        factor, unit = 100.0 if self.percent else 1.0, self.unit
-        value, suffix = self.value * factor, f" {unit}" if unit else ""
+        factor = 100.0 if self.percent else 1.0
+        value, suffix = self.value * factor, "%" if self.percent else f" {self.unit}" if self.unit else ""
         if not math.isfinite(value):
             return f"{_MINUS if value < 0 else ''}∞{suffix}"
         if self.error is None or not math.isfinite(self.error):
             whole = float(value).is_integer() and abs(value) < 1e7
             return (f"{value:.0f}" if whole else _significant(value)).replace("-", _MINUS) + suffix
         error = self.error * factor
+        if max(abs(value), error) < _ROUNDING:
+            return f"0{suffix}"
         decimals = min(max(1 - math.floor(math.log10(error)), 0), 8) if error > 0 else 3
         if abs(value) >= 1e7:
             return f"{value:.3g} ± {error:.2g}{suffix}".replace("-", _MINUS)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ornstein.covariance import Covariance, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
+from ornstein.covariance import Autoregressive, Covariance, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
 from ornstein.denoisers import Cloud, Denoiser, Empirical, Gaussian, Mixture
 from ornstein.errors import InputError
 
@@ -58,12 +58,15 @@ def _decode_law(spec: Spec, tensors: Tensors, prefix: str) -> Gaussian | Mixture
     if kind == "mixture":
         parts = [_decode_law(c, tensors, f"{prefix}{k}.") for k, c in enumerate(spec["components"])]
         return Mixture.from_log_weights(tensors[prefix + "log_weights"], [p for p in parts if isinstance(p, Gaussian)])
-    kernel = None if spec["kernel"] is None else _decode_operator(spec["kernel"], tensors, prefix + "kernel.")
+    kernel = None if spec["kernel"] is None else _decode_spectral(spec["kernel"], tensors, prefix + "kernel.")
     points, log_weights, centre, offset = (tensors[prefix + name] for name in ("points", "log_weights", "centre", "offset"))
     return Empirical.from_cloud(Cloud(points, log_weights), kernel, centre, offset, tuple(spec["event_shape"]))
 
 
 def _encode_operator(operator: Covariance, tensors: Tensors, prefix: str) -> Spec:
+    if isinstance(operator, Autoregressive):
+        tensors[prefix + "weights"], tensors[prefix + "innovations"] = operator.weights, operator.innovations
+        return {"structure": "autoregressive"}
     if not isinstance(operator, Spectral):
         raise InputError("this posterior is implicit and cannot be saved: save the model it came from, and condition that again")
     tensors[prefix + "eigenvalues"] = operator.eigenvalues
@@ -72,13 +75,26 @@ def _encode_operator(operator: Covariance, tensors: Tensors, prefix: str) -> Spe
     if isinstance(operator, Kronecker):
         sides = {side: _encode_operator(getattr(operator, side), tensors, f"{prefix}{side}.") for side in ("left", "right")}
         return {"structure": "kronecker", **sides}
-    return {"structure": next(name for name, kind in STRUCTURES.items() if type(operator) is kind), "size": operator.size}
+    return {"structure": _name(operator), "size": operator.size}
 
 
-def _decode_operator(spec: Spec, tensors: Tensors, prefix: str) -> Spectral:
+def _name(operator: Spectral) -> str:
+    for name, kind in STRUCTURES.items():
+        if type(operator) is kind:
+            return name
+    raise InputError(f"a {type(operator).__name__} has no file format: replace it with Dense(operator.dense()) before saving")
+
+
+def _decode_operator(spec: Spec, tensors: Tensors, prefix: str) -> Covariance:
+    if spec["structure"] == "autoregressive":
+        return Autoregressive(tensors[prefix + "weights"], tensors[prefix + "innovations"])
+    return _decode_spectral(spec, tensors, prefix)
+
+
+def _decode_spectral(spec: Spec, tensors: Tensors, prefix: str) -> Spectral:
     eigenvalues, structure = tensors[prefix + "eigenvalues"], spec["structure"]
     if structure == "kronecker":
-        left, right = (_decode_operator(spec[side], tensors, f"{prefix}{side}.") for side in ("left", "right"))
+        left, right = (_decode_spectral(spec[side], tensors, f"{prefix}{side}.") for side in ("left", "right"))
         return Kronecker(left, right).replace(eigenvalues)
     if structure == "dense":
         return Dense.from_eigen(tensors[prefix + "basis"], eigenvalues)

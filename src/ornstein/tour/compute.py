@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.covariance import Dense
+from ornstein.covariance import Dense, nearest_distance, recolor
 from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Empirical, Gaussian
 from ornstein.random import Noise
@@ -87,8 +87,9 @@ def _views(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Ch
 
 def _spectra(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Chapter:
     target = spectra.similarity(signal)
-    source = Dense(spectra.second_moment(noise))
-    paired, psi = spectra.recolour(noise, kernel)
+    source = Dense.from_factor(noise.T / len(noise) ** 0.5)
+    recolored = recolor(noise, source, kernel)
+    paired = recolored.values
     exact = kernel.color(noise)
     again = kernel.color(torch.eye(len(signal), dtype=torch.float64))
     numbers = {
@@ -98,22 +99,22 @@ def _spectra(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _
         "source_rank": source.rank(),
         "largest_signal": float(kernel.eigenvalues[0]),
         "largest_source": float(source.eigenvalues[0]),
-        "missing": 100 * float(kernel.eigenvalues[source.rank() :].sum() / kernel.trace()),
+        "missing": 100 * recolored.empty,
         "missing_flat": 100 * (1 - source.rank() / len(signal)),
         "mismatch_paired": spectra.mismatch(spectra.second_moment(paired), target),
         "mismatch_standardised": spectra.mismatch(spectra.second_moment(spectra.standardised(paired)), target),
         "mismatch_exact": spectra.mismatch(spectra.second_moment(exact), target),
         "mismatch_law": spectra.mismatch(again.T @ again, target),
-        "nearest_white": float(views.distances(noise, signal).min()),
-        "nearest_paired": float(views.distances(paired, signal).min()),
-        "nearest_exact": float(views.distances(exact, signal).min()),
+        "nearest_white": float(nearest_distance(signal, noise)[-1]),
+        "nearest_paired": float(nearest_distance(signal, paired)[-1]),
+        "nearest_exact": float(nearest_distance(signal, exact)[-1]),
     }
     arrays = {
         "lambda_signal": kernel.eigenvalues,
         "lambda_ensemble": ensemble.eigenvalues,
         "lambda_source": source.eigenvalues,
         "ensemble_row": cosines_covariance(len(signal))[0],
-        "psi": psi,
+        "psi": recolored.psi,
         "paired": paired,
         "exact": exact,
         "lambda_paired": Dense(spectra.second_moment(paired)).eigenvalues,

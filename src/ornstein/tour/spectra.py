@@ -1,13 +1,9 @@
-"""Chapter three: what the spectrum of a curve says, and how white noise takes on a covariance."""
+"""Chapter three: what the spectrum of a curve says, and how far a covariance is from another."""
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
-
-from ornstein.covariance import Dense
 
 
 def similarity(values: Tensor) -> Tensor:
@@ -18,19 +14,6 @@ def similarity(values: Tensor) -> Tensor:
 def second_moment(draws: Tensor) -> Tensor:
     """X^T X / m of draws (m, d) whose mean is known to be 0: their covariance, (d, d)."""
     return draws.T @ draws / len(draws)
-
-
-def recolour(draws: Tensor, target: Dense) -> tuple[Tensor, Tensor]:
-    """The tutorial's f(X) = X V Psi V_1^T for draws (m, d), and Psi (d,).
-
-    V, Lambda belong to X^T X / m and V_1, Lambda_1 to the target, both sorted by size; Psi = (Lambda_1 / Lambda)^(1/2). The
-    covariance of f(X) is the target exactly where X has full rank. Directions that X lacks stay empty: there Psi is 0.
-    """
-    source = Dense.from_factor(draws.T / math.sqrt(len(draws)))
-    support = source.eigenvalues > 0
-    ratio = target.eigenvalues / torch.where(support, source.eigenvalues, torch.ones_like(source.eigenvalues))
-    psi = torch.where(support, ratio, torch.zeros_like(ratio)).sqrt()
-    return (draws @ source.basis * psi) @ target.basis.T, psi
 
 
 def standardised(curves: Tensor) -> Tensor:

@@ -1,0 +1,90 @@
+"""Which covariance for these signals: held-out log-likelihood decides, and the table of candidates is part of the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance.structure import Options, fit_structure
+from ornstein.errors import InputError
+
+_DENSE_MOST = 2048
+_KERNEL_MOST = 512
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One structure on held-out cases: mean log-likelihood in nats per case, its standard error over cases, and its numbers."""
+
+    structure: str
+    held_out: float
+    error: float
+    numbers: int
+
+
+def candidates_for(event_shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The structures that make sense for signals of this shape, fewest assumptions last."""
+    size = math.prod(event_shape)
+    full = ("dense",) if size <= _DENSE_MOST else ()
+    if len(event_shape) > 2:
+        return ("diagonal", "image", "low-rank", *full)
+    if len(event_shape) == 2 and event_shape[0] > 1:
+        in_time = ("stationary", "toeplitz") if event_shape[1] >= 4 else ()
+        return ("diagonal", *in_time, "low-rank", "kronecker", *full)
+    kernels = ("matern-3/2", "squared-exponential") if 4 <= size <= _KERNEL_MOST else ()
+    in_time = ("autoregressive", *kernels, "stationary", "toeplitz") if size >= 4 else ()
+    return ("diagonal", *in_time, "low-rank", *full)
+
+
+def held_out(x: Tensor, structure: str, options: Options, folds: int) -> tuple[Tensor, int]:
+    """Log-likelihood of every case under a Gaussian fitted without its fold, (case,), and the numbers of the structure."""
+    scores, numbers = torch.empty(len(x), dtype=torch.float64), 0
+    fold = torch.arange(len(x)) % folds
+    for k in range(folds):
+        train, test = x[fold != k], x[fold == k]
+        mean = train.mean(0)
+        fitted = fit_structure(train - mean, structure, options)
+        numbers = fitted.numbers
+        quadratic = fitted.covariance.mahalanobis((test - mean).flatten(1))
+        size = fitted.covariance.size
+        full = fitted.covariance.rank() == size
+        level = -0.5 * (quadratic + fitted.covariance.logdet() + size * math.log(2 * math.pi))
+        scores[fold == k] = level if full else -torch.inf
+    return scores, numbers
+
+
+def choose(
+    x: Tensor, options: Options, folds: int, candidates: tuple[str, ...] | None = None, progress: Callable[[str], None] | None = None
+) -> tuple[str, tuple[Candidate, ...]]:
+    """(the chosen structure, the table), by cross-validated log-likelihood.
+
+    Of all candidates whose held-out likelihood is within one standard error of the best (paired over cases), the one with the
+    fewest numbers is chosen (Breiman et al. 1984, section 3.4.3). A structure that gives some case density 0 is out.
+    Cost: ``folds`` fits per candidate.
+    """
+    table, scores = [], []
+    for structure in candidates or candidates_for(tuple(x.shape[1:])):
+        if progress is not None:
+            progress(structure)
+        level, numbers = held_out(x, structure, options, folds)
+        error = float(level.std() / math.sqrt(len(x))) if bool(torch.isfinite(level).all()) else math.inf
+        table.append(Candidate(structure, float(level.mean()), error, numbers))
+        scores.append(level)
+    best = max(range(len(table)), key=lambda i: table[i].held_out)
+    if not math.isfinite(table[best].held_out):
+        raise InputError(
+            "every structure gives some case density 0: the signals are constant somewhere; drop those entries, or use shrinkage"
+        )
+
+    def near(i: int) -> bool:
+        if not math.isfinite(table[i].held_out):
+            return False
+        gap = scores[best] - scores[i]
+        return float(gap.mean()) <= float(gap.std() / math.sqrt(len(x)))
+
+    chosen = min((i for i in range(len(table)) if i == best or near(i)), key=lambda i: table[i].numbers)
+    return table[chosen].structure, tuple(table)

@@ -1,0 +1,116 @@
+"""A low-rank law from data with gaps: expectation-maximization for probabilistic PCA, all cases and entries at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance.missing import observed_pairs, refuse_empty
+from ornstein.covariance.structures import LowRank
+
+ITERATIONS = 300
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Factors:
+    """x = mean + W z + sqrt(floor) e: loadings W (d, r), mean (d,), floor > 0."""
+
+    loadings: Tensor
+    mean: Tensor
+    floor: float
+
+    def law(self) -> LowRank:
+        """The covariance W W^T + floor I in its eigenbasis."""
+        basis, singular, _ = torch.linalg.svd(self.loadings, full_matrices=False)
+        return LowRank(basis, singular**2 + self.floor, self.floor)
+
+    def posterior(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(E[z] (n, r), Cov[z] (n, r, r), observed log-likelihood (n,)) of each case, from its observed entries alone."""
+        w, r = self.loadings, self.loadings.shape[1]
+        residual = torch.where(seen, x - self.mean, torch.zeros_like(x))
+        products = (w.unsqueeze(2) * w.unsqueeze(1)).flatten(1)
+        inner = (seen.to(w) @ products).view(-1, r, r) + self.floor * torch.eye(r, dtype=w.dtype)
+        factor = torch.linalg.cholesky(inner)
+        pulled = residual @ w
+        z = torch.cholesky_solve(pulled.unsqueeze(2), factor).squeeze(2)
+        count = seen.sum(1)
+        quadratic = (residual.square().sum(1) - (pulled * z).sum(1)) / self.floor
+        logdet = (count - r) * math.log(self.floor) + 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        return z, self.floor * torch.cholesky_inverse(factor), -0.5 * (quadratic + logdet + count * math.log(2 * math.pi))
+
+
+def low_rank_with_gaps(
+    x: Tensor, rank: int | None = None, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE, seed: int = 0
+) -> tuple[Tensor, LowRank]:
+    """Mean (d,) and probabilistic PCA of vectors (case, d) in which NaN is missing at random (Ilin and Raiko 2010).
+
+    Maximum likelihood on the observed entries; without ``rank``, ranks double as long as a held-out fifth of the cases gains
+    likelihood. Started from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
+    4000 x 1680 records with 80 % missing take about a second a step at rank 16.
+    Raises ``InputError`` for an entry or a case without any observation.
+    """
+    refuse_empty(x)
+    if rank is None:
+        rank = _choose(x, iterations, tolerance)
+    factors = fit_factors(x, rank, iterations=iterations, tolerance=tolerance)
+    return factors.mean, factors.law()
+
+
+def fit_factors(x: Tensor, rank: int, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE) -> Factors:
+    """EM until the log-likelihood of the observed entries gains less than ``tolerance`` of a nat per entry and step."""
+    seen = ~torch.isnan(x)
+    rank = min(rank, x.shape[1] - 1, len(x) - 1)
+    factors, last = _start(x, seen, rank), -math.inf
+    for _ in range(iterations):
+        z, spread, level = factors.posterior(x, seen)
+        now = float(level.sum())
+        if now - last < tolerance * float(seen.sum()):
+            break
+        factors, last = _maximise(x, seen, z, spread, factors), now
+    return factors
+
+
+def _maximise(x: Tensor, seen: Tensor, z: Tensor, spread: Tensor, factors: Factors) -> Factors:
+    """Every entry's loadings and mean by least squares on the cases that observed it; then the floor."""
+    n, r = z.shape
+    filled = torch.where(seen, x - factors.mean, torch.zeros_like(x))
+    extended = torch.cat([z, torch.ones(n, 1, dtype=z.dtype)], 1)
+    second = extended.unsqueeze(2) * extended.unsqueeze(1)
+    second[:, :r, :r] += spread
+    left = (seen.to(z).T @ second.flatten(1)).view(-1, r + 1, r + 1)
+    right = filled.T @ extended
+    ridge = 1e-10 * left.diagonal(dim1=1, dim2=2).mean(1).clamp_min(1e-300).view(-1, 1, 1)
+    solved = torch.linalg.solve(left + ridge * torch.eye(r + 1, dtype=z.dtype), right.unsqueeze(2)).squeeze(2)
+    rest = filled.square().sum() - (solved * right).sum()
+    smallest = 1e-12 * filled.square().mean() + torch.finfo(z.dtype).tiny
+    floor = float((rest / seen.sum()).clamp_min(smallest))
+    return Factors(solved[:, :r], factors.mean + solved[:, r], floor)
+
+
+def _start(x: Tensor, seen: Tensor, rank: int) -> Factors:
+    mean, pairs = observed_pairs(x)
+    eigenvalues, basis = torch.linalg.eigh(pairs)
+    eigenvalues, basis = eigenvalues.flip(0), basis.flip(1)
+    total = float(pairs.diagonal().sum())
+    floor = max((total - float(eigenvalues[:rank].clamp_min(0).sum())) / max(len(pairs) - rank, 1), 1e-3 * total / len(pairs), 1e-300)
+    return Factors(basis[:, :rank] * (eigenvalues[:rank] - floor).clamp_min(0.01 * floor).sqrt(), mean, floor)
+
+
+def _choose(x: Tensor, iterations: int, tolerance: float) -> int:
+    held = torch.arange(len(x)) % 5 == 0
+    train, test = x[~held], x[held]
+    alive = (~torch.isnan(train)).any(0)
+    train, test = train[:, alive], test[:, alive]
+    test = test[(~torch.isnan(test)).any(1)]
+    best, best_level, rank = 1, -math.inf, 1
+    while rank < min(len(train), train.shape[1]) and len(test):
+        factors = fit_factors(train, rank, iterations=iterations // 3, tolerance=10 * tolerance)
+        level = float(factors.posterior(test, ~torch.isnan(test))[2].mean())
+        if level <= best_level:
+            break
+        best, best_level, rank = rank, level, 2 * rank
+    return best

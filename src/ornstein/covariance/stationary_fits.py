@@ -1,0 +1,93 @@
+"""Covariances of signals whose statistics do not change along time (or over an image), from rows (n, d) that are centred."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance.autoregressive import Autoregressive, yule_walker
+from ornstein.covariance.base import refuse_dense
+from ornstein.covariance.structures import Dense, Kronecker, Stationary
+
+TAPERS = 5
+
+
+def circulant(rows: Tensor, tapers: Tensor | None = None) -> Stationary:
+    """Circulant covariance from the mean periodogram, |FFT|^2 / d: its maximum likelihood.
+
+    ``tapers`` (K, d) of unit norm average K eigenspectra instead: less leakage and variance, at the price of resolution.
+    """
+    if tapers is None:
+        power = torch.fft.fft(rows, norm="ortho").abs().square().mean(0)
+    else:
+        power = torch.stack([torch.fft.fft(rows * w).abs().square().mean(0) for w in tapers]).mean(0)
+    return Stationary.from_spectrum((power + torch.roll(power.flip(0), 1)) / 2)
+
+
+def sine_tapers(length: int, count: int = TAPERS) -> Tensor:
+    """The sine tapers of Riedel and Sidorenko (1995), sqrt(2 / (d + 1)) sin(pi k (t + 1) / (d + 1)), unit norm, (K, d)."""
+    t = torch.arange(1, length + 1, dtype=torch.float64)
+    k = torch.arange(1, min(count, length) + 1, dtype=torch.float64).unsqueeze(1)
+    tapers: Tensor = math.sqrt(2 / (length + 1)) * torch.sin(math.pi * k * t / (length + 1))
+    return tapers
+
+
+def hann_taper(length: int) -> Tensor:
+    """Welch's window (1967) of unit norm, (1, d). Cut the recording with half-overlapping windows (hop = window / 2) for Welch's method."""
+    window: Tensor = torch.hann_window(length + 2, periodic=False, dtype=torch.float64)[1:-1]
+    taper: Tensor = window / window.norm()
+    return taper.unsqueeze(0)
+
+
+def autocovariance(rows: Tensor, lags: int) -> Tensor:
+    """r_k = 1/(n d) sum_i sum_t x_it x_i,t+k for k = 0 ... lags - 1.
+
+    Dividing by d and not by d - k makes every Toeplitz matrix of r positive semi-definite. Cost: one zero-padded FFT.
+    """
+    d = rows.shape[-1]
+    spectrum: Tensor = torch.fft.rfft(rows, n=2 * d).abs().square().mean(0)
+    lagged: Tensor = torch.fft.irfft(spectrum, n=2 * d)[:lags] / d
+    return lagged
+
+
+def toeplitz(rows: Tensor) -> Dense:
+    """Sigma_ij = r_|i-j| from the biased autocovariances: positive by construction, d numbers, d x d in memory."""
+    d = rows.shape[-1]
+    refuse_dense(d, "a Toeplitz covariance (use 'stationary' for its circulant form)")
+    r = autocovariance(rows, d)
+    index = torch.arange(d)
+    return Dense(r[(index.unsqueeze(1) - index).abs()])
+
+
+def autoregressive(rows: Tensor, order: int | None = None) -> Autoregressive:
+    """AR(b) by Yule-Walker on the pooled autocovariances; b by Akaike's criterion, n d log v_b + 2 b, up to 10 log10(n d)."""
+    n, d = rows.shape
+    most = min(d - 1, max(1, int(10 * math.log10(max(n * d, 10))))) if order is None else min(order, d - 1)
+    r = autocovariance(rows, most + 1)
+    # a constant signal has no innovations: keep them above rounding
+    r = torch.cat([r[:1] * (1 + 1e-10) + torch.finfo(torch.float64).tiny, r[1:]])
+    full = yule_walker(r, most, most + 1)
+    if order is None:
+        criterion = n * d * full.innovations.log() + 2 * torch.arange(most + 1)
+        most = int(criterion.argmin())
+    return yule_walker(r, most, d)
+
+
+def image(grids: Tensor) -> Kronecker:
+    """Images (n, height, width) with uncorrelated cosine coefficients: stationary up to reflecting edges.
+
+    Sigma = (D_h (x) D_w)^T diag(s) (D_h (x) D_w), D the orthonormal DCT-II and s the mean square of each coefficient.
+    """
+    rows, columns = (cosine_basis(size) for size in grids.shape[1:])
+    basis = Kronecker(*(Dense.from_eigen(b, torch.ones(len(b), dtype=torch.float64)) for b in (rows, columns)))
+    return basis.replace(basis.rotate(grids.flatten(1)).square().mean(0))
+
+
+def cosine_basis(size: int) -> Tensor:
+    """The orthonormal DCT-II as columns, (d, d): smooth basis without wrap-around."""
+    t, k = torch.arange(size, dtype=torch.float64).unsqueeze(1) + 0.5, torch.arange(size, dtype=torch.float64)
+    basis = math.sqrt(2 / size) * torch.cos(math.pi * t * k / size)
+    basis[:, 0] /= math.sqrt(2)
+    return basis
