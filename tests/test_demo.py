@@ -7,7 +7,7 @@ import torch
 
 import ornstein as orn
 from kinds import normal
-from ornstein import demo
+from ornstein import demo, files
 from ornstein.data import examples
 
 X = orn.Signals(normal(24, 1, 12, seed=1).cumsum(2), rate=10.0, channels=("walk",), units=("m",))
@@ -37,7 +37,7 @@ def test_everything_is_there_and_fits_together(small, tmp_path):
         assert gap.float().mean() == pytest.approx(0.25)
         assert torch.equal(hidden[~gap], X.values[: demo.IMPUTED][~gap])
         assert torch.equal(imputed[~gap], hidden[~gap])
-        rows = list(csv.reader((folder / "surprise.csv").open()))
+        rows = list(csv.reader((folder / "surprise.csv").read_text().splitlines()))
         assert rows[0] == ["signal", "surprise [nats]", "p-value"]
         nats = [float(row[1]) for row in rows[1:]]
         assert nats == sorted(nats, reverse=True)
@@ -46,18 +46,19 @@ def test_everything_is_there_and_fits_together(small, tmp_path):
     assert "随机游走" in reports[0].read_text()
 
 
-def test_nothing_is_overwritten_unless_asked(small, tmp_path):
+def test_nothing_is_overwritten_unless_asked(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "write_report", lambda path, *_, **changes: files.write_text(path, "new", force=changes["force"]))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "report.html").write_text("mine")
     with pytest.raises(orn.InputError, match=r"report.html exists: choose another folder or pass force=True"):
         demo.run_demo(tmp_path)
     assert not (tmp_path / "a").exists()
     demo.run_demo(tmp_path, force=True)
-    assert (tmp_path / "b" / "report.html").read_text() != "mine"
+    assert (tmp_path / "b" / "report.html").read_text() == "new"
 
 
 def test_bad_arguments(small, tmp_path):
-    with pytest.raises(orn.InputError, match="did you mean|must be one of en, zh"):
+    with pytest.raises(orn.InputError, match="must be one of en, zh"):
         demo.run_demo(tmp_path / "out", language="english")
     (tmp_path / "file").write_text("")
     with pytest.raises(orn.InputError, match="a file is in the way"):

@@ -94,8 +94,8 @@ def real(value: float, name: str) -> float:
 
 def count(value: object, name: str, *, at_least: int = 1, at_most: int | None = None) -> int:
     """``value`` as a whole number in range; a bool, a fraction or a word is refused."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     upper = "" if at_most is None else f" and at most {at_most}"
-    if not whole or int(value) < at_least or (at_most is not None and int(value) > at_most):  # type: ignore[call-overload]
+    whole = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+    if whole is None or whole < at_least or (at_most is not None and whole > at_most):
         raise InputError(f"{name} is {value!r}, but must be a whole number of at least {at_least}{upper}")
-    return int(value)  # type: ignore[call-overload,no-any-return]
+    return whole

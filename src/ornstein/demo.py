@@ -92,7 +92,8 @@ def _run(job: Job, x: Signals, folder: Path, seed: int, language: str, force: bo
     hidden = x[:IMPUTED].values.clone()
     hidden[..., hidden_stretch(x.shape[2], GAP)] = torch.nan
     data.write(folder / "hidden.csv", model.signals(hidden), force=force)
-    data.write(folder / "imputed.csv", model.signals(model.impute(hidden, DRAWS, seed=seed).mean(0)), force=force)
+    filled = torch.where(torch.isnan(hidden), model.impute(hidden, DRAWS, seed=seed).mean(0), hidden)
+    data.write(folder / "imputed.csv", model.signals(filled), force=force)
     tell("surprise")
     surprise = model.surprise(x)
     p = torch.full_like(surprise.nats, torch.nan) if surprise.p_value is None else surprise.p_value

@@ -39,7 +39,7 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
         raise _failure(path, error) from None
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         if mode is not None:
             os.chmod(temporary, mode)
         if force:
@@ -47,7 +47,7 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
         else:
             _publish_new(temporary, target, path)
         with suppress(OSError):  # some network and FUSE file systems refuse to sync a folder; the rename is atomic all the same
-            _sync(target.parent)
+            sync(target.parent)
     except OSError as error:
         raise _failure(path, error) from None
     finally:
@@ -120,7 +120,8 @@ def _publish_new(temporary: Path, target: Path, path: str | os.PathLike[str]) ->
         os.replace(temporary, target)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -94,7 +94,7 @@ class _Source:
 
     def _watched(self, batches: Iterable[object]) -> Iterator[object]:
         for index, batch in enumerate(batches, 1):
-            self._look(batch, f"batch {index} of x")
+            self._look(batch, f"batch {index}")
             yield batch
 
     def _look(self, batch: object, name: str) -> None:

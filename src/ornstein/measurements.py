@@ -23,8 +23,10 @@ Shape = tuple[int, ...]
 class Measurement(ABC):
     """A linear map of signals. It learns the event shape when it meets the signals, so one blur serves every length."""
 
-    selects: bool = False
-    """Whether y is a selection of entries of x, so that A A^T = I."""
+    @property
+    def selects(self) -> bool:
+        """Whether y is a selection of entries of x, so that A A^T = I."""
+        return False
 
     @abstractmethod
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
@@ -71,7 +73,6 @@ class Mask(Measurement):
     """
 
     observed: Tensor
-    selects = True
 
     def __post_init__(self) -> None:
         observed = checks.tensor(self.observed, "observed", dtype=torch.bool)
@@ -80,6 +81,10 @@ class Mask(Measurement):
             name = str(kind).removeprefix("torch.")
             raise InputError(f"observed holds {name} values, but must be boolean: True where the signal was measured")
         object.__setattr__(self, "observed", observed)
+
+    @property
+    def selects(self) -> bool:
+        return True
 
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
         return x[..., self.observed.expand(event_shape).to(x.device)]
@@ -138,10 +143,13 @@ class Downsample(Measurement):
     """Every ``factor``-th sample in time: y_t = x_{factor t}."""
 
     factor: int
-    selects = True
 
     def __post_init__(self) -> None:
         checks.count(self.factor, "factor")
+
+    @property
+    def selects(self) -> bool:
+        return True
 
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
         return x[..., :: self.factor]
@@ -177,7 +185,7 @@ class Composition(Measurement):
     first: Measurement
 
     @property
-    def selects(self) -> bool:  # type: ignore[override]
+    def selects(self) -> bool:
         """A selection of a selection is a selection."""
         return self.last.selects and self.first.selects
 

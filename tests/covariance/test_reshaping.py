@@ -141,13 +141,19 @@ def test_bures_keeps_its_digits_where_the_laws_are_close():
 
 @pytest.mark.parametrize("kind", ["diagonal", "stationary", "kronecker", "low-rank", "dense", "white source", "white target"])
 def test_a_common_basis_gives_the_dense_answer_without_a_matrix(kind):
-    a, b = torch.tensor([3.0, 1.0, 0.5, 0.0, 2.0, 0.1], dtype=torch.float64), torch.tensor([1.0, 4.0, 0.2, 3.0, 0.0, 5.0], dtype=torch.float64)
+    a, b = (
+        torch.tensor([3.0, 1.0, 0.5, 0.0, 2.0, 0.1], dtype=torch.float64),
+        torch.tensor([1.0, 4.0, 0.2, 3.0, 0.0, 5.0], dtype=torch.float64),
+    )
     basis = truth.orthogonal(6, 8)
     one, two = Diagonal(a[:3]), Diagonal(b[:2])
     white = Diagonal(torch.full((6,), 0.7, dtype=torch.float64))
     source, target = {
         "diagonal": (Diagonal(a), Diagonal(b)),
-        "stationary": (Stationary.from_spectrum(circle([1.0, 3.0, 0.0, 0.5], 6)), Stationary.from_spectrum(circle([2.0, 1.0, 1.5, 0.0], 6))),
+        "stationary": (
+            Stationary.from_spectrum(circle([1.0, 3.0, 0.0, 0.5], 6)),
+            Stationary.from_spectrum(circle([2.0, 1.0, 1.5, 0.0], 6)),
+        ),
         "kronecker": (Kronecker(Diagonal(a[1:4]), two), Kronecker(one, Diagonal(b[2:4]))),
         "low-rank": (LowRank(basis[:, :2], a[:2], 0.3), LowRank(basis[:, :2], b[:2], 0.0)),
         "dense": (Dense.from_eigen(basis, a), Dense.from_eigen(basis.clone(), b)),

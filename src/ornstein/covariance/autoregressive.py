@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded, solve_toeplitz
+from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
 from torch import Tensor
 
 from ornstein import checks
 from ornstein.covariance.base import Covariance, Sigma
+from ornstein.covariance.levels import PerCase, by_level
 from ornstein.covariance.structures import Diagonal
 from ornstein.errors import InputError
 
@@ -61,7 +63,7 @@ class Autoregressive(Covariance):
         return _linear(lambda rows: _banded_product(self._precision, rows), x)
 
     def gain(self, x: Tensor, sigma: Sigma) -> Tensor:
-        return _by_level(self._gain, x, sigma)
+        return by_level(self._gain, x, sigma)
 
     def _gain(self, x: Tensor, sigma: float) -> Tensor:
         if sigma == 0 or math.isinf(sigma):
@@ -69,10 +71,13 @@ class Autoregressive(Covariance):
         factor = self._noisy(sigma)
         return _linear(lambda rows: cho_solve_banded((factor, True), rows), x)
 
-    def posterior(self, sigma: Sigma) -> Autoregressive:
+    def posterior(self, sigma: Sigma) -> Covariance:
+        """A law of the same kind for one level; ``PerCase`` of them for one level per case."""
         if isinstance(sigma, Tensor) and sigma.ndim:
-            raise InputError("an autoregressive posterior holds one noise level: call it once per level")
-        level = float(sigma)
+            return PerCase.of(self._posterior, sigma)
+        return self._posterior(float(sigma))
+
+    def _posterior(self, level: float) -> Autoregressive:
         if math.isinf(level):
             return self
         precision = self._precision.copy()
@@ -113,15 +118,29 @@ class Autoregressive(Covariance):
         return _linear(lambda rows: self._undo(v * rows), z, lambda rows: v * self._undo_transposed(rows))
 
     def diagonal(self) -> Tensor:
-        """The variances by the recursion of the process over a window of b values, O(d b^2)."""
+        """The variances by the recursion of the process over a window of b values, O(d b^2), once."""
+        return self._variances
+
+    @cached_property
+    def _variances(self) -> Tensor:
         b, weights, innovations = self.order, self.weights.numpy(), self.innovations.numpy()
-        window, variances = np.zeros((b, b)), np.empty(self.size)
+        if not b:
+            return self.innovations
+        window, moved, variances = np.zeros((b, b)), np.zeros((b, b)), np.empty(self.size)
         for t in range(self.size):
             across = -window @ weights[t]
             variances[t] = innovations[t] - weights[t] @ across
-            if b:
-                window = np.block([[np.array([[variances[t]]]), across[None, :-1]], [across[:-1, None], window[:-1, :-1]]])
+            moved[1:, 1:] = window[:-1, :-1]
+            moved[0, 0], moved[0, 1:], moved[1:, 0] = variances[t], across[:-1], across[:-1]
+            window, moved = moved, window
         return torch.from_numpy(variances)
+
+    def spectrum(self) -> Tensor:
+        """v / |sum_j a_j e^(-2 pi i j k / d)|^2 for the last sample's prediction, (d,): what the eigenvalues of a long
+        stationary process tend to (Szegoe), in the order of ``torch.fft.fft``."""
+        a = torch.cat([torch.ones(1, dtype=torch.float64), self.weights[-1]])
+        response: Tensor = torch.fft.fft(a, n=self.size).abs().square()
+        return self.innovations[-1] / response
 
     def _undo(self, rows: Array) -> Array:
         """T^-1 rows."""
@@ -172,18 +191,6 @@ def _banded_product(band: Array, rows: Array) -> Array:
     return out
 
 
-def _by_level(f: Callable[[Tensor, float], Tensor], x: Tensor, sigma: Sigma) -> Tensor:
-    """f(x, sigma) for one level, or for the cases of x (..., case, d) that share a level, level by level."""
-    levels = torch.as_tensor(sigma, dtype=torch.float64)
-    if not levels.ndim:
-        return f(x, float(levels))
-    out = torch.zeros_like(x)
-    for level in levels.unique().tolist():
-        here = levels == level
-        out[..., here, :] = f(x[..., here, :], level)
-    return out
-
-
 def _linear(f: Callable[[Array], Array], x: Tensor, transposed: Callable[[Array], Array] | None = None) -> Tensor:
     """A linear map of rows known to SciPy, applied to a tensor (..., d) and differentiable through its transpose."""
     y: Tensor = _Linear.apply(x, f, transposed or f)  # type: ignore[no-untyped-call]
@@ -209,20 +216,3 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
         return _linear(ctx.f, tangents[0], ctx.transposed)
-
-
-def yule_walker(autocovariance: Tensor, order: int, length: int) -> Autoregressive:
-    """The stationary process of this order with the given autocovariances r_0 ... r_order (Levinson 1947), over ``length`` samples.
-
-    The first samples are predicted from what there is, so the law is stationary from its first sample on.
-    """
-    r = autocovariance.numpy()
-    order = min(order, length - 1)
-    weights, innovations = np.zeros((length, order)), np.full(length, r[0])
-    a = np.zeros(0)
-    for t in range(1, order + 1):
-        a = solve_toeplitz(r[:t], r[1 : t + 1])
-        weights[t, :t] = -a
-        innovations[t] = r[0] - a @ r[1 : t + 1]
-    weights[order:], innovations[order:] = weights[order], innovations[order]
-    return Autoregressive(torch.from_numpy(weights), torch.from_numpy(innovations))

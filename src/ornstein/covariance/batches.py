@@ -37,7 +37,7 @@ def pieces(source: object, name: str = "x", part: int = 0, parts: int = 1) -> It
     if array is not None:
         yield from _rows(array, name, part, parts)
     elif is_stream(source):
-        yield from _batches(source, name)
+        yield from _batches(source)
     else:
         raise InputError(f"{name} is a {type(source).__name__}, but must be an array (case, *event), or an iterator of such arrays")
 
@@ -51,15 +51,14 @@ def as_array(source: object, name: str) -> Any:
     return source if hasattr(source, "shape") else None
 
 
-def _batches(source: Any, name: str) -> Iterator[Tensor]:
+def _batches(source: Any) -> Iterator[Tensor]:
     event: tuple[int, ...] | None = None
     for index, batch in enumerate(source, 1):
-        for piece in pieces(batch, f"batch {index} of {name}"):
+        for piece in pieces(batch, f"batch {index}"):
             found = tuple(piece.shape[1:])
             if event is not None and found != event:
                 raise InputError(
-                    f"batch {index} of {name} holds signals of shape {found}, but those before it have {event}: "
-                    "pad or window them to one length"
+                    f"batch {index} holds signals of shape {found}, but those before it have {event}: pad or window them to one length"
                 )
             event = found
             yield piece

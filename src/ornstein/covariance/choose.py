@@ -46,6 +46,9 @@ def held_out(x: Tensor, structure: str, options: Options, folds: int) -> tuple[T
     fold = torch.arange(len(x)) % folds
     for k in range(folds):
         train, test = x[fold != k], x[fold == k]
+        if bool((train == train[0]).all()):
+            scores[fold == k] = -torch.inf
+            continue
         mean = train.mean(0)
         fitted = fit_structure(train - mean, structure, options)
         numbers = fitted.numbers

@@ -16,6 +16,7 @@ from torch import Tensor
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Sigma, Spectral
 from ornstein.covariance.iterative import Product, conjugate_gradients, lanczos_logdet
+from ornstein.covariance.levels import PerCase, by_level
 from ornstein.linear import LinearMap
 
 CHOLESKY_LIMIT = 2048
@@ -58,24 +59,36 @@ class Conditioned(Covariance):
         return self.prior @ self.measurement.adjoint(self._solve(y))
 
     def gain(self, x: Tensor, sigma: Sigma) -> Tensor:
+        if self._one_level(sigma):
+            return by_level(self.gain, x, sigma)
         zero, safe = _apart(sigma, x)
         if bool(zero.all()):
             return self._support() @ x
         m = self.prior.gain(x, safe)
-        kept = m - self.posterior(safe).pull(self.measurement(m))
+        kept = m - self._posterior(safe).pull(self.measurement(m))
         return torch.where(zero.unsqueeze(-1), self._support() @ x, kept) if bool(zero.any()) else kept
 
-    def posterior(self, sigma: Sigma) -> Conditioned:
-        narrowed = self.prior.posterior(sigma)
-        return Conditioned(narrowed, self.measurement, self.variances)
+    def posterior(self, sigma: Sigma) -> Covariance:
+        if self._one_level(sigma):
+            return PerCase.of(self._posterior, torch.as_tensor(sigma))
+        return self._posterior(sigma)
+
+    def _posterior(self, sigma: Sigma) -> Conditioned:
+        return Conditioned.on(self.prior.posterior(sigma), self.measurement, self.variances)
+
+    def _one_level(self, sigma: Sigma) -> bool:
+        """Whether the prior has no basis in which cases of different noise levels could be handled together."""
+        return isinstance(sigma, Tensor) and sigma.ndim > 0 and not isinstance(self.prior, Spectral)
 
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """By Bayes' rule, log p(x | y = 0) = log p(x) + log p(y = 0 | x) - log p(y = 0): two distances, both positive."""
+        if self._one_level(sigma):
+            return by_level(self.mahalanobis, x, sigma)
         zero, safe = _apart(sigma, x)
         if bool(zero.all()):
             return self._clean_distance(x)
         y = self.measurement(self.prior.gain(x, safe))
-        distance = self.prior.mahalanobis(x, safe) + (y * self.posterior(safe)._solve(y)).sum(-1)
+        distance = self.prior.mahalanobis(x, safe) + (y * self._posterior(safe)._solve(y)).sum(-1)
         return torch.where(zero, self._clean_distance(x), distance) if bool(zero.any()) else distance
 
     def _clean_distance(self, x: Tensor) -> Tensor:
@@ -87,11 +100,13 @@ class Conditioned(Covariance):
         return torch.where(broken, torch.full_like(quadratic, torch.inf), quadratic)
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:
+        if isinstance(sigma, Tensor) and self._one_level(sigma):
+            return torch.stack([self.logdet(level) for level in sigma.tolist()])
         zero, safe = _apart(sigma, self.variances)
         known = self._logdet_s()
         if bool(zero.all()):
             return (self._clean_logdet() - known).expand(zero.shape or known.shape)
-        noisy = self.prior.logdet(safe) + self.posterior(safe)._logdet_s() - known
+        noisy = self.prior.logdet(safe) + self._posterior(safe)._logdet_s() - known
         return torch.where(zero, self._clean_logdet() - known, noisy) if bool(zero.any()) else noisy
 
     def _clean_logdet(self) -> Tensor:

@@ -25,6 +25,8 @@ LONGEST = 1 << 26
 _CIRCLE = 1 << 27
 """Lags of half a circle beyond which it is not enlarged: 1 GiB in float64."""
 _DOUBLINGS = 5
+_SHORT = 1 << 15
+"""A short signal can have a long memory: half-circles up to here cost nothing, however short the signal."""
 _EXACT = 1e-12
 """Relative error of a covariance that is rounding: transforms of 1e7 numbers leave 1e-14."""
 _BATCH = 1 << 22
@@ -103,8 +105,9 @@ def embed(autocovariance: Autocovariance, length: int) -> Embedding:
                     autoregression of order 64 continues them
 
     The circle of 2 (length - 1) is enough for convex falling autocovariances and for short memory. Where it has negative
-    eigenvalues it is doubled up to five times (to 2^28 samples at most); where negative ones stay, the circle with the least of
-    them is used with those set to 0, which adds the autocovariance e_j of the clipped part: e_0 >= |e_j|, and ``error`` = e_0 / c_0.
+    eigenvalues it is doubled: five times, further for short signals (to 2^16 samples), never beyond 2^28. Where negative ones
+    stay, the circle with the least of them is used with those set to 0, which adds the autocovariance e_j of the clipped part:
+    |e_j| <= e_0, and ``error`` = e_0 / c_0.
 
     Raises ``InputError`` for c_0 not above 0, any |c_j| above c_0 (there is no such signal), and length outside 1 ... 2^26.
     """
@@ -125,9 +128,13 @@ def embed(autocovariance: Autocovariance, length: int) -> Embedding:
 
 
 def _circles(length: int) -> list[int]:
+    """Half-circles to try, shortest first."""
     least = max(length - 1, 1)
-    smooth = [scipy.fft.next_fast_len(least << k, real=True) for k in range(_DOUBLINGS + 1)]
-    return [least if least <= _ANY_SIZE else smooth[0], *(half for half in smooth[1:] if half <= _CIRCLE)]
+    halves = [least if least <= _ANY_SIZE else int(scipy.fft.next_fast_len(least, real=True))]
+    largest = min(max(least << _DOUBLINGS, _SHORT), _CIRCLE)
+    while (longer := int(scipy.fft.next_fast_len(2 * halves[-1], real=True))) <= largest:
+        halves.append(longer)
+    return halves
 
 
 def _circle(c: Tensor, length: int) -> Embedding:

@@ -11,17 +11,20 @@ from torch import Tensor
 
 from ornstein import checks
 from ornstein.covariance.accumulator import Accumulator
+from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
 from ornstein.covariance.lowrank import low_rank
 from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import low_rank_with_gaps
-from ornstein.covariance.shrinking import shrunk
+from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
-from ornstein.covariance.structures import Dense, as_spectral
+from ornstein.covariance.structures import Dense, Stationary, as_spectral
 from ornstein.errors import InputError
 
 _CHUNK = 8192
+_LONG = 2048
+_FEWEST = 4
 FOLDS = 5
 
 
@@ -51,12 +54,19 @@ class Estimate:
     @property
     def effective_rank(self) -> float:
         """exp(entropy of the normalised eigenvalues): how many directions share the variance."""
-        return float(as_spectral(self.covariance).effective_rank())
+        return float(_spectral(self.covariance).effective_rank())
 
     @property
     def floor(self) -> float:
         """The smallest eigenvalue: the variance in the quietest direction."""
-        return float(as_spectral(self.covariance).eigenvalues.min())
+        return float(_spectral(self.covariance).eigenvalues.min())
+
+
+def _spectral(covariance: Covariance) -> Spectral:
+    """The eigenvalues; those of a long autoregressive process by its power spectrum, to which they tend."""
+    if isinstance(covariance, Autoregressive) and covariance.size > _LONG:
+        return Stationary.from_spectrum(covariance.spectrum())
+    return as_spectral(covariance)
 
 
 def estimate(
@@ -94,16 +104,23 @@ def estimate(
     shape = _shape(x)
     if structure != "auto":
         check_structure(structure, options, shape[1:])
+    elif rank is not None:
+        raise InputError(f"rank is {rank}, but structure is 'auto': rank belongs to structure 'low-rank'")
+    check_shrinkage(shrinkage)
     if folds is None:
         folds = FOLDS if structure == "auto" else 0
-    if folds:
-        folds = min(checks.count(folds, "folds", at_least=2), shape[0] // 2)
+    if folds or structure == "auto":
+        folds = min(checks.count(folds, "folds", at_least=2), shape[0])
+        if shape[0] < _FEWEST:
+            raise InputError(
+                f"x holds {shape[0]} cases, but a held-out likelihood needs at least {_FEWEST}: name a structure and leave folds out"
+            )
     table: tuple[Candidate, ...] = ()
     found: tuple[float, float] | None = None
     if structure == "auto":
-        structure, table = choose(checks.tensor(x, "x"), options, max(folds, 2), progress=progress)
+        structure, table = choose(checks.tensor(x, "x"), options, folds, progress=progress)
         found = next((c.held_out, c.error) for c in table if c.structure == structure)
-    elif folds >= 2:
+    elif folds:
         scores, _ = held_out(checks.tensor(x, "x"), structure, options, folds)
         found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores)))
     mean, covariance, weight, numbers = _fit(x, shape, structure, options)

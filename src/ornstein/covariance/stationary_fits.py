@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from ornstein.covariance.autoregressive import Autoregressive, yule_walker
 from ornstein.covariance.base import refuse_dense
 from ornstein.covariance.structures import Dense, Kronecker, Stationary
 
 TAPERS = 5
+_BENDS = 10
 
 
 def circulant(rows: Tensor, tapers: Tensor | None = None) -> Stationary:
@@ -53,26 +53,30 @@ def autocovariance(rows: Tensor, lags: int) -> Tensor:
 
 
 def toeplitz(rows: Tensor) -> Dense:
-    """Sigma_ij = r_|i-j| from the biased autocovariances: positive by construction, d numbers, d x d in memory."""
-    d = rows.shape[-1]
-    refuse_dense(d, "a Toeplitz covariance (use 'stationary' for its circulant form)")
-    r = autocovariance(rows, d)
-    index = torch.arange(d)
-    return Dense(r[(index.unsqueeze(1) - index).abs()])
+    """Sigma_ij = (1 - w |i - j| / d) r_|i-j| with r the unbiased autocovariances, w in [0, 1] by maximum likelihood.
 
-
-def autoregressive(rows: Tensor, order: int | None = None) -> Autoregressive:
-    """AR(b) by Yule-Walker on the pooled autocovariances; b by Akaike's criterion, n d log v_b + 2 b, up to 10 log10(n d)."""
+    w = 1 are the biased autocovariances, positive semi-definite for any data; w = 0 does not bend long lags, but need not be
+    positive: only positive candidates compete, so the error falls as n^(-1/2) and the result is positive by construction.
+    d numbers, d x d in memory. Cost: n d^2 and eleven Cholesky factors.
+    """
     n, d = rows.shape
-    most = min(d - 1, max(1, int(10 * math.log10(max(n * d, 10))))) if order is None else min(order, d - 1)
-    r = autocovariance(rows, most + 1)
-    # a constant signal has no innovations: keep them above rounding
-    r = torch.cat([r[:1] * (1 + 1e-10) + torch.finfo(torch.float64).tiny, r[1:]])
-    full = yule_walker(r, most, most + 1)
-    if order is None:
-        criterion = n * d * full.innovations.log() + 2 * torch.arange(most + 1)
-        most = int(criterion.argmin())
-    return yule_walker(r, most, d)
+    refuse_dense(d, "a Toeplitz covariance (use 'stationary' for its circulant form)")
+    second = rows.T @ rows / n
+    lag = torch.arange(d, dtype=torch.float64)
+    unbiased = autocovariance(rows, d) * d / (d - lag)
+    index = (lag.unsqueeze(1) - lag).abs().long()
+
+    def matrix(weight: float) -> Tensor:
+        return ((1 - weight * lag / d) * unbiased)[index]
+
+    def misfit(weight: float) -> float:
+        factor, failed = torch.linalg.cholesky_ex(matrix(weight))
+        if bool(failed):
+            return math.inf
+        return float(2 * factor.diagonal().log().sum() + torch.cholesky_solve(second, factor).diagonal().sum())
+
+    # of equal candidates, and where nothing is positive (constant signals), the biased one
+    return Dense(matrix(min((1 - k / _BENDS for k in range(_BENDS + 1)), key=misfit)))
 
 
 def image(grids: Tensor) -> Kronecker:

@@ -98,7 +98,7 @@ def _on_dask(kind: Callable[[int], M], source: Any, tell: Tell) -> Gathered[M] |
     if not isinstance(source, array.Array):
         raise InputError(f"engine 'dask' needs a Dask array, but x is a {type(source).__name__}: wrap it with dask.array.from_array")
     whole = source.rechunk(dict.fromkeys(range(1, source.ndim), -1))  # a block is some rows with all of their entries
-    found = [dask.delayed(_of_block)(kind, block, f"block {i} of x") for i, block in enumerate(whole.to_delayed().ravel())]
+    found = [dask.delayed(_of_block)(kind, block, f"x.blocks[{i}]") for i, block in enumerate(whole.to_delayed().ravel())]
     tell(f"{len(found)} blocks")
     while len(found) > 1:
         found = [dask.delayed(_of_pair)(found[i : i + 2]) for i in range(0, len(found), 2)]
@@ -112,7 +112,7 @@ def _of_block(kind: Callable[[int], M], block: object, name: str) -> Gathered[M]
 
 def _of_pair(pair: list[Gathered[M] | None]) -> Gathered[M] | None:
     full = [found for found in pair if found is not None]
-    return full[0].merged(full[1], "a block of x") if len(full) == 2 else next(iter(full), None)
+    return full[0].merged(full[1], "a block") if len(full) == 2 else next(iter(full), None)
 
 
 def _across_ranks(kind: Callable[[int], M], source: object, tell: Tell) -> Gathered[M] | None:

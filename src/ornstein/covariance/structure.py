@@ -12,6 +12,7 @@ from ornstein.covariance import stationary_fits as time
 from ornstein.covariance.base import Covariance, Spectral, refuse_dense
 from ornstein.covariance.kernels import KERNELS, fit_kernel
 from ornstein.covariance.lowrank import low_rank
+from ornstein.covariance.prediction import burg
 from ornstein.covariance.separable import separable
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structures import Diagonal, Kronecker
@@ -124,7 +125,7 @@ def _factor(rows: Tensor, name: str, options: Options, count: float, grid: tuple
     if name == "toeplitz":
         return Fitted(time.toeplitz(rows), 0.0, d)
     if name == "autoregressive":
-        process = time.autoregressive(rows)
+        process = burg(rows, count=count)
         return Fitted(process, 0.0, process.order + 1)
     if name == "image":
         image: Kronecker = time.image(rows.reshape(len(rows), *grid))

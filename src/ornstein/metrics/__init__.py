@@ -2,30 +2,44 @@
 
 from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, interval_score, pit, rank_histogram
 from ornstein.metrics.compare import Candidate, Fold, Score, blocks, compare, fold_models, held_out_log_prob
+from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
+from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
 from ornstein.metrics.means import Mean, mean_with_error
+from ornstein.metrics.noise_edge import Significant, marchenko_pastur, noise_spectrum, significant
 from ornstein.metrics.spectra import Spectrum, spectrum
 
 __all__ = [
     "LEVELS",
     "Candidate",
+    "Contrast",
     "Coverage",
+    "Explained",
     "Fold",
     "Mean",
     "Score",
+    "Significant",
     "Spectrum",
     "band",
     "blocks",
     "compare",
+    "contrast",
     "coverage",
     "crps",
     "energy_distance",
+    "explained",
+    "explained_of",
     "fold_models",
+    "half_level",
     "held_out_log_prob",
     "interval_score",
+    "marchenko_pastur",
     "mean_with_error",
+    "noise_levels",
+    "noise_spectrum",
     "pit",
     "rank_histogram",
+    "significant",
     "sliced_wasserstein",
     "spectrum",
 ]

@@ -29,7 +29,7 @@ def candidates(x: Signals, chosen: Candidate) -> tuple[Candidate, ...]:
     if bool(torch.isnan(x.values).any()):
         return (chosen,)
     default, channels, times = default_structure(x), x.shape[1], x.shape[2]
-    structures = ["diagonal", "low-rank", "stationary"]
+    structures = ["diagonal", "low-rank", "stationary", *(["toeplitz"] if times <= DENSE else [])]
     if channels > 1 and max(channels, times) <= DENSE:
         structures.append("kronecker")
     names = [("gaussian", default), *(("gaussian", s) for s in structures if s != default), ("mixture", default), ("empirical", default)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ornstein.metrics import Mean, Score, mean_with_error
 from ornstein.plots.style import CHANNELS
-from ornstein.report.analysis import TAIL, Analysis
+from ornstein.report.analysis import Analysis
 from ornstein.report.holdout import Holdout
+from ornstein.report.scoring import TAIL
 
 CERTAIN = 2.5
 """Standard errors for the four levels of coverage at once: the chance of a false alarm is at most 4 x 1.2 % = 5 % (Bonferroni)."""

@@ -115,6 +115,10 @@ class Words:
 
 
 def law_names(candidate: Candidate) -> dict[str, str]:
-    """What a law is called, by language."""
-    keys = f"law.{candidate.model}", f"structure.{candidate.structure}"
-    return {code: " · ".join(dictionary(name)[key] for key in keys) for name, code in LANGUAGES.items()}
+    """What a law is called, by language; structures without a word of their own keep their name."""
+    found = {}
+    for name, code in LANGUAGES.items():
+        words = dictionary(name)
+        factors = [words.get(f"structure.{part}", html.escape(part)) for part in str(candidate.structure).split("*")]
+        found[code] = f"{words[f'law.{candidate.model}']} · {' × '.join(factors)}"
+    return found

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ornstein.errors import InputError, RunError
+from ornstein.files import sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
@@ -57,11 +58,11 @@ def write_folder(
         contents[CONFIG] = _json({**config, "checksum": _checksum(config)})
         for name, data in contents.items():
             _write(fresh / name, data)
-        _sync(fresh)
+        sync(fresh)
         if target.exists():
             os.rename(target, backup)
         os.rename(fresh, target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}; the model that was there is unchanged") from None
     finally:
@@ -138,14 +139,6 @@ def _write(file: Path, data: bytes) -> None:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _siblings(target: Path, what: str) -> list[Path]:

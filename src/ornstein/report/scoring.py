@@ -1,0 +1,128 @@
+"""Held-out scores of the chosen law and of the laws it is compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.errors import InputError
+from ornstein.metrics import (
+    Candidate,
+    Fold,
+    Mean,
+    energy_distance,
+    fold_models,
+    held_out_log_prob,
+    mean_with_error,
+    sliced_wasserstein,
+)
+from ornstein.model import Model
+from ornstein.report.choices import candidates
+from ornstein.report.holdout import Imputed
+from ornstein.signals import Signals
+
+TAIL = 0.05
+_OWN_DRAWS = 400
+_COMPARED = 500
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Surprises:
+    """Held-out surprise: case numbers in descending order, nats (case,) and p = rank / cases, and how heavy the tail is.
+
+    tail  share of held-out cases that are less likely than 95 % of the fitted law's own draws: 5 % if its tails are right
+    """
+
+    order: Tensor
+    nats: Tensor
+    p_value: Tensor
+    tail: Mean
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Held-out cases against new samples, and against the training cases as the yardstick, in standard deviations."""
+
+    energy_samples: float
+    energy_train: float
+    sliced_samples: float
+    sliced_train: float
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What one pass over the folds found: log p (case,), the share of own draws less likely (case,), imputations, distances."""
+
+    log_prob: Tensor
+    typical: Tensor
+    imputed: Imputed | None
+    distances: Distances | None
+
+
+def hold_out(
+    x: Signals, law: Candidate, parts: tuple[Fold, ...], hidden: slice, chosen: Tensor, draws: int, seed: int, tell: Progress
+) -> Held:
+    """One pass over the folds of the chosen law: log-densities, how typical they are of its own draws, and imputations."""
+    log_prob, typical = torch.full((len(x),), torch.nan, dtype=torch.float64), torch.full((len(x),), torch.nan, dtype=torch.float64)
+    complete = ~torch.isnan(x.values).flatten(1).any(1)
+    found = []
+    distances = None
+    for k, (fold, model) in enumerate(fold_models(x, law, parts, seed=seed, progress=tell)):
+        scored = fold.test[complete[fold.test]]
+        if len(scored):
+            log_prob[scored] = model.log_prob(x.values[scored])
+            own = model.log_prob(model.sample(_OWN_DRAWS, seed=seed)).sort().values
+            typical[scored] = (1 + torch.searchsorted(own, log_prob[scored], right=True).to(torch.float64)) / (1 + _OWN_DRAWS)
+        if k == 0 and bool(complete.all()):
+            distances = _distances(x, fold, model, seed)
+        test = fold.test[torch.isin(fold.test, chosen)]
+        if len(test):
+            masked = x.values[test].to(torch.float64)
+            masked[..., hidden] = torch.nan
+            imputed = model.impute(masked, draws, seed=seed + k)[..., hidden]
+            mean = x.values[fold.train].nanmean(0)[:, hidden].to(torch.float64).expand(len(test), -1, -1)
+            found.append(Imputed(test, x.values[test].to(torch.float64), imputed, mean))
+    enough = sum(len(part.numbers) for part in found) >= len(parts)
+    return Held(log_prob, typical, Imputed.joined(found) if enough else None, distances)
+
+
+def compare_laws(
+    x: Signals, law: Candidate, own: Tensor, parts: tuple[Fold, ...], seed: int, tell: Progress
+) -> tuple[dict[str, Tensor], tuple[Candidate, ...]]:
+    """Held-out log-densities by name, and the candidates that these data refuse; the chosen law has been scored already."""
+    scored, unfit = {}, []
+    for other in candidates(x, law):
+        try:
+            scored[other.name] = own if other.name == law.name else held_out_log_prob(x, other, parts, seed=seed, progress=tell)
+        except InputError:
+            unfit.append(other)
+    return scored, tuple(unfit)
+
+
+def surprises_of(held: Held, complete: Tensor, lag: int) -> Surprises:
+    """The complete cases by held-out surprise."""
+    numbers = complete.nonzero()[:, 0]
+    nats = -held.log_prob[numbers]
+    order = nats.argsort(descending=True, stable=True)
+    as_surprising = len(nats) - torch.searchsorted(nats.sort().values, nats, right=False)
+    tail = mean_with_error((held.typical[numbers] <= TAIL).to(torch.float64), lag)
+    binomial = math.sqrt(TAIL * (1 - TAIL) / len(nats))
+    return Surprises(
+        numbers[order], nats[order], (as_surprising.to(torch.float64) / len(nats))[order], Mean(tail.value, max(tail.error, binomial))
+    )
+
+
+def _distances(x: Signals, fold: Fold, model: Model, seed: int) -> Distances | None:
+    test, train = fold.test[:_COMPARED], fold.train[:_COMPARED]
+    if len(test) < 2:
+        return None
+    scale = model.scaler.scale
+    held, known, drawn = x.values[test] / scale, x.values[train] / scale, model.sample(len(train), seed=seed) / scale
+    return Distances(
+        energy_distance(held, drawn), energy_distance(held, known), sliced_wasserstein(held, drawn), sliced_wasserstein(held, known)
+    )
