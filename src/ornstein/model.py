@@ -124,8 +124,8 @@ class Model:
         level = self.log_prob(x)
         if self.reference is None:
             return Surprise(-level, None)
-        below = torch.searchsorted(self.reference, level, right=True)
-        return Surprise(-level, (1.0 + below) / (1 + len(self.reference)))
+        below = torch.searchsorted(self.reference, level, right=True).to(torch.float64)
+        return Surprise(-level, (1 + below) / (1 + len(self.reference)))
 
     def bits_per_dim(self, x: object) -> Tensor:
         """-log2 density per entry in the user's units: -log_prob / (d log 2), per case. For continuous data it can be negative."""

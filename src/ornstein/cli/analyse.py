@@ -176,7 +176,7 @@ def _show_scores(model: Model, x: Signals, output: Path | None, top: int, force:
     nats, p = model.surprise(values)
     bits = nats / (math.prod(model.event_shape) * math.log(2))
     if output is not None:
-        numbers = torch.stack([-nats, bits, *([] if p is None else [p.to(torch.float64)])], 1).tolist()
+        numbers = torch.stack([-nats, bits, *([] if p is None else [p])], 1).tolist()
         header = ["case", "log_prob_nats", "bits_per_dim", "p_value"][: 1 + len(numbers[0])]
         lines = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(numbers)]
         write_text(output, "\n".join([",".join(header), *lines, ""]), force=force)

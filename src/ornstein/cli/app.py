@@ -9,7 +9,7 @@ from typing import Annotated
 import torch
 import typer
 
-from ornstein.cli import analyse, pages, show
+from ornstein.cli import analyse, pages, show, spectrum
 from ornstein.cli.words import LANGUAGES, WORDS
 from ornstein.errors import InputError, RunError, unknown_name
 
@@ -65,6 +65,7 @@ def build(language: str) -> typer.Typer:
         pass
 
     analyse.register(app, words)
+    spectrum.register(app, words)
     pages.register(app, words, language)
     return app
 

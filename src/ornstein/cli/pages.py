@@ -52,6 +52,7 @@ def register(app: typer.Typer, words: Words, language: str) -> None:
                 seed=seed,
                 language=language,
                 title=path.name,
+                overlap=0 if window is None or hop is None else -(-window // hop) - 1,
                 force=force,
                 progress=lambda what: advance(1, what),
             )

@@ -67,6 +67,35 @@ WORDS: dict[str, dict[str, str]] = {
         "bits": "bits per dimension",
         "p": "p-value",
         "no-reference": "p-values need held-out scores: fit with --folds 5 on at least 10 complete signals",
+        "spectrum": "Eigenvalues of the covariance, how many rise above noise, and what they explain.",
+        "spectrum-output": "Write the plots: .html, .svg or .png.",
+        "spectrum-top": "How many leading eigenvalues to show.",
+        "false-alarm": "Probability that white noise alone shows an eigenvalue above the edge.",
+        "spectrum-title": "spectrum of the covariance",
+        "direction": "direction",
+        "eigenvalue": "eigenvalue",
+        "share": "share",
+        "cumulative": "cumulative",
+        "above": "above noise",
+        "yes": "yes",
+        "no": "no",
+        "spectrum-rank": (
+            "effective rank {effective:.1f}, rank {rank} of {size} from {cases} signals; {most} directions hold 90 % of the variance"
+        ),
+        "spectrum-half": "a Gaussian denoiser keeps half of the variance at noise level {level:.3g}{unit}",
+        "spectrum-edge": (
+            "{above} eigenvalues rise above {edge:.4g}{unit}, the edge of white noise of variance {variance:.3g} in {draws} "
+            "signals (false alarm {rate:g})"
+        ),
+        "no-noise-gaps": "no noise edge: it needs signals without missing values",
+        "no-noise-overlap": "no noise edge: overlapping windows are not independent; leave out --hop",
+        "no-noise-few": "no noise edge: fewer than 10 eigenvalues are above 0",
+        "spectrum-caption": (
+            "Top: eigenvalues of the signals beside those that white noise shows in as many draws, and the ratio Ψ of their "
+            "standard deviations, by which recolouring multiplies each direction. Bottom: the share of the variance in the first "
+            "directions, and the share that a Gaussian denoiser keeps at each noise level."
+        ),
+        "html-lang": "en",
         "wrote": "open {path}",
     },
     "zh": {
@@ -131,6 +160,31 @@ WORDS: dict[str, dict[str, str]] = {
         "bits": "每维比特",
         "p": "p 值",
         "no-reference": "p 值需要留出数据的得分：请用至少 10 条完整信号并加 --folds 5 重新拟合",
+        "spectrum": "协方差的特征值：有多少高于噪声，各自解释了多少。",
+        "spectrum-output": "写出图形：.html、.svg 或 .png。",
+        "spectrum-top": "显示前多少个特征值。",
+        "false-alarm": "纯白噪声中出现高于边界的特征值的概率。",
+        "spectrum-title": "协方差的谱",
+        "direction": "方向",
+        "eigenvalue": "特征值",
+        "share": "占比",
+        "cumulative": "累计",
+        "above": "高于噪声",
+        "yes": "是",
+        "no": "否",
+        "spectrum-rank": "有效秩 {effective:.1f}，秩 {rank}（共 {size} 维，{cases} 条信号）；{most} 个方向占 90 % 的方差",
+        "spectrum-half": "噪声水平为 {level:.3g}{unit} 时，高斯去噪器保留一半的方差",
+        "spectrum-edge": (
+            "有 {above} 个特征值高于 {edge:.4g}{unit}，即方差为 {variance:.3g} 的白噪声在 {draws} 条信号中的边界（误报率 {rate:g}）"
+        ),
+        "no-noise-gaps": "没有噪声边界：信号中不能有缺失值",
+        "no-noise-overlap": "没有噪声边界：重叠的窗口彼此不独立，请去掉 --hop",
+        "no-noise-few": "没有噪声边界：大于 0 的特征值不足 10 个",
+        "spectrum-caption": (
+            "上：信号的特征值与同样数量的白噪声的特征值，以及两者标准差之比 Ψ，即重新着色时每个方向所乘的倍数。"
+            "下：前若干个方向所占的方差，以及高斯去噪器在各噪声水平下保留的方差。"
+        ),
+        "html-lang": "zh-CN",
         "wrote": "请打开 {path}",
     },
 }

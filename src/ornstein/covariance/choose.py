@@ -14,6 +14,7 @@ from ornstein.errors import InputError
 
 _DENSE_MOST = 2048
 _KERNEL_MOST = 512
+_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def choose(
 ) -> tuple[str, tuple[Candidate, ...]]:
     """(the chosen structure, the table), by cross-validated log-likelihood.
 
-    Of all candidates whose held-out likelihood is within one standard error of the best (paired over cases), the one with the
-    fewest numbers is chosen (Breiman et al. 1984, section 3.4.3). A structure that gives some case density 0 is out.
+    Of all candidates whose held-out likelihood is within two standard errors of the best (paired over cases), the one with the
+    fewest numbers is chosen (Breiman et al. 1984, section 3.4.3, with two for their one: a richer structure that gains nothing
+    beats the true one by chance in 2 of 100 data sets, not in 16). A structure that gives some case density 0 is out.
     Cost: ``folds`` fits per candidate.
     """
     table, scores = [], []
@@ -87,7 +89,7 @@ def choose(
         if not math.isfinite(table[i].held_out):
             return False
         gap = scores[best] - scores[i]
-        return float(gap.mean()) <= float(gap.std() / math.sqrt(len(x)))
+        return float(gap.mean()) <= _ERRORS * float(gap.std() / math.sqrt(len(x)))
 
     chosen = min((i for i in range(len(table)) if i == best or near(i)), key=lambda i: table[i].numbers)
     return table[chosen].structure, tuple(table)

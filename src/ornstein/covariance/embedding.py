@@ -61,7 +61,7 @@ class Embedding:
         """White noise (..., 2 h) as stationary draws (..., length): the first rows of H diag(lambda)^(1/2), H the Hartley transform."""
         inner = self.eigenvalues[1:-1]
         root = torch.cat([self.eigenvalues, inner.flip(0)]).sqrt_()
-        half = torch.fft.rfft(z * root, norm="ortho")[..., : self.length]
+        half: Tensor = torch.fft.rfft(z * root, norm="ortho")[..., : self.length]
         return half.real - half.imag
 
     def draw(self, noise: Noise, cases: int, stream: int = 0) -> Tensor:
@@ -181,7 +181,8 @@ def _predicted(c: npt.NDArray[np.float64], more: int) -> npt.NDArray[np.float64]
     recursion = np.concatenate([[1.0], -np.linalg.lstsq(matrix, c[1 : order + 1], rcond=None)[0]])
     start = scipy.signal.lfiltic([1.0], recursion, y=c[::-1][:order])
     ahead, _ = scipy.signal.lfilter([1.0], recursion, np.zeros(more), zi=start)
-    return np.nan_to_num(ahead, nan=0.0).clip(-c[0], c[0])
+    safe: npt.NDArray[np.float64] = np.nan_to_num(ahead, nan=0.0).clip(-c[0], c[0])
+    return safe
 
 
 def _possible(c: Tensor) -> Tensor:

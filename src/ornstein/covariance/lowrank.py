@@ -96,10 +96,13 @@ def leading(rows: Rows, rank: int, seed: int = 0) -> tuple[Tensor, Tensor, Tenso
 
 
 def choose_rank(rows: Rows, seed: int = 0) -> int:
-    """The rank (at least 1) with the highest likelihood of a held-out fifth of the rows, all ranks from one decomposition."""
+    """The rank with the highest likelihood of a held-out fifth of the rows, all ranks from one decomposition.
+
+    From 1 to d / 2 (beyond it a full covariance has hardly more numbers), and at most MOST.
+    """
     train, test = (Rows(rows.values, rows.mean, fold) for fold in ("train", "test"))
     d = rows.size
-    most = min(MOST, len(train) - 1, d - 1)
+    most = min(MOST, len(train) - 1, d // 2)
     if most < 2:
         return 1
     basis, eigenvalues, total = leading(train, most, seed)

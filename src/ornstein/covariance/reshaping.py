@@ -89,7 +89,8 @@ def nearest_distance(x: object, draws: object) -> Tensor:
         raise InputError(
             f"draws has shape {tuple(cloud.shape)} and x {tuple(signal.shape)}, but draws must be (n, *shape of x) with at least one"
         )
-    return torch.linalg.vector_norm((cloud - signal).flatten(1), dim=1).cummin(0).values
+    distances: Tensor = torch.linalg.vector_norm((cloud - signal).flatten(1), dim=1)
+    return distances.cummin(0).values
 
 
 def pair(source: Operator, target: Operator) -> tuple[Spectral, Spectral]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch.distributed as dist
 
 from ornstein import checks
@@ -98,7 +100,9 @@ def _on_dask(kind: Callable[[int], M], source: Any, tell: Tell) -> Gathered[M] |
     if not isinstance(source, array.Array):
         raise InputError(f"engine 'dask' needs a Dask array, but x is a {type(source).__name__}: wrap it with dask.array.from_array")
     whole = source.rechunk(dict.fromkeys(range(1, source.ndim), -1))  # a block is some rows with all of their entries
-    found = [dask.delayed(_of_block)(kind, block, f"x.blocks[{i}]") for i, block in enumerate(whole.to_delayed().ravel())]
+    # map_blocks, because it fuses the reading of a block with its reduction: no worker reads ahead of its memory
+    boxes = whole.map_blocks(_of_block, kind, chunks=(1,) * source.ndim, dtype=object, meta=np.empty((0,) * source.ndim, object))
+    found = [dask.delayed(_unboxed)(box) for box in boxes.to_delayed().ravel()]
     tell(f"{len(found)} blocks")
     while len(found) > 1:
         found = [dask.delayed(_of_pair)(found[i : i + 2]) for i in range(0, len(found), 2)]
@@ -106,8 +110,16 @@ def _on_dask(kind: Callable[[int], M], source: Any, tell: Tell) -> Gathered[M] |
     return total
 
 
-def _of_block(kind: Callable[[int], M], block: object, name: str) -> Gathered[M] | None:
-    return _in_pieces(kind, block, lambda _: None, name)
+def _of_block(block: object, kind: Callable[[int], M], block_id: tuple[int, ...]) -> npt.NDArray[np.object_]:
+    """The moments of one block, in an array with one entry."""
+    box = np.empty((1,) * len(block_id), object)
+    box[(0,) * len(block_id)] = _in_pieces(kind, block, lambda _: None, f"x.blocks[{block_id[0]}]")
+    return box
+
+
+def _unboxed(box: npt.NDArray[np.object_]) -> Gathered[Any] | None:
+    found: Gathered[Any] | None = box.item()
+    return found
 
 
 def _of_pair(pair: list[Gathered[M] | None]) -> Gathered[M] | None:

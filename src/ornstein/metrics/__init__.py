@@ -7,6 +7,7 @@ from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.metrics.noise_edge import Significant, marchenko_pastur, noise_spectrum, significant
+from ornstein.metrics.sample import SampleSpectrum, sample_spectrum
 from ornstein.metrics.spectra import Spectrum, spectrum
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Explained",
     "Fold",
     "Mean",
+    "SampleSpectrum",
     "Score",
     "Significant",
     "Spectrum",
@@ -39,6 +41,7 @@ __all__ = [
     "noise_spectrum",
     "pit",
     "rank_histogram",
+    "sample_spectrum",
     "significant",
     "sliced_wasserstein",
     "spectrum",

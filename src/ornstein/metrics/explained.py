@@ -34,8 +34,8 @@ def explained(covariance: Operator, sigma: object) -> Tensor:
 
         kept(sigma) = tr Cov[E[x_0 | x]] / tr Sigma = sum_k lambda_k^2 / (lambda_k + sigma^2) / sum_k lambda_k = 1 - mmse(sigma) / tr Sigma
 
-    1 at sigma = 0, and 0 at inf. It is half where noise hides half of what there is to see: at sigma^2 = lambda for a white signal,
-    far above the mean eigenvalue for a smooth one. 0 where there is no variance. Cost: one ``spectrum``, then O(d) per level.
+    1 at sigma = 0, and 0 at inf. Half of it at sigma^2 = lambda for a white signal, and far above the mean
+    eigenvalue for a smooth one. 0 where there is no variance. Cost: one ``spectrum``, then O(d) per level.
     Raises ``InputError`` for a negative sigma.
     """
     lam, levels = spectrum(covariance).eigenvalues, _levels(sigma)
@@ -43,7 +43,8 @@ def explained(covariance: Operator, sigma: object) -> Tensor:
     if not len(positive):
         return torch.zeros_like(levels)
     # level by level: lambda / (lambda + sigma^2) is a share, which neither overflows nor cancels
-    return torch.stack([(positive / (1 + s**2 / positive)).sum() for s in levels.tolist()]) / positive.sum()
+    kept = [float((positive / (1 + s**2 / positive)).sum()) for s in levels.tolist()]
+    return torch.tensor(kept, dtype=torch.float64) / positive.sum()
 
 
 def explained_of(law: Law, x: object, sigma: object, *, gaussian: Gaussian | None = None, seed: int = 0) -> Explained:
@@ -101,7 +102,7 @@ def half_level(covariance: Operator) -> float:
 
 
 def _levels(sigma: object) -> Tensor:
-    levels = torch.atleast_1d(checks.tensor(sigma, "sigma", ndim=(0, 1)))
+    levels = checks.tensor(sigma, "sigma", ndim=(0, 1)).reshape(-1)
     if bool((levels < 0).any()):
         raise InputError(f"sigma has a level of {float(levels.min()):g}, but noise levels are at least 0")
     return levels

@@ -103,7 +103,7 @@ def significant(eigenvalues: object, n: int, *, false_alarm: float = 0.05) -> Si
         return variance * _edge(n - k, d - k, quantile) / n
 
     def mean(k: int) -> float:
-        return float(bulk[k:].sum()) * n / ((n - k) * (d - k))
+        return bulk[k:].sum().item() * n / ((n - k) * (d - k))
 
     count = 0
     while (more := int((bulk > level(count, _by_median(bulk[count:], n, d, count))).sum())) > count and more <= last:

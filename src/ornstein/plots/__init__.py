@@ -2,6 +2,8 @@
 
 from ornstein.plots.calibration import reliability
 from ornstein.plots.covariance import covariance
+from ornstein.plots.eigenvalues import eigenvalues
+from ornstein.plots.explained import explained, spectra
 from ornstein.plots.images import images
 from ornstein.plots.imputation import imputation
 from ornstein.plots.likelihood import likelihood
@@ -12,12 +14,15 @@ from ornstein.plots.svg import to_svg
 
 __all__ = [
     "covariance",
+    "eigenvalues",
+    "explained",
     "images",
     "imputation",
     "likelihood",
     "mean_band",
     "reliability",
     "signals",
+    "spectra",
     "spectrum",
     "surprise",
     "to_svg",

@@ -45,7 +45,7 @@ def write_report(
 
     NaN means missing, for the dense Gaussian only. The same data and seed give the same bytes. Raises ``InputError`` for data or
     arguments that cannot be used and a path that exists (unless ``force``), before anything is fitted; ``RunError`` where the
-    file cannot be written. Cost: ``folds`` fits of each of 6 or 7 laws.
+    file cannot be written. Cost: ``folds`` fits of each of 7 to 9 laws.
     """
     if language not in LANGUAGES:
         raise unknown_name("language", language, LANGUAGES)

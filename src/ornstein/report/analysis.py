@@ -121,7 +121,7 @@ def analyse(
 
 
 def _measured(held: Held, x: Signals, hidden: slice, model: Model, unit: str | None, lag: int, seed: int) -> Holdout | None:
-    """Errors in the unit that all channels share, otherwise in standard deviations; cases were picked with a stride, which shortens the lag."""
+    """Errors in the unit that all channels share, otherwise in standard deviations. The stride between cases shortens the lag."""
     if held.imputed is None:
         return None
     scale, name = (torch.ones(x.shape[1], 1), unit) if unit is not None else (model.scaler.scale[:, :1], "SD")

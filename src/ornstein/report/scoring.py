@@ -84,7 +84,8 @@ def hold_out(
         if len(test):
             masked = x.values[test].to(torch.float64)
             masked[..., hidden] = torch.nan
-            imputed = model.impute(masked, draws, seed=seed + k)[..., hidden]
+            # a seed per fold, so that no two cases share noise; a copy, so that the observed parts are not kept in every draw
+            imputed = model.impute(masked, draws, seed=seed + k)[..., hidden].clone()
             mean = x.values[fold.train].nanmean(0)[:, hidden].to(torch.float64).expand(len(test), -1, -1)
             found.append(Imputed(test, x.values[test].to(torch.float64), imputed, mean))
     enough = sum(len(part.numbers) for part in found) >= len(parts)
