@@ -42,7 +42,7 @@ def gaussian(d: int) -> None:
     for steps in (5, 64):
         sampler = DDIMSampler(peer_law, steps=steps, silent=True, dtype=torch.float64)
         noise = Noise(7).normal(N, (d,))
-        ours, peer = against(lambda s=steps: sample(law, DDIM(), RectifiedFlow(), s, N), lambda s=sampler: s(noise.clone()), rounds=3)
+        ours, peer = against(lambda s=steps: sample(law, DDIM(), RectifiedFlow(), s, N), lambda s=sampler, z=noise: s(z.clone()), rounds=3)
         error_ours = relative_error(sample(law, DDIM(), RectifiedFlow(), steps, 20_000), covariance)
         report(f"Gaussian, DDIM {steps} steps, d = {d}, n = {N}", ours, peer, "azula DDIM", f"covariance error {error_ours:.3f}")
         exact, _ = against(lambda s=steps: sample(law, Exact(), RectifiedFlow(), s, N), lambda: None, rounds=3)

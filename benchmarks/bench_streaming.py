@@ -59,7 +59,7 @@ def write(path: Path, cases: int, size: int, dtype: str, offset: float = 0.0) ->
     array.flush()
 
 
-def dask_workers(folder: Path, cases: int = 100_000, size: int = 1000) -> None:
+def dask_workers(folder: Path, cases: int = 200_000, size: int = 500) -> None:
     import dask
     import dask.array
     import zarr

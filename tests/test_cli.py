@@ -79,7 +79,7 @@ def test_language_works_anywhere_on_the_line(room, capsys):
     assert run(capsys, "--lang", "xx", "fit")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "report", "tour", "demo"])
+@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "spectrum", "report", "tour", "demo"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_command_has_help_with_an_example(command, language, capsys):
     code, out, _ = run(capsys, command, "--help", "--lang", language)

@@ -11,16 +11,22 @@ import pytest
 import scipy.stats
 import sklearn.covariance
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 import truth
-from ornstein.covariance import STRUCTURES, Accumulator, Dense, Estimate, Kronecker, LowRank, Spectral, Stationary, estimate
+from ornstein.covariance import KERNELS, STRUCTURES, Accumulator, Dense, Estimate, Kronecker, LowRank, Spectral, Stationary, estimate
 from ornstein.covariance.missing import expectation_maximization
 from ornstein.errors import InputError
 from ornstein.random import Noise
 from structures import circle
+
+SEVERAL = [s for s in STRUCTURES if s != "autoregressive"]
+"""Structures of signals with several channels."""
+EXACT = [s for s in SEVERAL if s not in KERNELS]
+"""Those whose numbers are a formula of the data, and not the end of a search."""
+SMOOTHED = ("stationary", "multitaper", "welch", "toeplitz", *KERNELS)
 
 MATRIX = truth.spectrum_covariance([3.0, 1.0, 0.3, 0.1, 0.02], 1)
 CHANNELS = truth.spectrum_covariance([2.0, 0.7, 0.3], 2)
@@ -69,7 +75,7 @@ def test_dense_against_scikit_learn(cases: int, shrinkage: str | float, sklearns
 
 def test_events_keep_their_shape() -> None:
     x = signals(30)
-    for structure in STRUCTURES:
+    for structure in SEVERAL:
         found = estimate(x, structure)
         assert found.mean.shape == (3, 6)
         assert found.covariance.size == 18
@@ -87,7 +93,7 @@ def test_every_kind_of_array(convert: object) -> None:
     close(estimate(convert(x)).covariance.dense(), estimate(x).covariance.dense())  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", SEVERAL)
 def test_an_offset_costs_no_digits(structure: str) -> None:
     """Data at 1e8 are stored to 1.5e-8; a formula E[x^2] - E[x]^2 would keep no digit at all."""
     x = (signals(400) * 2**20).round() / 2**20  # exact in float64 even after the offset
@@ -97,13 +103,14 @@ def test_an_offset_costs_no_digits(structure: str) -> None:
     torch.testing.assert_close(far.mean - 2.0**27, near.mean, rtol=0, atol=2.0**-26)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", SEVERAL)
+@settings(max_examples=9)
 @given(power=st.integers(-12, 12))
 def test_every_unit_gives_the_same_answer(structure: str, power: int) -> None:
     c = 10.0**power
     x = signals(12)
     scaled, plain = estimate(c * x, structure), estimate(x, structure)
-    close(scaled.covariance.dense() / c**2, plain.covariance.dense(), 1e-8)
+    close(scaled.covariance.dense() / c**2, plain.covariance.dense(), 1e-4 if structure in KERNELS else 1e-8)
     assert scaled.covariance.rank() == plain.covariance.rank()
     assert scaled.shrinkage == pytest.approx(plain.shrinkage, rel=1e-9)
 
@@ -116,13 +123,14 @@ def test_rotation_and_shift(seed: int, shift: float) -> None:
     close(found.mean - shift, turn @ plain.mean, 1e-8 * (1 + abs(shift)))
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", [s for s in SEVERAL if s != "image"])  # height has an order
+@settings(max_examples=6)
 @given(order=st.permutations(range(3)))
 def test_permutation_of_channels(structure: str, order: list[int]) -> None:
     x = signals(30)
     moved = estimate(x[:, order], structure).covariance.dense().view(3, 6, 3, 6)
     plain = estimate(x, structure).covariance.dense().view(3, 6, 3, 6)
-    close(moved, plain[order][:, :, order], 1e-8)
+    close(moved, plain[order][:, :, order], 1e-4 if structure in KERNELS else 1e-8)
 
 
 def accumulated(*pieces: Tensor) -> Accumulator:
@@ -165,17 +173,17 @@ def test_memory_mapped_file(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", SEVERAL)
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8 + 0.1])
 def test_constant_entry_has_no_variance_at_all(structure: str, value: float) -> None:
     """However large its value: rounding of the mean must not look like a signal. Time 2 is constant in every channel."""
     x = signals(33)
     x[:, :, 2] = value
     found = estimate(x, structure, shrinkage="none")
-    if structure == "stationary":  # one spectrum for all times
+    close(found.mean[:, 2], torch.full((3,), value, dtype=torch.float64), 1e-15)
+    if structure in SMOOTHED or structure == "image":  # one variance for all times
         assert float(found.covariance.trace()) > 0
         return
-    close(found.mean[:, 2], torch.full((3,), value, dtype=torch.float64), 1e-15)
     variance = found.covariance.diagonal().view(3, 6)[:, 2]
     if structure == "low-rank":  # its floor is shared by all directions outside the basis
         close(variance, found.covariance.floor.expand(3))  # type: ignore[attr-defined]
@@ -195,7 +203,7 @@ def test_duplicated_channels_and_rows() -> None:
     close(estimate(rows, shrinkage="none").covariance.dense(), estimate(x, shrinkage="none").covariance.dense())
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", EXACT)
 def test_nothing_varies(structure: str) -> None:
     found = estimate(torch.full((5, 2, 4), 0.1), structure)
     assert found.covariance.rank() == 0
@@ -232,7 +240,7 @@ def test_low_rank_is_probabilistic_pca(cases: int, rank: int) -> None:
     close(found.covariance.dense(), low_rank_twin(x, rank))
 
 
-def test_low_rank_takes_99_percent_by_itself() -> None:
+def test_low_rank_finds_the_two_directions_that_rise_above_the_rest() -> None:
     matrix = truth.spectrum_covariance([5.0, 3.0, 0.02, 0.01, 0.01])
     found = estimate(draws(2000, matrix), "low-rank").covariance
     assert isinstance(found, LowRank)

@@ -84,10 +84,10 @@ def test_what_is_missing_is_the_error_that_the_gaussian_adds():
 
 def test_at_large_noise_the_gaussian_is_all_there_is():
     truth_law = law()
-    found = explained_of(truth_law, truth_law.sample(500, seed=1), [0.3, 3.0, 300.0])
-    assert float(found.denoiser[0]) < 0.97
+    found = explained_of(truth_law, truth_law.sample(500, seed=1), [0.1, 1.0, 300.0])
+    assert float(found.denoiser[1]) < 0.975  # a few percent of the denoiser, where the components can just be told apart
     assert float(found.denoiser[-1]) > 0.9999
-    assert bool((found.score >= found.denoiser.min() - 1).all())
+    assert float(found.score[0]) < 0.7  # at little noise, a third of the score
     assert float(found.score[-1]) > 0.9999999
 
 

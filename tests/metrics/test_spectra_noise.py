@@ -103,7 +103,7 @@ def test_directions_that_do_not_vary_are_no_noise():
 def test_signals_are_measured_with_their_mean_taken_off():
     x = Noise(1).normal(50, (2, 12))
     found = sample_spectrum(orn.Signals(7 + x), standardize="none")
-    torch.testing.assert_close(found.spectrum.eigenvalues, torch.linalg.eigvalsh(torch.cov(x.flatten(1).T, correction=0)).flip(0))
+    torch.testing.assert_close(found.spectrum.eigenvalues, torch.linalg.eigvalsh(torch.cov(x.flatten(1).T)).flip(0))
     assert found.noise.count == significant(found.spectrum.eigenvalues, 49).count
 
 

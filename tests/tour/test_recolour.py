@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from ornstein.covariance import Dense
+from ornstein.covariance import similarity
 from ornstein.tour import compute
-from ornstein.tour.spectra import mismatch, second_moment, similarity, standardised
+from ornstein.tour.spectra import mismatch, second_moment, standardised
 
 torch.set_num_threads(1)
 
@@ -21,7 +21,7 @@ def test_exact_recolouring_has_the_covariance_as_its_law(made):
     """z L^T with z the unit vectors gives L^T L: the covariance itself, without any draws."""
     assert made.numbers["mismatch_law"] < 1e-10
     assert made.numbers["mismatch_paired"] < 1e-10
-    kernel = Dense(similarity(made.arrays["curve"]))
+    kernel = similarity(made.arrays["curve"])
     torch.testing.assert_close(made.arrays["exact"], kernel.color(made.arrays["noise"]))
 
 
@@ -39,5 +39,5 @@ def test_the_numbers_of_the_page_are_those_of_its_draws(made):
 def test_standardising_afterwards_destroys_the_covariance(made):
     again = standardised(made.arrays["paired"])
     torch.testing.assert_close(again.mean(-1), torch.zeros(50, dtype=torch.float64), atol=1e-12, rtol=0)
-    assert made.numbers["mismatch_standardised"] == pytest.approx(mismatch(second_moment(again), similarity(made.arrays["curve"])))
+    assert made.numbers["mismatch_standardised"] == pytest.approx(mismatch(second_moment(again), similarity(made.arrays["curve"]).dense()))
     assert made.numbers["mismatch_standardised"] > 0.1

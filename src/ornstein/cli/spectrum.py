@@ -95,7 +95,7 @@ def _head(words: Words) -> list[str]:
 def _rows(found: SampleSpectrum, top: int, words: Words) -> list[tuple[str, ...]]:
     lam, shares = found.spectrum.eigenvalues, found.spectrum.explained
     own = torch.diff(shares, prepend=torch.zeros(1, dtype=shares.dtype))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for k in range(min(top, len(lam))):
         above = "–" if found.noise is None else words("yes" if k < found.noise.count else "no")
         rows.append((str(k + 1), f"{float(lam[k]):.4g}", f"{100 * float(own[k]):.2f} %", f"{100 * float(shares[k]):.2f} %", above))
@@ -120,6 +120,15 @@ def _lines(found: SampleSpectrum, unit: str, words: Words) -> list[str]:
     return [*lines, edge]
 
 
+def _bulk(white: torch.Tensor, found: SampleSpectrum) -> torch.Tensor:
+    """The spectrum of noise in the directions that are taken for noise, which the edge belongs to; NaN in those above it."""
+    if found.noise is None:
+        return white
+    above, draws = found.noise.count, found.cases - 1
+    rest = noise_spectrum(draws - above, len(white) - above, found.noise.variance) * (draws - above) / draws
+    return torch.cat([torch.full((above,), torch.nan, dtype=rest.dtype), rest])
+
+
 def _drawn(found: SampleSpectrum, suffix: str, name: str, unit: str, words: Words, top: int) -> bytes:
     """The plots in the format of the suffix."""
     spectrum, noise = found.spectrum, found.noise
@@ -130,7 +139,7 @@ def _drawn(found: SampleSpectrum, suffix: str, name: str, unit: str, words: Word
     levels = noise_levels(law)
     figure = plots.spectra(
         lam,
-        white,
+        _bulk(white, found),
         amplitude(white, lam),
         spectrum.explained,
         levels,

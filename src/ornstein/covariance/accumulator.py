@@ -53,9 +53,10 @@ class Moments(ABC):
         if len(x):
             if not self.count:
                 self._origin = x[0].clone()
-            shifted = x - self._origin
-            mean = shifted.mean(0)
-            self._join(len(x), mean, self._products(shifted - mean))
+            rows = x - self._origin
+            mean = rows.mean(0)
+            rows -= mean
+            self._join(len(x), mean, self._products(rows))
         return self
 
     def merge(self, other: Self) -> Self:

@@ -178,7 +178,7 @@ def _low_rank(x: object, options: Options) -> tuple[Tensor, Spectral, float, int
     values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True, dtype=dtype)
     flat = values.flatten(1)
     if bool(torch.isnan(flat.sum())):
-        mean, covariance = low_rank_with_gaps(flat.to(torch.float64), options.rank, seed=options.seed)
+        mean, covariance = low_rank_with_gaps(flat.to(torch.float64), options.rank)
     else:
         first = flat[0].to(torch.float64)
         mean = first + sum(((part.to(torch.float64) - first).sum(0) for part in flat.split(_CHUNK)), torch.zeros_like(first)) / len(flat)

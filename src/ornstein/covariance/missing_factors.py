@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -44,20 +45,24 @@ class Factors:
 
 
 def low_rank_with_gaps(
-    x: Tensor, rank: int | None = None, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE, seed: int = 0
+    x: Tensor, rank: int | None = None, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE
 ) -> tuple[Tensor, LowRank]:
     """Mean (d,) and probabilistic PCA of vectors (case, d) in which NaN is missing at random (Ilin and Raiko 2010).
 
-    Maximum likelihood on the observed entries; without ``rank``, ranks double as long as a held-out fifth of the cases gains
-    likelihood. Started from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
+    Maximum likelihood on the observed entries; without ``rank``, the one that gives a held-out fifth of the cases the highest
+    likelihood: ranks double as long as it grows, then the steps halve, up to d / 2. Started from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
     4000 x 1680 records with 80 % missing take about a second a step at rank 16.
     Raises ``InputError`` for an entry or a case without any observation.
     """
     refuse_empty(x)
+    origin = x.nanmedian(0).values  # a value of the data: entries that are constant become exactly 0
+    x = x - origin
+    if not bool((torch.nan_to_num(x) != 0).any()):
+        return origin, LowRank(torch.eye(x.shape[1], 1, dtype=x.dtype), torch.zeros(1, dtype=x.dtype))
     if rank is None:
         rank = _choose(x, iterations, tolerance)
     factors = fit_factors(x, rank, iterations=iterations, tolerance=tolerance)
-    return factors.mean, factors.law()
+    return origin + factors.mean, factors.law()
 
 
 def fit_factors(x: Tensor, rank: int, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE) -> Factors:
@@ -106,11 +111,20 @@ def _choose(x: Tensor, iterations: int, tolerance: float) -> int:
     alive = (~torch.isnan(train)).any(0)
     train, test = train[:, alive], test[:, alive]
     test = test[(~torch.isnan(test)).any(1)]
-    best, best_level, rank = 1, -math.inf, 1
-    while rank < min(len(train), train.shape[1]) and len(test):
+    most = min(len(train) - 1, train.shape[1] // 2)
+
+    @cache
+    def level(rank: int) -> float:
+        if not (1 <= rank <= most and len(test)):
+            return -math.inf
         factors = fit_factors(train, rank, iterations=iterations // 3, tolerance=10 * tolerance)
-        level = float(factors.posterior(test, ~torch.isnan(test))[2].mean())
-        if level <= best_level:
-            break
-        best, best_level, rank = rank, level, 2 * rank
+        return float(factors.posterior(test, ~torch.isnan(test))[2].mean())
+
+    best = 1
+    while level(2 * best) > level(best):
+        best *= 2
+    step = best // 2
+    while step:
+        best = max((best, best - step, best + step), key=level)
+        step //= 2
     return best

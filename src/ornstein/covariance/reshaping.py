@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ornstein import checks
 from ornstein.covariance.base import Covariance, Operator, Spectral
-from ornstein.covariance.structures import Dense
+from ornstein.covariance.structures import Dense, as_spectral
 from ornstein.errors import InputError
 
 
@@ -100,16 +100,12 @@ def pair(source: Operator, target: Operator) -> tuple[Spectral, Spectral]:
             raise InputError(f"{name} holds a batch of covariances {side.batch_shape}, but must be one: pick one of them")
     if source.size != target.size:
         raise InputError(f"source has size {source.size} and target {target.size}, but both must be covariances of one size")
-    return _spectral(source), _spectral(target)
+    return as_spectral(source), as_spectral(target)
 
 
 def share(part: Tensor, whole: Tensor) -> float:
     """part / whole, and 0 where there is nothing at all."""
     return float(part / whole) if float(whole) > 0 else 0.0
-
-
-def _spectral(covariance: Operator) -> Spectral:
-    return covariance if isinstance(covariance, Spectral) else Dense(covariance.dense())
 
 
 def _square(covariance: Spectral) -> Spectral:

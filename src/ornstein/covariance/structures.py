@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.covariance.base import Covariance, Spectral, clip, refuse_dense
+from ornstein.covariance.base import Operator, Spectral, clip, refuse_dense
 from ornstein.errors import InputError
 
 
@@ -242,6 +242,6 @@ def _entries(value: object, name: str, ndim: int) -> Tensor:
     return x
 
 
-def as_spectral(covariance: Covariance) -> Spectral:
+def as_spectral(covariance: Operator) -> Spectral:
     """The covariance with a known eigenbasis: itself, or its dense form."""
     return covariance if isinstance(covariance, Spectral) else Dense(covariance.dense())

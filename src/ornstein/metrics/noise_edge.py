@@ -135,7 +135,7 @@ def _by_median(bulk: Tensor, n: int, d: int, above: int) -> float:
 def _edge(n: int, d: int, quantile: float) -> float:
     """The quantile of the largest eigenvalue of X^T X for unit variance."""
     a, b = math.sqrt(n - 0.5), math.sqrt(d - 0.5)
-    return (a + b) ** 2 + quantile * (a + b) * (1 / a + 1 / b) ** (1 / 3)
+    return (a + b) ** 2 + quantile * (a + b) * math.cbrt(1 / a + 1 / b)
 
 
 def _law(ratio: float) -> tuple[Array, Array]:

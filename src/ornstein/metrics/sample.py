@@ -32,13 +32,13 @@ class SampleSpectrum:
 
 
 def sample_spectrum(x: Signals, *, standardize: str = "channel", overlap: bool = False, false_alarm: float = 0.05) -> SampleSpectrum:
-    """The eigenvalues of the covariance (1/n) sum (x - mean)(x - mean)^T of signals, and which of them rise above white noise.
+    """The eigenvalues of the covariance sum (x - mean)(x - mean)^T / (n - 1) of signals, and which of them rise above white noise.
 
     standardize  "channel", "feature" or "none", as in ``orn.fit``: white noise has one variance, so channels need one scale
     overlap      the cases are windows that share samples: they are not independent draws, and there is no edge
     false_alarm  as in ``significant``, with n - 1 degrees of freedom
 
-    NaN means missing: the maximum-likelihood covariance by EM, and no edge. With fewer cases than entries the smaller Gram matrix is
+    NaN means missing: the covariance by EM, and no edge. With fewer cases than entries the smaller Gram matrix is
     enough, so d may be large. Raises ``InputError`` for fewer than two cases, signals that do not vary, and more than DENSE_LIMIT
     of both cases and entries. Cost: n d min(n, d).
     """
@@ -63,5 +63,5 @@ def _eigenvalues(x: Tensor) -> Tensor:
     singular = torch.linalg.svdvals(shifted - shifted.mean(0))
     rounding = 10 * max(n, d) * torch.finfo(x.dtype).eps * singular[0]
     eigenvalues = torch.zeros(d, dtype=x.dtype)
-    eigenvalues[: len(singular)] = torch.where(singular > rounding, singular, torch.zeros_like(singular)).square() / n
+    eigenvalues[: len(singular)] = torch.where(singular > rounding, singular, torch.zeros_like(singular)).square() / (n - 1)
     return eigenvalues

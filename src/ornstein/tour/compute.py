@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.covariance import Dense, nearest_distance, recolor
+from ornstein.covariance import Dense, nearest_distance, recolor, similarity
 from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Empirical, Gaussian
 from ornstein.random import Noise
@@ -37,7 +37,7 @@ def compute(curve: object = None, seed: int = 0) -> Tour:
     made = prepare(curve, seed)
     signal, d = made.values, len(made.values)
     noise = Noise(seed).normal(COPIES, (d,))
-    kernel = Dense(spectra.similarity(signal))
+    kernel = similarity(signal)
     ensemble = Dense(cosines_covariance(d))
     numbers: dict[str, float] = {
         "d": d,
@@ -86,7 +86,7 @@ def _views(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Ch
 
 
 def _spectra(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Chapter:
-    target = spectra.similarity(signal)
+    target = kernel.dense()
     source = Dense.from_factor(noise.T / len(noise) ** 0.5)
     recolored = recolor(noise, source, kernel)
     paired = recolored.values

@@ -6,11 +6,6 @@ import torch
 from torch import Tensor
 
 
-def similarity(values: Tensor) -> Tensor:
-    """exp(-(v_i - v_j)^2), (d, d): a Gaussian similarity kernel of one curve's values. Positive semi-definite, diagonal 1."""
-    return torch.exp(-((values[:, None] - values) ** 2))
-
-
 def second_moment(draws: Tensor) -> Tensor:
     """X^T X / m of draws (m, d) whose mean is known to be 0: their covariance, (d, d)."""
     return draws.T @ draws / len(draws)
