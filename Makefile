@@ -30,6 +30,7 @@ docs: $(READY)
 	$(BIN)/pdoc --output-directory build/api ornstein
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
 clean:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from ornstein.covariance.structures import Diagonal
 from ornstein.errors import InputError
 
 Array = npt.NDArray[np.float64]
+
+_LARGEST = 1e150
+"""Noise beyond it is infinite: its square overflows."""
 
 
 class Autoregressive(Covariance):
@@ -45,17 +48,23 @@ class Autoregressive(Covariance):
             raise InputError(f"weights has {len(weights)} rows, but innovations has {len(innovations)} entries: give one row per sample")
         if bool((innovations <= 0).any()):
             raise InputError(f"innovations has an entry {float(innovations.min()):g}, but every innovation variance must be above 0")
-        self.weights, self.innovations = weights, innovations
+        self._set(weights.numpy(), innovations.numpy())
+
+    def _set(self, weights: Array, innovations: Array) -> Self:
+        """By NumPy alone, so that a posterior can be made inside a function that PyTorch differentiates."""
+        self.weights, self.innovations = torch.from_numpy(weights), torch.from_numpy(innovations)
+        self._weights, self._innovations = weights, innovations
         self.size, self.order = weights.shape
         lower = np.ones((self.order + 1, self.size))
         for j in range(1, self.order + 1):
             lower[j] = 0.0
-            lower[j, : self.size - j] = weights[j:, j - 1].numpy()
+            lower[j, : self.size - j] = weights[j:, j - 1]
         self._lower = lower
-        self._precision = _gram(lower, 1 / innovations.numpy())
+        self._precision = _gram(lower, 1 / innovations)
+        return self
 
     def __matmul__(self, x: Tensor) -> Tensor:
-        v = self.innovations.numpy()[:, None]
+        v = self._innovations[:, None]
         return _linear(lambda rows: self._undo(v * self._undo_transposed(rows)), x)
 
     def solve(self, x: Tensor) -> Tensor:
@@ -66,7 +75,7 @@ class Autoregressive(Covariance):
         return by_level(self._gain, x, sigma)
 
     def _gain(self, x: Tensor, sigma: float) -> Tensor:
-        if sigma == 0 or math.isinf(sigma):
+        if sigma == 0 or sigma > _LARGEST:
             return x * float(sigma == 0)
         factor = self._noisy(sigma)
         return _linear(lambda rows: cho_solve_banded((factor, True), rows), x)
@@ -78,26 +87,26 @@ class Autoregressive(Covariance):
         return self._posterior(float(sigma))
 
     def _posterior(self, level: float) -> Autoregressive:
-        if math.isinf(level):
+        if level > _LARGEST:
             return self
         precision = self._precision.copy()
-        precision[0] += 1 / max(level, 1e-150) ** 2
+        precision[0] += 1 / max(level, 1 / _LARGEST) ** 2
         # T stands on the right of T^T: factor the time-reversed matrix and turn it back
         factor = cholesky_banded(_reversed(precision), lower=True)
         scale = factor[0, ::-1]
         weights = np.zeros((self.size, self.order))
         for j in range(1, self.order + 1):
             weights[j:, j - 1] = factor[j, : self.size - j][::-1] / scale[j:]
-        return Autoregressive(torch.from_numpy(weights), torch.from_numpy(1 / scale**2))
+        return Autoregressive.__new__(Autoregressive)._set(weights, np.ascontiguousarray(1 / scale**2))
 
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         return (x * self.solve(self.gain(x, sigma))).sum(-1)
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:
-        own = self.innovations.log().sum()
+        own = torch.tensor(float(np.log(self._innovations).sum()), dtype=torch.float64)
         levels = torch.as_tensor(sigma, dtype=torch.float64)
         added = [
-            0.0 if s == 0 else 2 * float(np.log(self._noisy(s)[0]).sum()) if math.isfinite(s) else math.inf
+            0.0 if s == 0 else 2 * float(np.log(self._noisy(s)[0]).sum()) if s <= _LARGEST else math.inf
             for s in levels.flatten().tolist()
         ]
         return own + torch.tensor(added, dtype=torch.float64).reshape(levels.shape)
@@ -114,7 +123,7 @@ class Autoregressive(Covariance):
         return self.size
 
     def color(self, z: Tensor) -> Tensor:
-        v = np.sqrt(self.innovations.numpy())[:, None]
+        v = np.sqrt(self._innovations)[:, None]
         return _linear(lambda rows: self._undo(v * rows), z, lambda rows: v * self._undo_transposed(rows))
 
     def diagonal(self) -> Tensor:
@@ -123,7 +132,7 @@ class Autoregressive(Covariance):
 
     @cached_property
     def _variances(self) -> Tensor:
-        b, weights, innovations = self.order, self.weights.numpy(), self.innovations.numpy()
+        b, weights, innovations = self.order, self._weights, self._innovations
         if not b:
             return self.innovations
         window, moved, variances = np.zeros((b, b)), np.zeros((b, b)), np.empty(self.size)

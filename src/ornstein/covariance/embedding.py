@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.linalg
-import scipy.signal
 import torch
 from torch import Tensor
 
@@ -173,6 +172,8 @@ def _predicted(c: npt.NDArray[np.float64], more: int) -> npt.NDArray[np.float64]
 
     A process of that order is continued exactly, so that a larger circle has room for it. Whatever follows leaves the draws alone.
     """
+    import scipy.signal  # heavy to import, and needed only here
+
     order = min(_ORDER, len(c) // 2)
     if not order:
         return np.zeros(more)

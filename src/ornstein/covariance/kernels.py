@@ -30,7 +30,7 @@ KERNELS: dict[str, Correlation] = {
 }
 """Correlation against lag, for a length scale and (periodic) a period (Rasmussen and Williams 2006, section 4.2)."""
 
-_STEPS = 100
+_STEPS = 60
 _CLIMBS = 2
 _LENGTHS = 8
 _PEAKS = 4
@@ -84,7 +84,7 @@ def fit_kernel(rows: Tensor, name: str) -> Kernel:
         raise InputError("a kernel cannot be fitted to signals that are constant: drop them, or use structure 'diagonal'")
     second = second / power
     starts = sorted((_scaled(name, second, *start) for start in _grid(name, second)), key=lambda start: start[0])
-    climbed = [_climb(name, d, second, start.log()) for _, start in starts[:_CLIMBS]]
+    climbed = [_climb(name, d, second, start.log()) for _, start in starts[: _CLIMBS if name == "periodic" else 1]]
     variance, length, floor, period = min(climbed, key=lambda found: found[0])[1].exp().tolist()
     return Kernel(name, variance * float(power), length, (floor + _JITTER) * float(power), period)
 
@@ -136,7 +136,7 @@ def _matrix(name: str, size: int, variance: Tensor, length: Tensor, floor: Tenso
 def _climb(name: str, size: int, second: Tensor, start: Tensor) -> tuple[float, Tensor]:
     parameters = start.clamp(-_FARTHEST, _FARTHEST).requires_grad_()
     optimiser = torch.optim.LBFGS(
-        [parameters], max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-9 * size, tolerance_change=1e-13
+        [parameters], max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-8 * size, tolerance_change=1e-10 * size
     )
 
     def loss() -> Tensor:

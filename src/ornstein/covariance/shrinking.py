@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from ornstein import checks
@@ -54,6 +53,8 @@ def _weight(matrix: Tensor, count: float, shrinkage: str | float, centred: Tenso
     if not isinstance(shrinkage, str):
         return float(shrinkage)
     if shrinkage == "ledoit-wolf" and centred is not None:
+        from sklearn.covariance import ledoit_wolf_shrinkage  # heavy to import, and needed only here
+
         return float(ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True))
     return oas_weight(matrix, count) if shrinkage == "oas" else 0.0
 

@@ -53,11 +53,12 @@ def autocovariance(rows: Tensor, lags: int) -> Tensor:
     return lagged
 
 
-def toeplitz(rows: Tensor) -> Dense:
+def toeplitz(rows: Tensor, together: int = 1) -> Dense:
     """Sigma_ij = (1 - w |i - j| / d) r_|i-j| with r the unbiased autocovariances and w in [0, 1] by held-out likelihood.
 
     w = 1 are the biased autocovariances, positive semi-definite for any data; w = 0 does not bend long lags, but need not be
     positive. Only positive candidates compete, so the result is positive by construction and its error falls as n^(-1/2).
+    ``together`` rows in a row are the channels of one case: they are held out together.
     d numbers, d x d in memory. Cost: n d^2 and 55 Cholesky factors.
     """
     n, d = rows.shape
@@ -65,9 +66,10 @@ def toeplitz(rows: Tensor) -> Dense:
     lag = torch.arange(d, dtype=torch.float64)
     index = (lag.unsqueeze(1) - lag).abs().long()
     bends = [(1 - w * lag / d) * d / (d - lag) for w in torch.linspace(1, 0, _BENDS, dtype=torch.float64)]
-    fold = torch.arange(n) % min(_FOLDS, n)
+    folds = min(_FOLDS, n // together)
+    fold = torch.arange(n) // together % folds
     misfit = torch.zeros(_BENDS, dtype=torch.float64)
-    for k in range(min(_FOLDS, n) if n > 1 else 0):
+    for k in range(folds if folds > 1 else 0):
         r, test = autocovariance(rows[fold != k], d), rows[fold == k]
         second = test.T @ test / len(test)
         for i, bend in enumerate(bends):

@@ -98,7 +98,7 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
     grid = event[1:] if right == "image" else ()
 
     def fit(name: str, shape: tuple[int, ...], rows: Tensor, effective: float) -> tuple[Spectral, float, int]:
-        fitted = _factor(rows, name, options, effective, shape)
+        fitted = _factor(rows, name, options, effective, shape, len(rows) // len(centred))
         if not isinstance(fitted.covariance, Spectral):
             raise InputError(f"structure {name!r} cannot be a factor of 'kronecker': use 'toeplitz'")
         return fitted.covariance, fitted.shrinkage, fitted.numbers
@@ -109,8 +109,8 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
     return Fitted(operator, weight, numbers)
 
 
-def _factor(rows: Tensor, name: str, options: Options, count: float, grid: tuple[int, ...] = ()) -> Fitted:
-    """One structure for rows (n, d)."""
+def _factor(rows: Tensor, name: str, options: Options, count: float, grid: tuple[int, ...] = (), together: int = 1) -> Fitted:
+    """One structure for rows (n, d), of which ``together`` in a row belong to one case."""
     d = rows.shape[1]
     if name == "dense":
         refuse_dense(d, "a dense covariance")
@@ -123,7 +123,7 @@ def _factor(rows: Tensor, name: str, options: Options, count: float, grid: tuple
         r = low.components
         return Fitted(low, 0.0, r * d - r * (r - 1) // 2 + 1)
     if name == "toeplitz":
-        return Fitted(time.toeplitz(rows), 0.0, d)
+        return Fitted(time.toeplitz(rows, together), 0.0, d)
     if name == "autoregressive":
         process = burg(rows, count=count)
         return Fitted(process, 0.0, process.order + 1)

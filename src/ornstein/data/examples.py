@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.signal import find_peaks
 
 from ornstein.errors import InputError
 from ornstein.signals import Signals
@@ -46,6 +45,8 @@ def ecg(window: int = 256, hop: int | None = None) -> Signals:
     if hop is not None:
         return recording.windows(window, hop)
     windows = recording.windows(window, 1)
+    from scipy.signal import find_peaks  # heavy to import, and needed only here
+
     peaks, _ = find_peaks(lead.numpy(), height=0.35, distance=100)
     starts = peaks - 3 * window // 8
     starts = starts[(starts >= 0) & (starts < len(windows))]

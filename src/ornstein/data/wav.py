@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.io import wavfile
 
 from ornstein.data.loaded import Loaded, broken, single
 from ornstein.errors import InputError
@@ -15,6 +14,8 @@ from ornstein.signals import Signals
 
 def read(path: Path) -> Loaded:
     """One case; whole numbers are scaled to [-1, 1) by their full range, floats are kept."""
+    from scipy.io import wavfile  # heavy to import, and needed only here
+
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", wavfile.WavFileWarning)
         try:
@@ -42,4 +43,6 @@ def write(path: Path, signals: Signals) -> None:
         raise InputError("values are too large for the 32-bit floats of a WAV file: change the unit, or write an NPZ file")
     if len(values) > 65535 or rounded.nbytes >= 2**32 - 2**10:
         raise InputError("the recording is too long or has too many channels for a WAV file (4 GiB): write an NPZ file")
+    from scipy.io import wavfile  # heavy to import, and needed only here
+
     wavfile.write(path, int(rate), rounded)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ornstein import checks
@@ -53,8 +51,7 @@ def fit_mixture(
     components = checks.count(components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
-    labels = KMeans(components, n_init=3, random_state=seed).fit_predict(x.flatten(1).numpy()) if components > 1 else np.zeros(len(x), int)
-    responsibilities = torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
+    responsibilities = _clusters(x, components, seed)
     last = -math.inf
     for _ in range(_EM_STEPS):
         mixture = _maximize(x, responsibilities, structure, options)
@@ -64,6 +61,16 @@ def fit_mixture(
             break
         last = level
     return mixture
+
+
+def _clusters(x: Tensor, components: int, seed: int) -> Tensor:
+    """Membership (case, K) by k-means."""
+    if components == 1:
+        return torch.ones(len(x), 1, dtype=torch.float64)
+    from sklearn.cluster import KMeans  # heavy to import, and needed only here
+
+    labels = KMeans(components, n_init=3, random_state=seed).fit_predict(x.flatten(1).numpy())
+    return torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
 
 
 def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> Mixture:

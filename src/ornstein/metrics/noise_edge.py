@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats
+from scipy.special import gammaincinv
 import torch
 from torch import Tensor
 
@@ -118,7 +118,7 @@ def significant(eigenvalues: object, n: int, *, false_alarm: float = 0.05) -> Si
 
 def tracy_widom(level: float) -> float:
     """The quantile of the Tracy-Widom law of order 1, by Chiani's shifted gamma law: within 0.01 from 0.01 to 0.999."""
-    return float(scipy.stats.gamma.ppf(level, _GAMMA_SHAPE, scale=_GAMMA_SCALE)) - _GAMMA_SHIFT
+    return _GAMMA_SCALE * float(gammaincinv(_GAMMA_SHAPE, level)) - _GAMMA_SHIFT
 
 
 def _by_median(bulk: Tensor, n: int, d: int, above: int) -> float:
