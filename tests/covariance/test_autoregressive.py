@@ -198,8 +198,8 @@ def test_conditioning(formed: bool, noise: float, monkeypatch: pytest.MonkeyPatc
         close(factor.T @ factor, matrix, 1e-8)
         second = Mask(torch.arange(d) == 1).bind((d,))
         both = condition(law, second, torch.ones(1, dtype=torch.float64), 0.2)
-        a = second.matrix()
-        step, left, _ = truth.condition(torch.zeros(d, dtype=torch.float64), matrix, a, torch.ones(1, dtype=torch.float64), 0.04 * torch.eye(1))
+        one = torch.ones(1, dtype=torch.float64)
+        step, left, _ = truth.condition(torch.zeros(d, dtype=torch.float64), matrix, second.matrix(), one, 0.04 * torch.eye(1))
         close(both.shift, step, 1e-7)
         close(both.covariance.dense(), left, 1e-7)
 

@@ -103,10 +103,10 @@ class Autoregressive(Covariance):
         return (x * self.solve(self.gain(x, sigma))).sum(-1)
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:
-        own = torch.tensor(float(np.log(self._innovations).sum()), dtype=torch.float64)
+        own = float(np.log(self._innovations).sum())
         levels = torch.as_tensor(sigma, dtype=torch.float64)
         added = [
-            0.0 if s == 0 else 2 * float(np.log(self._noisy(s)[0]).sum()) if s <= _LARGEST else math.inf
+            0.0 if s == 0 else 2 * float(np.log(self._noisy(s)[0]).sum()) if s <= _LARGEST else 2 * self.size * math.log(s) - own
             for s in levels.flatten().tolist()
         ]
         return own + torch.tensor(added, dtype=torch.float64).reshape(levels.shape)
@@ -207,8 +207,6 @@ def _linear(f: Callable[[Array], Array], x: Tensor, transposed: Callable[[Array]
 
 
 class _Linear(torch.autograd.Function):
-    generate_vmap_rule = False
-
     @staticmethod
     def forward(x: Tensor, f: Callable[[Array], Array], transposed: Callable[[Array], Array]) -> Tensor:
         rows = x.detach().reshape(-1, x.shape[-1]).to(torch.float64).numpy()
@@ -221,6 +219,10 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         return _linear(ctx.transposed, gradients[0], ctx.f), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int, None, None], x: Tensor, f: Any, transposed: Any) -> tuple[Tensor, int]:
+        return _linear(f, x.movedim(in_dims[0], 0), transposed), 0
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:

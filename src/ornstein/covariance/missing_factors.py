@@ -50,7 +50,8 @@ def low_rank_with_gaps(
     """Mean (d,) and probabilistic PCA of vectors (case, d) in which NaN is missing at random (Ilin and Raiko 2010).
 
     Maximum likelihood on the observed entries; without ``rank``, the one that gives a held-out fifth of the cases the highest
-    likelihood: ranks double as long as it grows, then the steps halve, up to d / 2. Started from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
+    likelihood: ranks double as long as it grows, then the steps halve, up to d / 2. Started from the covariance of observed
+    pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
     4000 x 1680 records with 80 % missing take about a second a step at rank 16.
     Raises ``InputError`` for an entry or a case without any observation.
     """
