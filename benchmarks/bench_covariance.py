@@ -57,9 +57,9 @@ def low_rank(n: int = 100_000, d: int = 10_000, rank: int = 20) -> None:
     for part in x.split(1000):  # in place, so that making the data takes no second copy
         part.normal_(generator=noise).mul_(0.5).addmm_(torch.randn(len(part), rank, generator=noise), loadings)
     data, before = 4 * n * d / 2**20, peak_mib()
-    fitted: list[object] = []
+    fitted: list[LowRank] = []
     took = seconds(lambda: fitted.append(estimate(x, "low-rank", rank=rank).covariance))
-    floor = fitted[0].floor  # type: ignore[attr-defined]
+    floor = fitted[0].floor
     print(
         f"{f'estimate(low-rank, rank {rank}), n = {n}, d = {d}, float32':<58} {took:10.1f} s    "
         f"peak {peak_mib() / data:.3f} of the data ({before / data:.3f} before the fit; target <= 1.2)   floor {floor:.4f} (0.25 planted)"
@@ -70,7 +70,8 @@ def stationary_fit(n: int = 10_000_000, window: int = 1000) -> None:
     x = Noise(5).normal(1, (n,)).view(-1, window)
     x[:, 1:] += x[:, :-1]
     for structure in ("stationary", "multitaper", "toeplitz", "autoregressive"):
-        alone(f"estimate({structure}), {n:.0e} samples in windows of {window}", lambda s=structure: estimate(x, s))
+        took = seconds(lambda s=structure: estimate(x, s))
+        print(f"{f'estimate({structure}), {n:.0e} samples in windows of {window}':<58} {took:10.2f} s")
 
 
 def autoregressive(d: int = 100_000, order: int = 10) -> None:

@@ -33,4 +33,4 @@ print(f"90 % bands hold {inside[..., hidden].double().mean():.0%} of the hidden 
 
 names = [f"day {i}" for i in shown]
 figure = imputation(truth, hidden, draws.mean(0), bands, line, names=names, channels=["demand"], units=[""], rate=days.rate)
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "gap.png", dpi=150)
+figure.savefig(next((word for word in sys.argv[1:] if word.endswith(".png")), "gap.png"), dpi=150)

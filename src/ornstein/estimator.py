@@ -70,4 +70,3 @@ class SignalDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
-

@@ -40,12 +40,13 @@ def fit(
 ) -> Model:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
 
-    model        "gaussian"   mean and covariance; NaN in x means missing, and EM uses what was observed
+    model        "gaussian"   mean and covariance; NaN in x means missing ("dense", "low-rank"): EM uses what was observed
                  "mixture"    Gaussians by EM; ``components`` or as many as held-out cases support
                  "empirical"  kernel density around the cases, h^2 times their covariance; ``bandwidth`` h or by leave-one-out
                  or any denoiser, which is wrapped as it is
-    structure    "dense" (default), "diagonal", "low-rank" (``rank`` directions), "stationary", "kronecker"
-    shrinkage    "oas" (default), "ledoit-wolf", "none" or a weight in [0, 1]
+    structure    "dense" (default), "diagonal", "low-rank" (``rank`` directions), "toeplitz", "stationary", "autoregressive",
+                 "kronecker" or "a*b", "image", a kernel, or "auto": see ``covariance.estimate``
+    shrinkage    "oas" (default), "ledoit-wolf", "nonlinear", "none" or a weight in [0, 1]
     standardize  "channel": one mean and scale per channel; "feature": one per entry, for vectors; "none"
     folds        the law is fitted ``folds`` more times, each without one part of the cases, to score held-out cases for the
                  p-values of ``surprise``; 0 leaves them out. Folds are blocks of neighbouring cases, so that overlapping windows

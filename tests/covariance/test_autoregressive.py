@@ -164,7 +164,7 @@ def test_tweedie_for_the_gaussian_denoiser() -> None:
         close(law.score(x.detach(), sigma), gradient)
         posterior = law(x.detach(), sigma).covariance
         assert posterior is not None
-        for case, level in enumerate(torch.as_tensor(sigma).expand(4).tolist()):
+        for case, level in enumerate(torch.as_tensor(sigma, dtype=torch.float64).expand(4).tolist()):
             jacobian = torch.func.jacrev(lambda v, level=level: law(v, level).mean)(x[case].detach())
             close((posterior.dense() if posterior.batch_shape == () else posterior.dense()[case]), level**2 * jacobian)
     close(law.log_prob(x.detach(), 0.6), truth.gaussian_log_prob(x.detach(), law.mean(), noisy(twin(op), 0.6)))

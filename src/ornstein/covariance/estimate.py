@@ -14,8 +14,8 @@ from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
-from ornstein.covariance.lowrank import low_rank
-from ornstein.covariance.missing import expectation_maximization
+from ornstein.covariance.lowrank import low_rank, row_mean
+from ornstein.covariance.missing import expectation_maximization, observed_pairs, positive, refuse_empty
 from ornstein.covariance.missing_factors import low_rank_with_gaps
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
@@ -163,11 +163,15 @@ def _dense(x: object, shape: tuple[int, ...], options: Options) -> tuple[Tensor,
 
 
 def _dense_with_gaps(x: Tensor, options: Options) -> tuple[Tensor, Spectral, float]:
-    """EM; the shrinkage weight is that of the data with every gap at its entry's mean."""
+    """EM with the shrinkage weight of as many complete cases: every step adds what the gaps leave uncertain by itself.
+
+    Filled with means, the data would look rounder than they are and be shrunk too much; "ledoit-wolf", which needs rows, does so.
+    """
     flat = x.flatten(1)
+    refuse_empty(flat)
     shifted = flat - flat.nanmedian(0).values
-    centred = torch.nan_to_num(shifted - shifted.nanmean(0))
-    _, weight = shrunk(centred.T @ centred / len(flat), len(flat), options.shrinkage, centred)
+    mean, pairs = observed_pairs(shifted)
+    _, weight = shrunk(positive(pairs), len(flat), options.shrinkage, torch.nan_to_num(shifted - mean))
     mean, matrix = expectation_maximization(flat, weight)
     return mean.view(x.shape[1:]), Dense(matrix), weight
 
@@ -180,8 +184,7 @@ def _low_rank(x: object, options: Options) -> tuple[Tensor, Spectral, float, int
     if bool(torch.isnan(flat.sum())):
         mean, covariance = low_rank_with_gaps(flat.to(torch.float64), options.rank)
     else:
-        first = flat[0].to(torch.float64)
-        mean = first + sum(((part.to(torch.float64) - first).sum(0) for part in flat.split(_CHUNK)), torch.zeros_like(first)) / len(flat)
+        mean = row_mean(flat)
         covariance = low_rank(flat, options.rank, mean=mean, seed=options.seed)
     r, d = covariance.components, covariance.size
     return mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1

@@ -53,7 +53,7 @@ def expectation_maximization(
     mu = pairs.diagonal().mean()
     if not bool(mu > 0):
         return origin + mean, pairs
-    covariance = _positive(pairs)
+    covariance = positive(pairs)
     patterns, member = torch.unique(~torch.isnan(x), dim=0, return_inverse=True)
     groups = [(pattern, x[member == i]) for i, pattern in enumerate(patterns)]
     ridge = d * torch.finfo(x.dtype).eps * mu
@@ -93,9 +93,9 @@ def _complete(rows: Tensor, pattern: Tensor, mean: Tensor, covariance: Tensor, r
     return filled, uncertainty
 
 
-def _positive(pairs: Tensor) -> Tensor:
+def positive(pairs: Tensor) -> Tensor:
     """The nearest matrix with no eigenvalue below a hundredth of the mean one, and the variances as they were."""
     eigenvalues, basis = torch.linalg.eigh(pairs)
     lifted: Tensor = (basis * eigenvalues.clamp_min(0.01 * float(eigenvalues.mean()))) @ basis.T
-    scale = (pairs.diagonal() / lifted.diagonal()).sqrt()
+    scale = (pairs.diagonal() / lifted.diagonal().clamp_min(torch.finfo(pairs.dtype).tiny)).sqrt()
     return lifted * torch.outer(scale, scale)

@@ -38,7 +38,7 @@ class Factors:
         factor = torch.linalg.cholesky(inner)
         pulled = residual @ w
         z = torch.cholesky_solve(pulled.unsqueeze(2), factor).squeeze(2)
-        count = seen.sum(1)
+        count = seen.sum(1).to(w)  # an integer times a number of Python would be float32
         quadratic = (residual.square().sum(1) - (pulled * z).sum(1)) / self.floor
         logdet = (count - r) * math.log(self.floor) + 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
         return z, self.floor * torch.cholesky_inverse(factor), -0.5 * (quadratic + logdet + count * math.log(2 * math.pi))
@@ -49,9 +49,9 @@ def low_rank_with_gaps(
 ) -> tuple[Tensor, LowRank]:
     """Mean (d,) and probabilistic PCA of vectors (case, d) in which NaN is missing at random (Ilin and Raiko 2010).
 
-    Maximum likelihood on the observed entries; without ``rank``, the one that gives a held-out fifth of the cases the highest
-    likelihood: ranks double as long as it grows, then the steps halve, up to d / 2. Started from the covariance of observed
-    pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
+    Maximum likelihood on the observed entries; without ``rank``, the least one that is within one standard error of the highest
+    likelihood of a held-out fifth of the cases: ranks double as long as it grows, then the steps halve, up to d / 2. Started
+    from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
     4000 x 1680 records with 80 % missing take about a second a step at rank 16.
     Raises ``InputError`` for an entry or a case without any observation.
     """
@@ -115,11 +115,12 @@ def _choose(x: Tensor, iterations: int, tolerance: float) -> int:
     most = min(len(train) - 1, train.shape[1] // 2)
 
     @cache
-    def level(rank: int) -> float:
-        if not (1 <= rank <= most and len(test)):
-            return -math.inf
+    def levels(rank: int) -> Tensor:
         factors = fit_factors(train, rank, iterations=iterations // 3, tolerance=10 * tolerance)
-        return float(factors.posterior(test, ~torch.isnan(test))[2].mean())
+        return factors.posterior(test, ~torch.isnan(test))[2]
+
+    def level(rank: int) -> float:
+        return float(levels(rank).mean()) if 1 <= rank <= most and len(test) else -math.inf
 
     best = 1
     while level(2 * best) > level(best):
@@ -128,4 +129,12 @@ def _choose(x: Tensor, iterations: int, tolerance: float) -> int:
     while step:
         best = max((best, best - step, best + step), key=level)
         step //= 2
-    return best
+
+    def near(rank: int) -> bool:
+        gap = levels(best) - levels(rank)
+        return float(gap.mean()) <= float(gap.std(correction=0)) / math.sqrt(len(gap))
+
+    least = best
+    while least > 1 and near(least - 1):
+        least -= 1
+    return least

@@ -12,6 +12,8 @@ from ornstein.covariance.structures import Dense
 from ornstein.errors import InputError, unknown_name
 
 SHRINKAGES = ("none", "ledoit-wolf", "oas", "nonlinear")
+_FAR = 50.0
+"""Kernel widths beyond which the Hilbert transform of the kernel is taken from its moments: good to 1e-9 there."""
 
 
 def check_shrinkage(shrinkage: str | float) -> None:
@@ -41,7 +43,7 @@ def shrunk(matrix: Tensor, count: float, shrinkage: str | float, centred: Tensor
     dense = Dense(matrix)
     if shrinkage == "nonlinear":
         eigenvalues = nonlinear(dense.eigenvalues, count)
-        before, after = dense.eigenvalues.std(), eigenvalues.std()
+        before, after = dense.eigenvalues.std(correction=0), eigenvalues.std(correction=0)
         return dense.replace(eigenvalues), float((1 - after / before).clamp(0, 1)) if before > 0 else 0.0
     weight = _weight(matrix, count, shrinkage, centred)
     if weight == 0:
@@ -80,7 +82,10 @@ def nonlinear(eigenvalues: Tensor, count: float) -> Tensor:
     ratio = ((root - x) / (root + x)).abs()
     edge = x.abs() == root
     logs = torch.where(edge, torch.zeros_like(x), torch.where(edge, torch.ones_like(ratio), ratio).log())
-    hilbert = ((-3 / (10 * math.pi) * x + 3 / (4 * root * math.pi) * inside * logs) / band).mean(1)
+    near = -3 / (10 * math.pi) * x + 3 / (4 * root * math.pi) * inside * logs
+    # far from a kernel its two terms cancel to nothing but rounding: there, its moments 1, 1 and 15/7
+    far = -(1 + 1 / x**2 + 15 / 7 / x**4) / (math.pi * x)
+    hilbert = (torch.where(x.abs() > _FAR, far, near) / band).mean(1)
     if d <= n:
         c = d / n
         moved: Tensor = lam / ((math.pi * c * lam * density) ** 2 + (1 - c - math.pi * c * lam * hilbert) ** 2)

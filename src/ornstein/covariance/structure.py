@@ -58,7 +58,8 @@ def check_structure(structure: str, options: Options, event_shape: tuple[int, ..
     if structure == "dense":
         refuse_dense(size, "a dense covariance")
     channels = len(event_shape) > 1 and event_shape[0] > 1
-    if len(parts) > 2 or (len(parts) == 2 and (len(event_shape) < 2 or parts[1] in ("kronecker", "autoregressive"))):
+    alone = ("kronecker", "autoregressive")
+    if len(parts) > 2 or (len(parts) == 2 and (len(event_shape) < 2 or parts[0] in (*alone, "image") or parts[1] in alone)):
         raise InputError(
             f"structure {structure!r} does not fit signals of shape {event_shape}: name one factor for channels and one for time"
         )
@@ -69,8 +70,9 @@ def check_structure(structure: str, options: Options, event_shape: tuple[int, ..
     if structure == "autoregressive" and channels:
         raise InputError(f"structure 'autoregressive' is for one channel, but the signals have shape {event_shape}: use 'dense*toeplitz'")
     if parts[-1] == "image":
-        if len(event_shape) < 2:
-            raise InputError(f"structure 'image' needs height and width, but the signals have shape {event_shape}")
+        if len(event_shape) < 1 + len(parts):
+            what = "channels, height and width" if len(parts) > 1 else "height and width"
+            raise InputError(f"structure {structure!r} needs {what}, but the signals have shape {event_shape}")
     elif parts[-1] in (*IN_TIME, "autoregressive"):
         if len(event_shape) > 2:
             raise InputError(f"structure {structure!r} is for time, but the signals are images of shape {event_shape}: use 'image'")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv
 import torch
+from scipy.special import gammaincinv
 from torch import Tensor
 
 from ornstein import checks
