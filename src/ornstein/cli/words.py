@@ -116,7 +116,7 @@ WORDS: dict[str, dict[str, str]] = {
         "fit": "用信号拟合一个分布，存成模型文件夹。",
         "fit-output": "要写出的模型文件夹。",
         "model": "gaussian（高斯）、mixture（混合高斯）或 empirical（经验分布）。",
-        "structure": "协方差结构：auto（自动选择）、dense、diagonal、low-rank、toeplitz、autoregressive、stationary、kronecker、image、核、a*b。",
+        "structure": "协方差结构：auto（自动选择）、dense、diagonal、low-rank、toeplitz、autoregressive、stationary、kronecker、image 等。",
         "shrinkage": "收缩方式：oas、ledoit-wolf、nonlinear、none，或 0 到 1 之间的权重。",
         "rank": "低秩协方差保留的方向数。",
         "components": "混合模型中高斯的个数（默认由留出数据决定）。",

@@ -79,7 +79,7 @@ def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Opti
     parts = []
     for k in alive:
         r = responsibilities[:, k]
-        mean = torch.tensordot(r, x, 1) / mass[k]
+        mean = (r @ x.flatten(1) / mass[k]).view(x.shape[1:])
         rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
         fitted = fit_structure(rows, structure, options, count=float(mass[k]))
         parts.append(Gaussian(mean, fitted.covariance))
