@@ -138,3 +138,14 @@ def test_bad_input_is_one_sentence(call: object, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence) as caught:
         call()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_periodic_is_never_much_worse_than_the_squared_exponential_it_contains() -> None:
+    """On curves without a period it must find a period beyond the window, where both kernels agree."""
+    law = Kernel("squared-exponential", 1.0, 6.0, 0.05).covariance(48)
+    rows = law.draw(Noise(3), 60)
+    levels = {}
+    for name in ("periodic", "squared-exponential"):
+        covariance = fit_kernel(rows, name).covariance(48)
+        levels[name] = float(-0.5 * (covariance.mahalanobis(rows) + covariance.logdet()).mean())
+    assert levels["periodic"] > levels["squared-exponential"] - 0.1

@@ -102,6 +102,10 @@ def _grid(name: str, second: Tensor) -> Iterator[tuple[float, float, float]]:
     best = peaks[r[peaks].argsort(descending=True)][:_PEAKS].tolist()
     for period in {*best, *(max(2.0, d / k) for k in (1.5, 2.5))}:
         yield from ((length, floor, float(period)) for length in (0.5, 1.5) for floor in (0.01, 0.5))
+    # signals without a period: with one far beyond the window the kernel is a squared exponential of length l = length period / 2 pi
+    unseen = 8.0 * d
+    for length in torch.logspace(math.log10(0.5), math.log10(d), _LENGTHS // 2, dtype=torch.float64).tolist():
+        yield from ((2 * math.pi * length / unseen, floor, unseen) for floor in (1e-3, 0.1))
 
 
 def _scaled(name: str, second: Tensor, length: float, floor: float, period: float) -> tuple[float, Tensor]:
