@@ -77,7 +77,8 @@ class Model:
         return self.law.event_shape
 
     @property
-    def _exact(self) -> Law:
+    def exact(self) -> Law:
+        """The law in standardised coordinates, for what only an analytic one can do. Raises ``InputError`` for any other denoiser."""
         if isinstance(self.law, Law):
             return self.law
         raise InputError(f"this needs a Gaussian, mixture or empirical law, but the model is a {type(self.law).__name__}")
@@ -109,7 +110,7 @@ class Model:
     def log_prob(self, x: object) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
         u = self.scaler.encode(self._signals(x))
-        return self._exact.log_prob(u) - self._log_jacobian()
+        return self.exact.log_prob(u) - self._log_jacobian()
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""
@@ -133,14 +134,14 @@ class Model:
 
     def mean(self) -> Tensor:
         """The mean signal (*event)."""
-        return self.scaler.decode(self._exact.mean())
+        return self.scaler.decode(self.exact.mean())
 
     def covariance(self) -> Operator:
         """The covariance over flattened events, as an operator in the user's units.
 
         With its eigenbasis (rank, solve, logdet, ...) where one scale serves all entries or d <= 1024; otherwise by its products.
         """
-        operator = self._exact.covariance()
+        operator = self.exact.covariance()
         if self.scaler.uniform and isinstance(operator, Spectral):
             return operator.scaled(float(self.scaler.scale.flatten()[0]), 0.0)
         stretched = Stretched(operator, self.scaler.scale)
@@ -165,7 +166,7 @@ class Model:
         Draws of case i depend on (seed, i) only. Memory: the result; cost: one factorisation per pattern.
         """
         values = self._signals(x, missing=True)
-        law, count = self._exact, checks.count(draws, "draws")
+        law, count = self.exact, checks.count(draws, "draws")
         observed = ~torch.isnan(values)
         scaled = self.scaler.encode(values)
         patterns, member = torch.unique(observed.flatten(1), dim=0, return_inverse=True)
@@ -210,7 +211,7 @@ class Model:
         return values
 
     def _log_jacobian(self) -> float:
-        return self.scaler.log_jacobian(self._exact.covariance())
+        return self.scaler.log_jacobian(self.exact.covariance())
 
 
 def load(path: str | os.PathLike[str]) -> Model:

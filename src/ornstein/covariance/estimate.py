@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -140,14 +141,14 @@ def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options) ->
     return values[0] + mean, fitted.covariance, fitted.shrinkage, fitted.numbers
 
 
-def _dense(x: object, shape: tuple[int, ...], options: Options) -> tuple[Tensor, Spectral, float, int]:
+def _dense(x: Any, shape: tuple[int, ...], options: Options) -> tuple[Tensor, Spectral, float, int]:
     size = math.prod(shape[1:])
     numbers = size * (size + 1) // 2
     accumulator = Accumulator(size)
     gaps = False
     for start in range(0, shape[0], _CHUNK):
         try:
-            piece = checks.tensor(x[start : start + _CHUNK], "x", missing=True)  # type: ignore[index]
+            piece = checks.tensor(x[start : start + _CHUNK], "x", missing=True)
         except InputError:
             checks.tensor(x, "x", missing=True)  # the same error, but with the count and the place in all of x
             raise

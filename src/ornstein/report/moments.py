@@ -51,7 +51,7 @@ def moments_of(model: Model, unit: str | None) -> Moments:
 
 def spectrum_of(model: Model, x: Signals, unit: str | None) -> tuple[Spectrum, str]:
     """In the data's unit where all channels share one; otherwise, or where it would cost d^3, of standardised channels."""
-    law = model.law.covariance()  # type: ignore[attr-defined]
+    law = model.exact.covariance()
     squared = f"{unit}²" if unit else ""
     same = unit is not None and (model.scaler.uniform or law.size <= _WIDE)
     if isinstance(law, Spectral) or law.size <= _WIDE:
