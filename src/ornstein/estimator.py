@@ -16,6 +16,7 @@ from ornstein.fitting import fit
 Array = npt.NDArray[np.float64]
 
 
+# scikit-learn ships no types, so its base classes are unknown to the checker
 class SignalDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """``ornstein.fit`` as a scikit-learn estimator; its parameters are those of ``fit``.
 

@@ -202,6 +202,7 @@ def _banded_product(band: Array, rows: Array) -> Array:
 
 def _linear(f: Callable[[Array], Array], x: Tensor, transposed: Callable[[Array], Array] | None = None) -> Tensor:
     """A linear map of rows known to SciPy, applied to a tensor (..., d) and differentiable through its transpose."""
+    # torch gives the apply of a Function no types
     y: Tensor = _Linear.apply(x, f, transposed or f)  # type: ignore[no-untyped-call]
     return y
 

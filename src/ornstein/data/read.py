@@ -117,6 +117,7 @@ def _named(loaded: Loaded, file: Path, rate: float | None, chosen: tuple[str, ..
         values, file_units = values[:, index], tuple(file_units[i] for i in index)
     new_units = (units,) * values.shape[1] if isinstance(units, str) else _words(units, "units")
     try:
+        # Signals turns arrays into tensors itself, so that memory maps are not copied before they are checked
         return Signals(values, loaded.rate if rate is None else rate, chosen or names, new_units or file_units)  # type: ignore[arg-type]
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
