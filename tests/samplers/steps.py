@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import deque
 from typing import NamedTuple
 
 import torch
@@ -13,7 +13,7 @@ from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank
 from ornstein.denoisers import Gaussian
 from ornstein.linear import LinearMap
 from ornstein.process import Process
-from ornstein.samplers import Context, Level, Sampler, levels
+from ornstein.samplers import Context, Level, Sampler, levels, run
 from ornstein.schedules import Grid, Schedule
 from truth import orthogonal, spectrum_covariance
 
@@ -45,29 +45,71 @@ class Affine(NamedTuple):
     noise: Tensor
     shift: Tensor
 
+    @property
+    def spread(self) -> Tensor:
+        """The covariance that the noise adds."""
+        return self.noise @ self.noise.T
+
+
+class Units:
+    """A source of noise that is 0 but for one block of rows per array asked for, which holds the unit vectors."""
+
+    def __init__(self, arrays: int) -> None:
+        self.asked, self.rows = 0, 1 + SIZE + arrays * SIZE
+
+    def increment(self, now: Level, then: Level) -> Tensor:
+        return self._next()
+
+    def fresh(self, step: int, use: int) -> Tensor:
+        return self._next()
+
+    def _next(self) -> Tensor:
+        z = torch.zeros(self.rows, SIZE, dtype=torch.float64)
+        begin = 1 + SIZE + self.asked * SIZE
+        z[begin : begin + SIZE] = torch.eye(SIZE, dtype=torch.float64)[: max(self.rows - begin, 0)]
+        self.asked += 1
+        return z
+
+
+def start_of(rows: int) -> Tensor:
+    """The zero vector, the unit vectors, and zeros for the rows of the noise."""
+    x = torch.zeros(rows, SIZE, dtype=torch.float64)
+    x[1 : SIZE + 1] = torch.eye(SIZE, dtype=torch.float64)
+    return x
+
+
+def read(x: Tensor) -> Affine:
+    """The map that made ``x`` of ``start_of``; the noise of several arrays stands side by side."""
+    return Affine((x[1 : SIZE + 1] - x[0]).T, (x[SIZE + 1 :] - x[0]).T, x[0])
+
 
 def step(sampler: Sampler, law: Gaussian, schedule: Schedule, now: Level, then: Level) -> Affine:
-    """One step, with the noise replaced by 0 or by the unit vectors."""
-    nothing, units = torch.zeros(SIZE + 1, SIZE, dtype=torch.float64), torch.eye(SIZE, dtype=torch.float64)
+    """One step without a past, with the noise replaced by 0 or by the unit vectors."""
 
-    def answer(x: Tensor, z: Tensor) -> Tensor:
-        return sampler.step(Context(law, Process(schedule), lambda: z), x, now, then)
+    def answer(source: Units) -> Tensor:
+        context = Context(law, Process(schedule), (now, then), 1, source, deque())
+        return sampler.step(context, start_of(source.rows), now, then)
 
-    moved = answer(torch.cat([nothing[:1], units]), nothing)
-    pushed = answer(nothing[:SIZE], units)
-    return Affine((moved[1:] - moved[0]).T, (pushed - moved[0]).T, moved[0])
+    answer(count := Units(0))
+    return read(answer(Units(count.asked)))
+
+
+def maps_along(sampler: Sampler, law: Gaussian, schedule: Schedule, grid: Grid) -> list[Affine]:
+    """From the start to every time of the grid: the whole run as one affine map of x_T and of all its noise."""
+
+    def states(source: Units) -> list[Tensor]:
+        return [state.x for state in run(sampler, law, schedule, grid, start_of(source.rows), source)]
+
+    states(count := Units(0))
+    return [read(x) for x in states(Units(count.asked))]
 
 
 def laws_along(sampler: Sampler, law: Gaussian, schedule: Schedule, grid: Grid) -> list[tuple[Level, Tensor, Tensor]]:
     """(level, mean, covariance) at every time of the grid, from the exact law at the start. No Monte Carlo."""
     visited = levels(schedule, grid)
     mean, cov = exact_law(law, schedule, visited[0])
-    out = [(visited[0], mean, cov)]
-    for now, then in itertools.pairwise(visited):
-        map_ = step(sampler, law, schedule, now, then)
-        mean, cov = map_.slope @ mean + map_.shift, map_.slope @ cov @ map_.slope.T + map_.noise @ map_.noise.T
-        out.append((then, mean, cov))
-    return out
+    maps = maps_along(sampler, law, schedule, grid)
+    return [(at, m.slope @ mean + m.shift, m.slope @ cov @ m.slope.T + m.spread) for at, m in zip(visited, maps, strict=True)]
 
 
 def exact_law(law: Gaussian, schedule: Schedule, at: Level) -> tuple[Tensor, Tensor]:

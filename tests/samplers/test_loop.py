@@ -134,7 +134,7 @@ class Learned(Denoiser):
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
         self.calls.append(float(sigma))
-        return Posterior(gaussian()(x.float(), sigma).mean)
+        return Posterior(gaussian()(x.float(), sigma).mean.to(x.dtype))
 
 
 @pytest.mark.parametrize(("sampler", "calls"), [(Euler(), 5), (DDIM(), 5), (DDPM(), 5), (Heun(), 9)], ids=lambda v: str(v))

@@ -3,61 +3,112 @@
 from __future__ import annotations
 
 import itertools
+import math
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.denoisers import Colored, Denoiser, Law
+from ornstein.denoisers import Denoiser
 from ornstein.errors import InputError
 from ornstein.process import Process
 from ornstein.random import Noise
+from ornstein.samplers.brownian import BrownianPath
+from ornstein.samplers.level import Level, level_at, levels
 from ornstein.schedules import Grid, Schedule
 
-_CASES = 1024
-"""Cases that run through the loop together: memory stays at a few times 1024 signals, whatever n."""
+
+class Source(Protocol):
+    """The randomness of a run. Every array has the shape of x, unit variance, and is white before ``Denoiser.color``."""
+
+    def increment(self, now: Level, then: Level) -> Tensor:
+        """The Brownian path between two times of the grid, divided by its deviation: the same path on any grid."""
+
+    def fresh(self, step: int, use: int) -> Tensor:
+        """Noise number ``use`` of a step that belongs to no path: churn, correctors, restarts."""
 
 
 @dataclass(frozen=True)
-class Level:
-    """One time of the grid, as plain numbers, so that no step waits for a device."""
+class Past:
+    """What a multistep method keeps of an earlier step: the time, and the denoised signal there."""
 
-    t: float
-    alpha: float
-    sigma: float
-    alpha_rate: float
-    sigma_rate: float
-
-    @property
-    def noise(self) -> float:
-        """sigma_t / alpha_t, the noise in data scale."""
-        return self.sigma / self.alpha if self.alpha else torch.inf
+    at: Level
+    clean: Tensor
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a step may use: the denoiser, the schedule's process, and fresh noise for this step."""
+    """What step number ``step`` may use: denoiser, process, the whole grid, the run's randomness, and what earlier steps left.
+
+    ``past`` holds what the method put there itself, newest first; the loop only carries it from step to step.
+    """
 
     denoiser: Denoiser
     process: Process
-    fresh: Callable[[], Tensor]
+    levels: Sequence[Level]
+    step: int
+    source: Source
+    past: deque[Past]
 
     def clean(self, x: Tensor, at: Level) -> Tensor:
         """E[x_0 | x_t = x]. At alpha = 0 nothing of the signal is left, and this is E[x_0]."""
-        if at.alpha == 0:
-            return self.denoiser(torch.zeros_like(x), torch.inf).mean
-        return self.denoiser(x / at.alpha, at.noise).mean
+        nothing = at.alpha == 0
+        mean = self.denoiser(torch.zeros_like(x) if nothing else x / at.alpha, at.noise).mean
+        if mean.shape != x.shape or mean.dtype != x.dtype or mean.device != x.device:
+            raise InputError(
+                f"the denoiser returned {_kind(mean)} for {_kind(x)} at step {self.step} (sigma = {at.noise:.4g}): "
+                "a denoised signal has the shape, type and device of its input"
+            )
+        return mean
+
+    def at(self, t: float) -> Level:
+        """A time between those of the grid."""
+        return level_at(self.process.schedule, t)
+
+    def increment(self, now: Level, then: Level) -> Tensor:
+        """The normalised Brownian increment from ``now`` to ``then``, with the covariance of the forward noise."""
+        return self.denoiser.color(self.source.increment(now, then))
+
+    def fresh(self, use: int = 0) -> Tensor:
+        """Noise of this step alone, number ``use`` of it, with the covariance of the forward noise."""
+        return self.denoiser.color(self.source.fresh(self.step, use))
 
 
 class Sampler(ABC):
-    """One step of a method, from time t (``now``) to an earlier time (``then``)."""
+    """One step of a method, from time t (``now``) to a neighbouring time of the grid (``then``).
+
+    order          the power of the step that the error falls with
+    memory         how many earlier steps it looks back to; before they exist, its order is lower
+    deterministic  whether the steps follow the probability-flow ODE, without noise: only then can a run go backwards
+    bound          whether the method holds arrays in the coordinates of the signals, which the loop must then not change
+    """
+
+    bound: ClassVar[bool] = False
+
+    @property
+    def order(self) -> int:
+        return 1
+
+    @property
+    def memory(self) -> int:
+        return 0
+
+    @property
+    def deterministic(self) -> bool:
+        return True
 
     @abstractmethod
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         """x_t (case, *event) -> x at ``then``. Called with sigma > 0 at ``now``."""
+
+    def calls(self, steps: int) -> int:
+        """How many times a run of ``steps`` steps to sigma = 0 calls the denoiser."""
+        return steps
 
 
 @dataclass(frozen=True)
@@ -69,59 +120,63 @@ class State:
     x: Tensor
 
 
-def levels(schedule: Schedule, grid: Grid) -> list[Level]:
-    """The schedule on the grid, moved to plain numbers once."""
-    t = grid.times
-    rates = [torch.where(t > 0, r, torch.zeros_like(r)) for r in schedule.rates(t.clamp_min(1e-300))]
-    columns = [c.tolist() for c in (t, schedule.alpha(t), schedule.sigma(t), *rates)]
-    return [Level(*row) for row in zip(*columns, strict=True)]
+class Keyed:
+    """The production source: noise keyed by case, its Brownian path on the grid of the run."""
+
+    def __init__(self, noise: Noise, visited: Sequence[Level], like: Tensor) -> None:
+        self.noise, self.cases, self.shape = noise, like.shape[0], tuple(like.shape[1:])
+        self.like = like[:0]
+        self.path = BrownianPath(noise, self.cases, self.shape, visited)
+
+    def increment(self, now: Level, then: Level) -> Tensor:
+        return self.path.increment(now, then).to(self.like)
+
+    def fresh(self, step: int, use: int) -> Tensor:
+        return self.noise.normal(self.cases, self.shape, stream=(use << 24) + step + 1).to(self.like)
 
 
-def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int) -> Tensor:
-    """Draws of x_t at the start of a run: exact where the law is known, noise alone where it is not."""
-    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
-    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
-    if isinstance(law, Law) and alpha > 0:
-        return alpha * denoiser.color(law.draw(noise, cases, sigma / alpha))
-    batch = law.batch_shape if isinstance(law, Law) else ()
-    return sigma * denoiser.color(noise.normal(cases, (*batch, *denoiser.event_shape)))
-
-
-def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x: Tensor, noise: Noise) -> Iterator[State]:
+def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x: Tensor, noise: Noise | Source) -> Iterator[State]:
     """The loop as a generator: yields the start and the state after every step; x_0 is the x of the last.
 
     ``x`` (case, *event) is x_t at the first time of the grid. Progress bars, plots and early stops belong to the caller.
+    Warns once where the grid has fewer steps than the order needs: the first steps of a multistep method have lower order.
     """
-    process = Process(schedule)
-    times = levels(schedule, grid)
-    yield State(0, times[0].t, x)
-    for step, (now, then) in enumerate(itertools.pairwise(times), start=1):
+    yield from walk(sampler, denoiser, schedule, levels(schedule, grid), x, noise)
 
-        def fresh(stream: int = step, like: Tensor = x) -> Tensor:
-            return denoiser.color(noise.normal(like.shape[0], tuple(like.shape[1:]), stream=stream + 1)).to(like)
 
-        x = sampler.step(Context(denoiser, process, fresh), x, now, then)
-        if not bool(torch.isfinite(x.sum())):
-            raise InputError(
-                f"the denoiser returned NaN or infinite values at step {step} (sigma = {now.noise:.4g}): check its input range"
-            )
+def walk(
+    sampler: Sampler, denoiser: Denoiser, schedule: Schedule, visited: Sequence[Level], x: Tensor, noise: Noise | Source
+) -> Iterator[State]:
+    """The loop over any list of neighbouring times, in either direction.
+
+    At sigma = 0 the flow is at rest in data scale (eps = -sigma score = 0), so a run that starts there leaves with x_s = alpha_s x_0.
+    """
+    process, past = Process(schedule), deque[Past](maxlen=max(sampler.memory, 1))
+    source = Keyed(noise, visited, x) if isinstance(noise, Noise) else noise
+    if sampler.memory > len(visited) - 2:
+        warnings.warn(
+            f"{len(visited) - 1} steps leave no {sampler.memory} to look back to, so {sampler} runs at a lower order than {sampler.order}",
+            stacklevel=3,
+        )
+    yield State(0, visited[0].t, x)
+    sums = []
+    for step, (now, then) in enumerate(itertools.pairwise(visited), start=1):
+        context = Context(denoiser, process, visited, step, source, past)
+        x = x * (then.alpha / now.alpha) if now.sigma == 0 else sampler.step(context, x, now, then)
+        sums.append((step, now, x.sum()))
+        if x.device.type == "cpu":
+            _finite(sums)
         yield State(step, then.t, x)
+    _finite(sums)
 
 
-def sample(
-    denoiser: Denoiser, sampler: Sampler, schedule: Schedule, steps: int | Grid, cases: int, *, seed: int = 0, first: int = 0
-) -> Tensor:
-    """Draws of x_0, (cases, *event): start, loop, last state, in batches of at most 1024 cases.
+def _finite(sums: list[tuple[int, Level, Tensor]]) -> None:
+    """Refuses NaN with the step it came from. The sums wait on their device, so that no step waits for a copy."""
+    if sums and not bool(torch.isfinite(torch.stack([s for _, _, s in sums])).all()):
+        step, now = next((i, level) for i, level, s in sums if not math.isfinite(float(s)))
+        raise InputError(f"the denoiser returned NaN or infinite values at step {step} (sigma = {now.noise:.4g}): check its input range")
+    sums.clear()
 
-    ``steps`` is a number of steps on the schedule's own grid, or a Grid. Case i depends on (seed, first + i) only.
-    """
-    cases = checks.count(cases, "cases")
-    grid = steps if isinstance(steps, Grid) else schedule.grid(steps)
-    done = []
-    for begin in range(0, cases, _CASES):
-        noise = Noise(seed, first + begin)
-        x = start(denoiser, schedule, float(grid.times[0]), noise, min(_CASES, cases - begin))
-        for state in run(sampler, denoiser, schedule, grid, x, noise):
-            x = state.x
-        done.append(x)
-    return torch.cat(done)
+
+def _kind(x: Tensor) -> str:
+    return f"shape {tuple(x.shape)} in {str(x.dtype).removeprefix('torch.')} on {x.device}"

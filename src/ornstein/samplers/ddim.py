@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ornstein import checks
 from ornstein.errors import InputError
-from ornstein.samplers.base import Context, Level, Sampler
+from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.level import Level, bridge
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,13 @@ class DDIM(Sampler):
         if checks.positive(self.eta, "eta", zero=True) > 1:
             raise InputError(f"eta is {self.eta:g}, but must lie between 0 (deterministic) and 1 (ancestral)")
 
+    @property
+    def deterministic(self) -> bool:
+        return self.eta == 0
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         clean = context.clean(x, now)
         eps = (x - now.alpha * clean) / now.sigma
-        added = self.eta * float(context.process.bridge(then.t, now.t).deviation)
+        added = self.eta * bridge(now, then)[2]
         moved = then.alpha * clean + math.sqrt(max(then.sigma**2 - added**2, 0.0)) * eps
-        return moved + added * context.fresh() if added > 0 else moved
+        return moved + added * context.increment(now, then) if added > 0 else moved

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein.samplers.base import Context, Level, Sampler
+from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.level import Level, bridge
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,11 @@ class DDPM(Sampler):
     the samples spread too little, by an amount that falls like 1 / steps.
     """
 
+    @property
+    def deterministic(self) -> bool:
+        return False
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
-        noisy, clean, deviation = (float(c) for c in context.process.bridge(then.t, now.t))
+        noisy, clean, deviation = bridge(now, then)
         moved = noisy * x + clean * context.clean(x, now)
-        return moved + deviation * context.fresh() if deviation > 0 else moved
+        return moved + deviation * context.increment(now, then) if deviation > 0 else moved

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein.samplers.base import Context, Level, Sampler
+from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.level import Level
 
 
 def velocity(x: Tensor, clean: Tensor, at: Level) -> Tensor:

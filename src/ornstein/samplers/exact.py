@@ -10,7 +10,8 @@ from torch import Tensor
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Denoiser, Gaussian
 from ornstein.errors import InputError
-from ornstein.samplers.base import Context, Level, Sampler
+from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.level import Level
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Exact(Sampler):
 
     stochastic: bool = False
 
+    @property
+    def deterministic(self) -> bool:
+        return not self.stochastic
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         mean, operator = _gaussian(context.denoiser)
         v_now = now.alpha**2 * operator.eigenvalues + now.sigma**2
@@ -33,7 +38,7 @@ class Exact(Sampler):
         w = operator.rotate((x - now.alpha * mean.to(x)).flatten(-len(context.denoiser.event_shape)).to(torch.float64))
         if self.stochastic:
             scale, deviation = (float(c) for c in context.process.transition(then.t, now.t))
-            z = operator.rotate(context.fresh().flatten(-len(context.denoiser.event_shape)).to(torch.float64))
+            z = operator.rotate(context.increment(now, then).flatten(-len(context.denoiser.event_shape)).to(torch.float64))
             w = scale * ratio * w + deviation * ratio.sqrt() * z
         else:
             w = ratio.sqrt() * w

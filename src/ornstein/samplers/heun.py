@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein.samplers.base import Context, Level, Sampler
+from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.euler import velocity
+from ornstein.samplers.level import Level
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,13 @@ class Heun(Sampler):
 
     The step to sigma = 0 returns the denoised signal.
     """
+
+    @property
+    def order(self) -> int:
+        return 2
+
+    def calls(self, steps: int) -> int:
+        return 2 * steps - 1
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         clean = context.clean(x, now)

@@ -1,0 +1,55 @@
+"""A Gaussian law in the eigenbasis of its covariance: rotate once before the run and once after, and no step multiplies a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance import Diagonal, Spectral
+from ornstein.denoisers import Denoiser, Gaussian
+from ornstein.samplers.base import Sampler, Source
+from ornstein.samplers.level import Level
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates w = U^T x, in which the forward noise stays white: the signal of a run there is ``out`` of its last state."""
+
+    denoiser: Gaussian
+    basis: Spectral
+    signal: tuple[int, ...]
+
+    @classmethod
+    def of(cls, denoiser: Denoiser, sampler: Sampler) -> Frame | None:
+        """The frame of a Gaussian law with a square basis that is not the identity; None where there is nothing to gain."""
+        operator = denoiser.operator if isinstance(denoiser, Gaussian) else None
+        if not isinstance(denoiser, Gaussian) or not isinstance(operator, Spectral) or isinstance(operator, Diagonal):
+            return None
+        if denoiser.batch_shape or operator.batch_shape or operator.eigenvalues.shape[-1] != operator.size or sampler.bound:
+            return None
+        mean = operator.rotate(denoiser.mean().reshape(-1))
+        return cls(Gaussian(mean, Diagonal(operator.eigenvalues)), operator, denoiser.event_shape)
+
+    def into(self, x: Tensor) -> Tensor:
+        """Signals (case, *event) as coordinates (case, d)."""
+        return self.basis.rotate(x.flatten(1).to(torch.float64)).to(x)
+
+    def out(self, w: Tensor) -> Tensor:
+        """Coordinates back to signals."""
+        return self.basis.unrotate(w.to(torch.float64)).to(w).reshape(len(w), *self.signal)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The noise of the signals, seen in the frame: a sample is the same with a frame and without."""
+
+    inner: Source
+    frame: Frame
+
+    def increment(self, now: Level, then: Level) -> Tensor:
+        return self.frame.into(self.inner.increment(now, then))
+
+    def fresh(self, step: int, use: int) -> Tensor:
+        return self.frame.into(self.inner.fresh(step, use))

@@ -1,0 +1,118 @@
+"""Whole runs: from noise to samples in batches, and from data to noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.denoisers import Colored, Denoiser, Law
+from ornstein.errors import InputError
+from ornstein.random import Noise
+from ornstein.samplers.base import Keyed, Sampler, Source, walk
+from ornstein.samplers.frame import Frame, Turned
+from ornstein.samplers.level import levels
+from ornstein.schedules import Grid, Schedule
+
+BATCH = 1024
+"""Cases that run through the loop together: memory stays at a few times 1024 signals, whatever n."""
+
+TILE = 64
+"""Rows of one matrix product of an analytic law. A product rounds differently for 1 row and for 64, so every batch of a law
+has exactly this many, aligned by case number, and a sample is bit-identical in a batch of 1, of 64 and of 10000."""
+
+Steps = int | Grid | list[float] | tuple[float, ...] | Tensor
+
+
+def grid_of(schedule: Schedule, steps: Steps) -> Grid:
+    """A number of steps on the schedule's own grid, a Grid, or the times themselves."""
+    if isinstance(steps, Grid):
+        return steps
+    return Grid(torch.as_tensor(steps)) if isinstance(steps, list | tuple | Tensor) else schedule.grid(steps)
+
+
+def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int) -> Tensor:
+    """Draws of x_t at the start of a run: exact where the law is known, noise alone where it is not."""
+    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    if isinstance(law, Law) and alpha > 0:
+        return alpha * denoiser.color(law.draw(noise, cases, sigma / alpha))
+    batch = law.batch_shape if isinstance(law, Law) else ()
+    return sigma * denoiser.color(noise.normal(cases, (*batch, *denoiser.event_shape)))
+
+
+def sample(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    schedule: Schedule,
+    steps: Steps,
+    cases: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    batch: int = BATCH,
+    dtype: torch.dtype = torch.float64,
+) -> Tensor:
+    """Draws of x_0, (cases, *event): start, loop, last state, ``batch`` cases at a time.
+
+    ``steps`` is a number of steps on the schedule's own grid, a Grid, or its times. Case i depends on (seed, first + i) only:
+    for an analytic law in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser.
+    """
+    return torch.cat(list(batches(denoiser, sampler, schedule, steps, cases, seed=seed, first=first, batch=batch, dtype=dtype)))
+
+
+def batches(
+    denoiser: Denoiser,
+    sampler: Sampler,
+    schedule: Schedule,
+    steps: Steps,
+    cases: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    batch: int = BATCH,
+    dtype: torch.dtype = torch.float64,
+) -> Iterator[Tensor]:
+    """The samples of ``sample`` as they are finished, batch after batch: for progress, or for more than fits in memory."""
+    cases, batch, grid = checks.count(cases, "cases"), checks.count(batch, "batch"), grid_of(schedule, steps)
+    frame = Frame.of(denoiser, sampler)
+    for begin, end, wanted in _plan(denoiser, cases, first, batch, dtype):
+        noise = Noise(seed, begin)
+        x = start(denoiser, schedule, float(grid.times[0]), noise, end - begin).to(dtype)
+        source: Noise | Source = noise
+        if frame is not None:
+            source = Turned(Keyed(noise, levels(schedule, grid), x), frame)
+        x = frame.into(x) if frame is not None else x
+        for state in walk(sampler, frame.denoiser if frame is not None else denoiser, schedule, levels(schedule, grid), x, source):
+            x = state.x
+        yield (frame.out(x) if frame is not None else x)[wanted]
+
+
+def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule, steps: Steps) -> Tensor:
+    """The noise that a deterministic sampler takes to x_0: the probability flow from data to the first time of the grid.
+
+    x_0 (case, *event) -> x_T; a run from x_T on the same grid comes back to x_0, up to the error of both. Raises ``InputError``
+    for a sampler with noise.
+    """
+    if not sampler.deterministic:
+        raise InputError(
+            f"sampler is {sampler}, but only a deterministic one can run from data to noise: use DDIM, Heun or another ODE method"
+        )
+    visited = levels(schedule, grid_of(schedule, steps))[::-1]
+    x = visited[0].alpha * x_0
+    for state in walk(sampler, denoiser, schedule, visited, x, Noise()):
+        x = state.x
+    return x
+
+
+def _plan(denoiser: Denoiser, cases: int, first: int, batch: int, dtype: torch.dtype) -> Iterator[tuple[int, int, slice]]:
+    """(first case, one past the last, the rows that were asked for) of every batch."""
+    law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    if dtype == torch.float64 and isinstance(law, Law) and not law.batch_shape:
+        for begin in range(first - first % TILE, first + cases, TILE):
+            yield begin, begin + TILE, slice(max(first - begin, 0), min(first + cases - begin, TILE))
+    else:
+        for begin in range(first, first + cases, batch):
+            yield begin, min(begin + batch, first + cases), slice(None)
