@@ -51,7 +51,7 @@ class BrownianPath:
         t, s = self.places[now.t], self.places[then.t]
         if s == t or s == (1, 0):
             return self.noise.normal(self.cases, self.shape, stream=_own(t))
-        u_t, u_s = (i / 2**k for i, k in (t, s))
+        u_t, u_s = (math.ldexp(i, -k) for i, k in (t, s))
         before, after = self._value(t), self._value(s)
         self._forget(s)
         return (after * (1 - u_t) - before * (1 - u_s)) / math.sqrt((u_s - u_t) * (1 - u_s) * (1 - u_t))
