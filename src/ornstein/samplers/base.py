@@ -57,8 +57,8 @@ class Context:
 
     def clean(self, x: Tensor, at: Level) -> Tensor:
         """E[x_0 | x_t = x]. At alpha = 0 nothing of the signal is left, and this is E[x_0]."""
-        nothing = at.alpha == 0
-        mean = self.denoiser(torch.zeros_like(x) if nothing else x / at.alpha, at.noise).mean
+        scaled = torch.zeros_like(x) if at.alpha == 0 else x if at.alpha == 1 else x / at.alpha
+        mean = self.denoiser(scaled, at.noise).mean
         if mean.shape != x.shape or mean.dtype != x.dtype or mean.device != x.device:
             raise InputError(
                 f"the denoiser returned {_kind(mean)} for {_kind(x)} at step {self.step} (sigma = {at.noise:.4g}): "
@@ -176,6 +176,11 @@ def _finite(sums: list[tuple[int, Level, Tensor]]) -> None:
         step, now = next((i, level) for i, level, s in sums if not math.isfinite(float(s)))
         raise InputError(f"the denoiser returned NaN or infinite values at step {step} (sigma = {now.noise:.4g}): check its input range")
     sums.clear()
+
+
+def blend(a: float, x: Tensor, b: float, y: Tensor) -> Tensor:
+    """a x + b y in two passes over memory."""
+    return torch.add(x * a, y, alpha=b)
 
 
 def _kind(x: Tensor) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ornstein import checks
 from ornstein.errors import InputError
-from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.base import Context, Sampler, blend
 from ornstein.samplers.level import Level, bridge
 
 
@@ -32,7 +33,7 @@ class DDIM(Sampler):
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         clean = context.clean(x, now)
-        eps = (x - now.alpha * clean) / now.sigma
-        added = self.eta * bridge(now, then)[2]
-        moved = then.alpha * clean + math.sqrt(max(then.sigma**2 - added**2, 0.0)) * eps
-        return moved + added * context.increment(now, then) if added > 0 else moved
+        added = self.eta * bridge(now, then)[2] if self.eta else 0.0
+        kept = math.sqrt(max(then.sigma**2 - added**2, 0.0)) / now.sigma  # the weight of eps = (x - alpha x_0) / sigma, over sigma
+        moved = blend(kept, x, then.alpha - kept * now.alpha, clean)
+        return torch.add(moved, context.increment(now, then), alpha=added) if added > 0 else moved

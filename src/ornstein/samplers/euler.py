@@ -6,13 +6,20 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.base import Context, Sampler, blend
 from ornstein.samplers.level import Level
 
 
 def velocity(x: Tensor, clean: Tensor, at: Level) -> Tensor:
     """dx_t/dt = alpha' x_0 + sigma' eps with eps = (x_t - alpha x_0) / sigma, both from the denoiser's mean."""
-    return at.alpha_rate * clean + (at.sigma_rate / at.sigma) * (x - at.alpha * clean)
+    a, b = rates(at)
+    return blend(a, x, b, clean)
+
+
+def rates(at: Level) -> tuple[float, float]:
+    """(a, b) of dx_t/dt = a x_t + b x_0: sigma' / sigma, and alpha' - alpha sigma' / sigma."""
+    growth = at.sigma_rate / at.sigma
+    return growth, at.alpha_rate - growth * at.alpha
 
 
 @dataclass(frozen=True)
@@ -27,4 +34,5 @@ class Euler(Sampler):
         clean = context.clean(x, now)
         if then.sigma == 0:
             return then.alpha * clean
-        return x + (then.t - now.t) * velocity(x, clean, now)
+        h, (a, b) = then.t - now.t, rates(now)
+        return blend(1 + h * a, x, h * b, clean)

@@ -9,8 +9,14 @@ from torch import Tensor
 
 from ornstein.covariance import Diagonal, Spectral
 from ornstein.denoisers import Denoiser, Gaussian
+from ornstein.random import Noise
 from ornstein.samplers.base import Sampler, Source
 from ornstein.samplers.level import Level
+from ornstein.schedules import Schedule
+
+TILE = 64
+"""Rows of one matrix product of an analytic law. A product rounds differently for 1 row and for 64, so every product of a law
+has exactly this many, aligned by case number, and a sample is bit-identical in a batch of 1, of 64 and of 10000."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,17 @@ class Frame:
 
     def into(self, x: Tensor) -> Tensor:
         """Signals (case, *event) as coordinates (case, d)."""
-        return self.basis.rotate(x.flatten(1).to(torch.float64)).to(x)
+        return torch.cat([self.basis.rotate(part.flatten(1).to(torch.float64)) for part in x.split(TILE)]).to(x)
 
     def out(self, w: Tensor) -> Tensor:
         """Coordinates back to signals."""
-        return self.basis.unrotate(w.to(torch.float64)).to(w).reshape(len(w), *self.signal)
+        return torch.cat([self.basis.unrotate(part.to(torch.float64)) for part in w.split(TILE)]).to(w).reshape(len(w), *self.signal)
+
+    def start(self, schedule: Schedule, t: float, noise: Noise, cases: int) -> Tensor:
+        """Draws of x_t in these coordinates: those of ``sampling.start``, mean and deviations put on after the rotation."""
+        alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+        white = self.into(noise.normal(cases, self.signal))
+        return alpha * self.denoiser.mean() + (alpha**2 * self.basis.eigenvalues + sigma**2).sqrt() * white
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import torch
@@ -11,17 +12,13 @@ from ornstein import checks
 from ornstein.denoisers import Colored, Denoiser, Law
 from ornstein.errors import InputError
 from ornstein.random import Noise
-from ornstein.samplers.base import Keyed, Sampler, Source, walk
-from ornstein.samplers.frame import Frame, Turned
+from ornstein.samplers.base import Keyed, Sampler, State, walk
+from ornstein.samplers.frame import TILE, Frame, Turned
 from ornstein.samplers.level import levels
 from ornstein.schedules import Grid, Schedule
 
 BATCH = 1024
 """Cases that run through the loop together: memory stays at a few times 1024 signals, whatever n."""
-
-TILE = 64
-"""Rows of one matrix product of an analytic law. A product rounds differently for 1 row and for 64, so every batch of a law
-has exactly this many, aligned by case number, and a sample is bit-identical in a batch of 1, of 64 and of 10000."""
 
 Steps = int | Grid | list[float] | tuple[float, ...] | Tensor
 
@@ -77,17 +74,16 @@ def batches(
 ) -> Iterator[Tensor]:
     """The samples of ``sample`` as they are finished, batch after batch: for progress, or for more than fits in memory."""
     cases, batch, grid = checks.count(cases, "cases"), checks.count(batch, "batch"), grid_of(schedule, steps)
-    frame = Frame.of(denoiser, sampler)
-    for begin, end, wanted in _plan(denoiser, cases, first, batch, dtype):
+    visited, frame = levels(schedule, grid), Frame.of(denoiser, sampler)
+    for begin, end, wanted in _plan(denoiser, cases, first, batch, dtype, frame is not None):
         noise = Noise(seed, begin)
-        x = start(denoiser, schedule, float(grid.times[0]), noise, end - begin).to(dtype)
-        source: Noise | Source = noise
-        if frame is not None:
-            source = Turned(Keyed(noise, levels(schedule, grid), x), frame)
-        x = frame.into(x) if frame is not None else x
-        for state in walk(sampler, frame.denoiser if frame is not None else denoiser, schedule, levels(schedule, grid), x, source):
-            x = state.x
-        yield (frame.out(x) if frame is not None else x)[wanted]
+        if frame is None:
+            x = start(denoiser, schedule, visited[0].t, noise, end - begin).to(dtype)
+            yield _last(walk(sampler, denoiser, schedule, visited, x, noise))[wanted]
+        else:
+            x = frame.start(schedule, visited[0].t, noise, end - begin).to(dtype)
+            turned = Turned(Keyed(noise, visited, torch.empty(end - begin, *frame.signal, dtype=dtype)), frame)
+            yield frame.out(_last(walk(sampler, frame.denoiser, schedule, visited, x, turned)))[wanted]
 
 
 def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule, steps: Steps) -> Tensor:
@@ -101,18 +97,23 @@ def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule
             f"sampler is {sampler}, but only a deterministic one can run from data to noise: use DDIM, Heun or another ODE method"
         )
     visited = levels(schedule, grid_of(schedule, steps))[::-1]
-    x = visited[0].alpha * x_0
-    for state in walk(sampler, denoiser, schedule, visited, x, Noise()):
-        x = state.x
-    return x
+    return _last(walk(sampler, denoiser, schedule, visited, visited[0].alpha * x_0, Noise()))
 
 
-def _plan(denoiser: Denoiser, cases: int, first: int, batch: int, dtype: torch.dtype) -> Iterator[tuple[int, int, slice]]:
+def _last(states: Iterator[State]) -> Tensor:
+    """The x of the last state."""
+    return deque(states, maxlen=1)[0].x
+
+
+def _plan(denoiser: Denoiser, cases: int, first: int, batch: int, dtype: torch.dtype, framed: bool) -> Iterator[tuple[int, int, slice]]:
     """(first case, one past the last, the rows that were asked for) of every batch."""
     law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    last = first + cases
     if dtype == torch.float64 and isinstance(law, Law) and not law.batch_shape:
-        for begin in range(first - first % TILE, first + cases, TILE):
-            yield begin, begin + TILE, slice(max(first - begin, 0), min(first + cases - begin, TILE))
+        rows = TILE * -(-batch // TILE) if framed else TILE
+        for begin in range(first - first % TILE, last, rows):
+            end = min(begin + rows, begin + TILE * -(-(last - begin) // TILE))
+            yield begin, end, slice(max(first - begin, 0), min(last, end) - begin)
     else:
-        for begin in range(first, first + cases, batch):
-            yield begin, min(begin + batch, first + cases), slice(None)
+        for begin in range(first, last, batch):
+            yield begin, min(begin + batch, last), slice(None)
