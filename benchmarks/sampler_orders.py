@@ -7,26 +7,16 @@ import torch
 from torch import Tensor
 
 import ornstein as orn
-from ornstein.covariance import Diagonal
 from ornstein.data import examples
-from ornstein.denoisers import Gaussian
-from ornstein.process import Process
-from ornstein.samplers import DDIM, DDPM, Context, Euler, Heun, Sampler, levels
+from ornstein.samplers import DDIM, DDPM, Euler, Heun, Sampler, certify
 from ornstein.schedules import VP, Cosine, Grid, RectifiedFlow, Schedule
 
 COUNTS = (16, 32, 64, 128, 256)
 
 
 def variances(sampler: Sampler, spectrum: Tensor, schedule: Schedule, grid: Grid) -> Tensor:
-    """A step on a diagonal Gaussian is x -> m x + a z, so the variance of every mode follows V -> m^2 V + a^2."""
-    law = Gaussian(torch.zeros(len(spectrum)), Diagonal(spectrum))
-    one, times, process = torch.ones(1, len(spectrum), dtype=torch.float64), levels(schedule, grid), Process(schedule)
-    v = times[0].alpha ** 2 * spectrum + times[0].sigma ** 2
-    for now, then in itertools.pairwise(times):
-        m = sampler.step(Context(law, process, lambda: 0 * one), one, now, then)[0]
-        a = sampler.step(Context(law, process, lambda: one), 0 * one, now, then)[0]
-        v = m**2 * v + a**2
-    return v
+    """The variance of every mode after sampling, exactly."""
+    return certify(sampler, grid, schedule, spectrum).variance
 
 
 def error(v: Tensor, spectrum: Tensor) -> float:

@@ -10,7 +10,27 @@ from torch import Tensor
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Stationary
 from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture
 from ornstein.measurements import Linear, Mask
-from ornstein.samplers import DDIM, DDPM, Euler, Exact, Heun, Sampler
+from ornstein.samplers import (
+    DDIM,
+    DDPM,
+    DEIS,
+    RK4,
+    AdamsBashforth,
+    Adaptive,
+    Ancestral,
+    DPMSolver,
+    DPMSolverSDE,
+    Euler,
+    Exact,
+    Exponential,
+    Heun,
+    PredictorCorrector,
+    Restart,
+    Sampler,
+    StochasticHeun,
+    UniPC,
+)
+from ornstein.samplers.teleport import Teleport
 from ornstein.schedules import VE, VP, Cosine, Discrete, RectifiedFlow, Schedule
 from truth import orthogonal, spectrum_covariance
 
@@ -27,17 +47,6 @@ SCHEDULES: dict[str, Schedule] = {
     "abar-to-zero": Discrete((0.9, 0.5, 0.0)),
 }
 ENDS_AT_ZERO = {"cosine", "cosine-unshifted", "rectified", "betas-to-zero", "abar-to-zero"}
-
-SAMPLERS: dict[str, Sampler] = {
-    "exact": Exact(),
-    "exact-stochastic": Exact(stochastic=True),
-    "ddpm": DDPM(),
-    "ddim": DDIM(),
-    "ddim-half": DDIM(0.5),
-    "ddim-ancestral": DDIM(1.0),
-    "euler": Euler(),
-    "heun": Heun(),
-}
 
 EVENT = (2, 3)
 SIZE = 6
@@ -56,6 +65,39 @@ FULL = Dense(spectrum_covariance(SPECTRUM, 1))
 NARROW = Dense(spectrum_covariance((2.0, 1.0, 0.3, 0.0, 0.0, 0.0), 2))
 RANDOM_MAP = normal(2, SIZE, seed=4)
 MASK = Mask(torch.tensor([[True, False, True], [False, True, False]]))
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "exact": Exact(),
+    "exact-stochastic": Exact(stochastic=True),
+    "ddpm": DDPM(),
+    "ddim": DDIM(),
+    "ddim-half": DDIM(0.5),
+    "ddim-ancestral": DDIM(1.0),
+    "euler": Euler(),
+    "heun": Heun(),
+    "rk4": RK4(),
+    "adaptive": Adaptive(1e-2),
+    "ddpm-large": DDPM("large"),
+    "churn": StochasticHeun(10.0),
+    "langevin": PredictorCorrector(DDIM(), corrections=2),
+    "restart": Restart(Heun(), low=0.1, high=2.0, times=2, steps=3),
+    "adams-bashforth": AdamsBashforth(4),
+    "deis": DEIS(3),
+    "dpm++2m": DPMSolver(2),
+    "dpm++3m": DPMSolver(3),
+    "dpm++2m-sde": DPMSolverSDE(2),
+    "dpm++3m-sde": DPMSolverSDE(3),
+    "unipc": UniPC(3),
+    "ancestral": Ancestral(),
+    "ancestral-lanczos": Ancestral("lanczos", reference=Gaussian(MEAN, FULL), iterations=3),
+    "exponential": Exponential(Gaussian(MEAN, FULL)),
+    "teleport": Teleport(DPMSolver(2), Gaussian(MEAN, FULL), level=4.0),
+}
+ONLY_GAUSSIAN = {"exact", "exact-stochastic"}
+"""The closed form of the Gaussian law."""
+REFERENCED = {"ancestral-lanczos", "exponential", "teleport"}
+"""Samplers that hold a Gaussian of full rank: their last step does not remove what another law has none of."""
 
 
 def gaussian() -> Gaussian:

@@ -46,6 +46,18 @@ def test_fit_then_sample_then_read_back(room, capsys):
     assert torch.equal(new.values, model.sample(5, seed=3))
 
 
+def test_a_sampler_by_name_on_a_grid_by_name(room, capsys):
+    words = ("sample", "days.model", "-n", "3", "-o", "new.csv", "--sampler", "heun", "--steps", "6", "--grid", "spectral")
+    assert run(capsys, *words)[0] == 0
+    assert torch.equal(orn.read("new.csv").values, orn.load("days.model").sample(3, sampler="heun", steps=6, grid="spectral"))
+
+
+def test_a_lowered_order_is_said_in_one_line(room, capsys):
+    code, _, err = run(capsys, "sample", "days.model", "-n", "3", "-o", "new.csv", "--sampler", "unipc", "--steps", "2")
+    assert code == 0
+    assert re.fullmatch(r"note: 2 steps leave no 3 to look back to, so UniPC.* runs at a lower order than 3\n", err)
+
+
 def test_scores_are_those_of_the_model(room, capsys):
     code, out, _ = run(capsys, "score", "days.model", "days.csv", "-o", "scores.csv", "--json")
     model, x = orn.load("days.model"), orn.read("days.csv")
@@ -79,7 +91,7 @@ def test_language_works_anywhere_on_the_line(room, capsys):
     assert run(capsys, "--lang", "xx", "fit")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "spectrum", "report", "tour", "demo"])
+@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "spectrum", "bench", "report", "tour", "demo"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_command_has_help_with_an_example(command, language, capsys):
     code, out, _ = run(capsys, command, "--help", "--lang", language)

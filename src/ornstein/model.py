@@ -5,37 +5,31 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 import ornstein.posterior
 from ornstein import checks
-from ornstein.covariance import Dense, Operator, Spectral
+from ornstein.covariance import Dense, Operator, Spectral, as_spectral
 from ornstein.denoisers import Denoiser, Law
-from ornstein.errors import InputError, unknown_name
+from ornstein.errors import InputError
 from ornstein.measurements import Mask, Measurement
+from ornstein.methods import AUTO, grid_named, reference_of, sampler_named, schedule_named
 from ornstein.random import Noise
-from ornstein.samplers import DDIM, DDPM, Euler, Exact, Heun, Sampler, sample
+from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.scaling import Scaler, Stretched
-from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule
+from ornstein.schedules import Schedule
 from ornstein.signals import Signals
 from ornstein.storage import decode_law, encode_law, read_folder, write_folder
 
-SAMPLERS: dict[str, Sampler] = {"exact": Exact(), "euler": Euler(), "heun": Heun(), "ddim": DDIM(), "ddpm": DDPM()}
-SCHEDULES: dict[str, Callable[[], Schedule]] = {
-    "cosine": Cosine,
-    "flow": RectifiedFlow,
-    "sigmoid": Discrete.sigmoid,
-    "ve": VE,
-    "vp": VP,
-}
 STEPS = 50
+DEFAULT_SAMPLER = "dpm++2m"
+"""For a denoiser that cannot be drawn from: one call a step, order 2."""
 _DENSE = 1024
-T = TypeVar("T")
 
 
 class Surprise(NamedTuple):
@@ -66,6 +60,7 @@ class Model:
     rate: float | None = None
     reference: Tensor | None = None
     log_evidence: Tensor | None = None
+    _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         named = f", channels={', '.join(self.channels)}" if self.channels else ""
@@ -87,25 +82,51 @@ class Model:
         self,
         cases: int,
         *,
-        sampler: str | Sampler | None = None,
-        steps: int | Grid | None = None,
-        schedule: str | Schedule = "cosine",
+        sampler: str | Sampler | Tuned | None = None,
+        steps: Steps | None = None,
+        schedule: str | Schedule = "vp",
+        grid: str = "own",
         seed: int = 0,
         first: int = 0,
     ) -> Tensor:
         """``cases`` new signals (cases, *event), numbered from ``first``; signal i under a seed is the same in any batch.
 
-        Without ``sampler``, exact draws from an analytic law. With one ("exact", "euler", "heun", "ddim", "ddpm" or an object),
-        ``steps`` steps (default 50) of ``schedule`` ("cosine", "flow", "sigmoid", "ve", "vp" or an object), from noise.
+        Without ``sampler``, exact draws from an analytic law. With one, a run from noise:
+
+        sampler   a name of ``ornstein.methods`` ("heun", "dpm++2m", "exponential", ...), an object, or what ``tune`` returned.
+                  "auto" is ``tune`` with ``steps`` denoiser calls; the model remembers its answer
+        steps     number of steps (default 50), or the times themselves: a ``Grid`` or a list from noise to data
+        schedule  "vp", "cosine", "flow", "sigmoid", "ve", or an object
+        grid      "own" (of the schedule), "uniform", "karras", "log-snr", or "spectral", laid for the eigenvalues of the law
         """
         checks.count(cases, "cases")
         if sampler is None and isinstance(self.law, Law):
             if steps is not None:
                 raise InputError(f"steps is {steps}, but without a sampler the draws are exact and take none: name a sampler")
             return self.scaler.decode(self.law.sample(cases, seed=seed, first=first))
-        method = _named("sampler", sampler or "ddim", SAMPLERS)
-        plan = schedule if isinstance(schedule, Schedule) else _named("schedule", schedule, SCHEDULES)()
-        return self.scaler.decode(sample(self.law, method, plan, STEPS if steps is None else steps, cases, seed=seed, first=first))
+        method, plan, times = self._run_of(sampler or DEFAULT_SAMPLER, STEPS if steps is None else steps, schedule, grid)
+        return self.scaler.decode(sample(self.law, method, plan, times, cases, seed=seed, first=first))
+
+    def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int = 0) -> Tuned:
+        """Sampler, order, grid and start of least error at ``calls`` denoiser calls, by trial: ``samplers.tune`` on this law."""
+        return tune(self.law, schedule_named(schedule), calls, cases=cases, seed=seed)
+
+    def _run_of(self, sampler: str | Sampler | Tuned, steps: Steps, schedule: str | Schedule, grid: str) -> tuple[Sampler, Schedule, Steps]:
+        """(sampler, schedule, steps) of a run, with every name looked up."""
+        plan = schedule_named(schedule)
+        if sampler == AUTO:
+            calls = checks.count(steps, "steps")
+            if (calls, plan) not in self._tuned:
+                self._tuned[calls, plan] = tune(self.law, plan, calls)
+            sampler = self._tuned[calls, plan]
+        if isinstance(sampler, Tuned):
+            return sampler.sampler, plan, sampler.grid
+        method = sampler_named(sampler, self.law)
+        if grid == "own":
+            return method, plan, steps
+        if not isinstance(steps, int):
+            raise InputError(f"grid is {grid!r}, but steps already lists the times: give a number of steps, or leave grid out")
+        return method, plan, grid_named(grid, plan, steps, method, lambda: as_spectral(reference_of(self.law).operator))
 
     def log_prob(self, x: object) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
@@ -221,14 +242,6 @@ def load(path: str | os.PathLike[str]) -> Model:
     scaler = Scaler(tensors["scaler.centre"], tensors["scaler.scale"])
     channels, units = tuple(metadata["channels"]), tuple(metadata["units"])
     return Model(law, scaler, channels, units, metadata["rate"], tensors.get("reference"), tensors.get("log_evidence"))
-
-
-def _named(what: str, value: str | T, table: dict[str, T]) -> T:
-    if not isinstance(value, str):
-        return value
-    if value not in table:
-        raise unknown_name(what, value, table)
-    return table[value]
 
 
 def _card(model: Model, spec: dict[str, object]) -> str:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from kinds import COLORS, normal
-from ornstein.denoisers import Colored, Denoiser, Posterior
-from ornstein.denoisers.compiled import Compiled
+from ornstein.denoisers import Colored, Compiled, Denoiser, Posterior
 from ornstein.samplers import DDIM, Heun, sample
 from ornstein.schedules import VP, Cosine
 

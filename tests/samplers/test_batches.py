@@ -6,7 +6,7 @@ import pytest
 import torch
 from steps import LAW, STRUCTURES
 
-from kinds import EVENT, LAWS, SAMPLERS, colored, gaussian, kernel, mixture, normal
+from kinds import EVENT, LAWS, ONLY_GAUSSIAN, SAMPLERS, colored, gaussian, kernel, mixture, normal
 from ornstein.denoisers import Denoiser, Gaussian, Law, Posterior
 from ornstein.errors import InputError
 from ornstein.random import Noise
@@ -14,7 +14,9 @@ from ornstein.samplers import DDIM, DDPM, Exact, Heun, Sampler, batches, encode,
 from ornstein.samplers.frame import Frame
 from ornstein.schedules import VP, Cosine, Grid, RectifiedFlow
 
-ONLY_GAUSSIAN = {"exact", "exact-stochastic"}
+pytestmark = pytest.mark.filterwarnings("ignore:. steps leave no:UserWarning")
+"""Three steps are fewer than order 4 looks back to; the loop says so once, and a test of its own checks that it does."""
+
 BITWISE = {"gaussian": gaussian, "mixture": mixture, "kernel": kernel, "colored": lambda: colored("mixture", "dense")}
 
 
@@ -22,8 +24,8 @@ BITWISE = {"gaussian": gaussian, "mixture": mixture, "kernel": kernel, "colored"
 @pytest.mark.parametrize("name", BITWISE)
 def test_samples_are_the_same_bits_in_any_batch(name: str, method: str) -> None:
     """Batch 1, batch 64, chunks of 7 and of 100, from the middle, and a second time."""
-    if method in ONLY_GAUSSIAN and name != "gaussian":
-        pytest.skip("the closed form needs a Gaussian")
+    if (method in ONLY_GAUSSIAN and name != "gaussian") or (method == "ancestral-lanczos" and name == "colored"):
+        pytest.skip("the closed form needs a Gaussian, and a reference of coloured noise would be coloured too")
     denoiser, sampler, schedule = BITWISE[name](), SAMPLERS[method], VP()
     whole = sample(denoiser, sampler, schedule, 3, 130, seed=4)
     assert torch.equal(sample(denoiser, sampler, schedule, 3, 130, seed=4), whole)
@@ -129,8 +131,8 @@ def test_a_denoiser_that_changes_shape_type_or_device(broken: object, sentence: 
 
 def test_steps_may_be_a_list_of_times() -> None:
     times = [1.0, 0.6, 0.2, 0.0]
-    for given in (times, tuple(times), torch.tensor(times)):
-        assert torch.equal(sample(gaussian(), DDIM(), VP(), given, 3), sample(gaussian(), DDIM(), VP(), Grid(torch.tensor(times)), 3))
+    for given in (times, tuple(times), torch.tensor(times, dtype=torch.float64)):
+        assert torch.equal(sample(gaussian(), DDIM(), VP(), given, 3), sample(gaussian(), DDIM(), VP(), Grid(torch.tensor(times, dtype=torch.float64)), 3))
     with pytest.raises(InputError, match="times must decrease from noise to data, but does not after entry 1"):
         sample(gaussian(), DDIM(), VP(), [1.0, 0.5, 0.7, 0.0], 3)
 

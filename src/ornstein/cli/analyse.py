@@ -80,14 +80,15 @@ def register(app: typer.Typer, words: Words) -> None:
         number: Annotated[int, option(("--number", "-n"), "number")] = 10,
         sampler: Annotated[str | None, option("--sampler", "sampler")] = None,
         steps: Annotated[int | None, option("--steps", "steps")] = None,
-        schedule: Annotated[str, option("--schedule", "schedule")] = "cosine",
+        schedule: Annotated[str, option("--schedule", "schedule")] = "vp",
+        grid: Annotated[str, option("--grid", "bench-grid")] = "own",
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
         refuse_existing(output, force)
         model = orn.load(path)
-        drawn = model.sample(number, sampler=sampler, steps=steps, schedule=schedule, seed=seed)
+        drawn = model.sample(number, sampler=sampler, steps=steps, schedule=schedule, grid=grid, seed=seed)
         orn.write(output, model.signals(drawn), force=force)
         if as_json:
             show.machine({"cases": number, "shape": list(drawn.shape), "seed": seed, "output": output})

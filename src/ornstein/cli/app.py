@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import torch
 import typer
 
-from ornstein.cli import analyse, pages, show, spectrum
+from ornstein.cli import analyse, bench, pages, show, spectrum
 from ornstein.cli.words import LANGUAGES, WORDS
 from ornstein.errors import InputError, RunError, unknown_name
 
@@ -26,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(argv: list[str], as_json: bool) -> int:
     try:
         language, argv = _language(argv)
-        result = build(language)(argv, standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("once", UserWarning)
+            warnings.showwarning = show.note
+            result = build(language)(argv, standalone_mode=False)
     except InputError as problem:
         show.error(str(problem), 2, as_json)
         return 2
@@ -66,6 +70,7 @@ def build(language: str) -> typer.Typer:
 
     analyse.register(app, words)
     spectrum.register(app, words)
+    bench.register(app, words)
     pages.register(app, words, language)
     return app
 

@@ -27,6 +27,11 @@ def error(message: str, code: int, as_json: bool) -> None:
         err.print(f"[bold red]error:[/] {escape(message)}")
 
 
+def note(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line on standard error: stands in for ``warnings.showwarning``."""
+    err.print(f"[bold yellow]note:[/] {escape(str(message))}")
+
+
 def machine(content: Mapping[str, object]) -> None:
     """One JSON object on standard output; infinite numbers become null, since JSON has none."""
     print(json.dumps(_plain(content), ensure_ascii=False, allow_nan=False))

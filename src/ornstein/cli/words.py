@@ -33,7 +33,7 @@ WORDS: dict[str, dict[str, str]] = {
         "sample": "Draw new signals from a model.",
         "sample-output": "File to write, format by suffix.",
         "number": "How many signals.",
-        "sampler": "exact, euler, heun, ddim or ddpm (default: exact draws of the law).",
+        "sampler": "exact, exponential, heun, dpm++2m, ddpm, auto, ...: bench samplers lists them (default: exact draws of the law).",
         "steps": "Steps of the sampler.",
         "schedule": "cosine, flow, sigmoid, ve or vp.",
         "score": "Log-density, bits per dimension and p-value of each signal, most surprising first.",
@@ -95,6 +95,25 @@ WORDS: dict[str, dict[str, str]] = {
             "standard deviations, by which recolouring multiplies each direction. Bottom: the share of the variance in the first "
             "directions, and the share that a Gaussian denoiser keeps at each noise level."
         ),
+        "bench": "Measure samplers, exactly where that is possible.",
+        "bench-samplers": (
+            "The exact error of each sampler on a Gaussian law, without a single sample: of data, of a model (its mean and covariance), "
+            "or of a built-in law."
+        ),
+        "bench-data": "File of signals, or model folder (default: the law of --law).",
+        "bench-law": "Built-in law where no data is given: ornstein-uhlenbeck or cosines.",
+        "bench-sampler": "Names with commas between (default: all).",
+        "bench-steps": "Numbers of steps, with commas between.",
+        "bench-grid": "own (the schedule's), uniform, karras, log-snr or spectral (for the eigenvalues of the law).",
+        "bench-output": "Write the plots: .svg or .png.",
+        "bench-title": "exact error of samplers",
+        "bench-columns": "sampler,steps,calls,W2 / σ,mean error,worst",
+        "bench-law-line": "a Gaussian of {size} directions, rank {rank}, total deviation {deviation:.4g}; schedule {schedule}, grid {grid}",
+        "bench-reading": (
+            "W2 / σ: Wasserstein distance to the true law over its total standard deviation. Worst: the variance of the direction "
+            "that adds most to it, and by how much the samples spread too little or too much there."
+        ),
+        "bench-skipped": "left out {sampler}: {reason}",
         "html-lang": "en",
         "wrote": "open {path}",
     },
@@ -126,7 +145,7 @@ WORDS: dict[str, dict[str, str]] = {
         "sample": "从模型中抽取新的信号。",
         "sample-output": "要写出的文件，格式由后缀决定。",
         "number": "抽取多少条信号。",
-        "sampler": "采样器：exact、euler、heun、ddim 或 ddpm（默认直接从分布中精确抽样）。",
+        "sampler": "采样器：exact、exponential、heun、dpm++2m、ddpm、auto 等，全部名称见 bench samplers（默认直接从分布中精确抽样）。",
         "steps": "采样器走多少步。",
         "schedule": "噪声日程：cosine、flow、sigmoid、ve 或 vp。",
         "score": "给出每条信号的对数密度、每维比特数与 p 值，最反常的排在最前。",
@@ -184,6 +203,22 @@ WORDS: dict[str, dict[str, str]] = {
             "上：信号的特征值与同样数量的白噪声的特征值，以及两者标准差之比 Ψ，即重新着色时每个方向所乘的倍数。"
             "下：前若干个方向所占的方差，以及高斯去噪器在各噪声水平下保留的方差。"
         ),
+        "bench": "测量采样器，凡能精确之处一律精确。",
+        "bench-samplers": "各采样器在高斯分布上的精确误差，无需抽取任何样本：分布可来自数据、模型（取其均值与协方差）或内置分布。",
+        "bench-data": "信号文件或模型文件夹（默认使用 --law 指定的分布）。",
+        "bench-law": "没有数据时使用的内置分布：ornstein-uhlenbeck 或 cosines（随机余弦）。",
+        "bench-sampler": "采样器名称，用逗号分隔（默认全部）。",
+        "bench-steps": "步数，用逗号分隔。",
+        "bench-grid": "时间网格：own（日程自带）、uniform（均匀）、karras、log-snr 或 spectral（按分布的特征值优化）。",
+        "bench-output": "写出图形：.svg 或 .png。",
+        "bench-title": "采样器的精确误差",
+        "bench-columns": "采样器,步数,调用次数,W2 / σ,均值误差,最差方向",
+        "bench-law-line": "{size} 维高斯分布，秩 {rank}，总标准差 {deviation:.4g}；日程 {schedule}，网格 {grid}",
+        "bench-reading": (
+            "W2 / σ：与真实分布的 Wasserstein 距离除以真实分布的总标准差。"
+            "最差方向：对该距离贡献最大的方向，先给出其方差，再给出样本在其上的标准差偏小或偏大多少。"
+        ),
+        "bench-skipped": "未列入 {sampler}：{reason}",
         "html-lang": "zh-CN",
         "wrote": "请打开 {path}",
     },

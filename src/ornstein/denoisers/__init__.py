@@ -3,14 +3,18 @@
 from ornstein.denoisers.base import Conditional, Denoiser, Law, Posterior
 from ornstein.denoisers.cloud import Cloud
 from ornstein.denoisers.colored import Colored
+from ornstein.denoisers.compiled import Compiled
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.gaussian import Gaussian
+from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
+from ornstein.denoisers.predicted import Predicted
 
 __all__ = [
     "Cloud",
     "Colored",
+    "Compiled",
     "Conditional",
     "Denoiser",
     "Empirical",
@@ -18,7 +22,9 @@ __all__ = [
     "Law",
     "Mixture",
     "Posterior",
+    "Predicted",
     "fit_empirical",
     "fit_gaussian",
     "fit_mixture",
+    "matched",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +22,18 @@ from ornstein.random import Noise
 
 Shape = tuple[int, ...]
 
+White = Callable[[int], Tensor]
+"""k -> array number k of independent standard normals, each of the shape of x: what a draw given x is made of."""
+
 _CHOICE = 1 << 20
 """Stream of the choice of a component or point, apart from those of noise."""
+
+
+def white_numbers(white: White, event_shape: Shape, size: int, first: int = 0) -> Tensor:
+    """``size`` white numbers a case, (..., size), float64, from the arrays ``first``, ``first + 1``, ... as far as they are needed."""
+    arrays = -(-size // math.prod(event_shape))
+    flat = [white(first + k).flatten(-len(event_shape)) for k in range(arrays)]
+    return torch.cat(flat, -1)[..., :size].to(torch.float64)
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,14 @@ class Law(Denoiser):
         """Exact draws of x_0 + sigma z, shape (cases, *batch, *event). In a batch, ``noise`` is keyed by law, not by draw."""
 
     @abstractmethod
+    def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
+        """One exact draw from p(x_0 | x_0 + sigma z = x) for every x, shape of x; sigma = inf draws from the law itself.
+
+        Array 0 of ``white`` chooses among components or points, by one number a case; those after it are the normal part.
+        A Gaussian has nothing to choose and begins with array 0. Cost: at most twice that of the denoiser.
+        """
+
+    @abstractmethod
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         """The law of x_0 given y = A x_0 + n, for y (*output), or (case, *output) for one law per case.
 
@@ -118,6 +137,12 @@ class Law(Denoiser):
         else:
             u = noise.uniform(cases, (), _CHOICE)
         return torch.searchsorted(cumulative, u.contiguous()).movedim(-1, 0).clamp_max(weights.shape[-1] - 1)
+
+    def _uniform(self, white: White) -> Tensor:
+        """One number in (0, 1] for every case, from the first entry of array 0."""
+        first = white(0).flatten(-len(self.event_shape))[..., 0]
+        u: Tensor = torch.special.ndtr(first.to(torch.float64))
+        return u.clamp_min(torch.finfo(torch.float64).tiny)
 
     def _flat(self, x: Tensor) -> Tensor:
         """x (..., *event) as float64 vectors (..., d), after a check of its shape."""

@@ -53,6 +53,22 @@ class Cloud:
             top = raised
         return top + total.log(), mean / total.unsqueeze(-1)
 
+    def choose(self, w: Tensor, v: Tensor, u: Tensor) -> Tensor:
+        """The point (...) at which the cumulative share of the weights reaches u (...) in (0, 1]; two passes.
+
+        It is the last one with a share of its own that begins below u, so rounding never picks a point of weight 0.
+        """
+        log_total, _ = self.average(w, v)
+        left, chosen = u.clone(), torch.zeros_like(u, dtype=torch.int64)
+        for part, p in self.chunks(math.prod(w.shape[:-1])):
+            share = _exp(self.logits(w, v, part, p) - log_total.unsqueeze(-1))
+            reached = share.cumsum(-1)
+            begun = (reached - share < left.unsqueeze(-1)) & (share > 0)
+            index = torch.arange(part.start, part.start + len(p), device=p.device)
+            chosen = torch.maximum(chosen, torch.where(begun, index, 0).amax(-1))
+            left = left - reached[..., -1]
+        return chosen
+
 
 def _exp(logits: Tensor) -> Tensor:
     """exp, with 0 below exp(-600): denormal weights would change no digit and make the next matrix product 7 times slower."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Operator, Sigma, Spectral, Stationary
-from ornstein.denoisers.base import Denoiser, Law, Posterior
+from ornstein.denoisers.base import Denoiser, Law, Posterior, White
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -59,6 +59,12 @@ class Colored(Denoiser):
         if not isinstance(self.inner, Law):
             raise InputError(f"log_prob needs an analytic law inside, but this one is {type(self.inner).__name__}")
         return self.inner.log_prob(self.whiten(x), sigma) - 0.5 * self.noise.logdet()
+
+    def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
+        """One exact draw from p(x_0 | x_0 + sigma L z = x) for every x, shape of x. Needs an analytic inner law."""
+        if not isinstance(self.inner, Law):
+            raise InputError(f"posterior_draw needs an analytic law inside, but this one is {type(self.inner).__name__}")
+        return self.color(self.inner.posterior_draw(self.whiten(x.to(torch.float64)), sigma, white)).to(x.dtype)
 
 
 class Sandwich(Operator):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ornstein.covariance import Dense, Diagonal, Operator, Sigma, Spectral, condition
 from ornstein.covariance.base import column, posterior_variance, shrinkage
-from ornstein.denoisers.base import Conditional, Law, Posterior, Shape
+from ornstein.denoisers.base import Conditional, Law, Posterior, Shape, White, white_numbers
 from ornstein.denoisers.cloud import Cloud, KernelPosterior
 from ornstein.errors import InputError
 from ornstein.linear import LinearMap
@@ -114,6 +114,14 @@ class Empirical(Law):
         chosen = self._chosen(noise, cases, self.weights)
         picked = self._global(self.cloud.points[chosen].to(torch.float64))
         return self._event(picked + self._basis.scaled(1.0, sigma).color(self._white(noise, cases, self.size)))
+
+    def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
+        w, gain = self._local(x), shrinkage(self._basis.eigenvalues, sigma)
+        chosen = self.cloud.choose(w, self._variance(sigma), self._uniform(white))
+        drawn = self._event(self._global(gain * w + (1 - gain) * self.cloud.points[chosen].to(torch.float64)))
+        if self.kernel is not None:
+            drawn = drawn + self._event(self.kernel.posterior(sigma).color(white_numbers(white, self.event_shape, self.size, 1)))
+        return drawn.to(x.dtype)
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         """Points are reweighted by their evidence; with a kernel each also moves, all by the same gain."""

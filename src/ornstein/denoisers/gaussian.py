@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein.covariance import Covariance, Sigma, Spectral, condition
-from ornstein.denoisers.base import Conditional, Law, Posterior, Shape
+from ornstein.denoisers.base import Conditional, Law, Posterior, Shape, White, white_numbers
 from ornstein.errors import InputError
 from ornstein.measurements import Measurement
 from ornstein.random import Noise
@@ -65,6 +65,12 @@ class Gaussian(Law):
 
     def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
         return self.place(self._white(noise, cases, self.white_size(sigma)), sigma)
+
+    def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
+        posterior = self.operator.posterior(sigma)
+        kept = self.operator.gain(self._flat(x) - self._mean, sigma)
+        spread = posterior.color(white_numbers(white, self.event_shape, posterior.white_size))
+        return self._event(self._mean + kept + spread).to(x.dtype)
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         bound = measurement.bind(self.event_shape)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ornstein.covariance import Operator, Sigma, Spectral
-from ornstein.denoisers.base import Conditional, Law, Posterior
+from ornstein.denoisers.base import Conditional, Law, Posterior, White
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.errors import InputError
 from ornstein.measurements import Measurement
@@ -98,6 +99,16 @@ class Mixture(Law):
                 out = torch.where(pick, component.place(white[..., : sizes[k]], sigma), out)
             else:
                 out[mine] = component.place(white[mine, : sizes[k]], sigma)
+        return out
+
+    def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
+        cumulative = self.responsibilities(x, sigma).cumsum(-1)
+        target = self._uniform(white) * cumulative[..., -1]
+        chosen = (cumulative < target.unsqueeze(-1)).sum(-1).view(*target.shape, *(1,) * len(self.event_shape))
+        after = functools.cache(lambda k: white(k + 1))  # the components share their noise: only one of them is used
+        out = torch.zeros_like(x)
+        for k, component in enumerate(self.components):
+            out = torch.where(chosen == k, component.posterior_draw(x, sigma, after), out)
         return out
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:

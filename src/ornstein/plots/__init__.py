@@ -1,6 +1,7 @@
 """One figure per question, as matplotlib figures without pyplot. They draw what they are given and compute nothing."""
 
 from ornstein.plots.calibration import reliability
+from ornstein.plots.certificate import certificates, deviations, distances
 from ornstein.plots.covariance import covariance
 from ornstein.plots.eigenvalues import eigenvalues
 from ornstein.plots.explained import explained, spectra
@@ -13,7 +14,10 @@ from ornstein.plots.surprise import surprise
 from ornstein.plots.svg import to_svg
 
 __all__ = [
+    "certificates",
     "covariance",
+    "deviations",
+    "distances",
     "eigenvalues",
     "explained",
     "images",

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Protocol
 
 import torch
@@ -125,8 +126,12 @@ class Keyed:
 
     def __init__(self, noise: Noise, visited: Sequence[Level], like: Tensor) -> None:
         self.noise, self.cases, self.shape = noise, like.shape[0], tuple(like.shape[1:])
-        self.like = like[:0]
-        self.path = BrownianPath(noise, self.cases, self.shape, visited)
+        self.like, self.visited = like[:0], visited
+
+    @cached_property
+    def path(self) -> BrownianPath:
+        """Laid out when the first increment is asked for: a deterministic run never does."""
+        return BrownianPath(self.noise, self.cases, self.shape, self.visited)
 
     def increment(self, now: Level, then: Level) -> Tensor:
         return self.path.increment(now, then).to(self.like)
@@ -163,19 +168,22 @@ def walk(
     for step, (now, then) in enumerate(itertools.pairwise(visited), start=1):
         context = Context(denoiser, process, visited, step, source, past)
         x = x * (then.alpha / now.alpha) if now.sigma == 0 else sampler.step(context, x, now, then)
-        sums.append((step, now, x.sum()))
+        sums.append((step, now, x.detach().sum()))
         if x.device.type == "cpu":
             _finite(sums)
+            sums.clear()
         yield State(step, then.t, x)
     _finite(sums)
 
 
 def _finite(sums: list[tuple[int, Level, Tensor]]) -> None:
-    """Refuses NaN with the step it came from. The sums wait on their device, so that no step waits for a copy."""
-    if sums and not bool(torch.isfinite(torch.stack([s for _, _, s in sums])).all()):
-        step, now = next((i, level) for i, level, s in sums if not math.isfinite(float(s)))
-        raise InputError(f"the denoiser returned NaN or infinite values at step {step} (sigma = {now.noise:.4g}): check its input range")
-    sums.clear()
+    """Refuses NaN with the step it came from. Off the CPU the sums wait on their device, so that no step waits for a copy."""
+    totals = [float(sums[0][2])] if len(sums) == 1 else torch.stack([total for _, _, total in sums]).tolist() if sums else []
+    for (step, now, _), total in zip(sums, totals, strict=True):
+        if not math.isfinite(total):
+            raise InputError(
+                f"the denoiser returned NaN or infinite values at step {step} (sigma = {now.noise:.4g}): check its input range"
+            )
 
 
 def blend(a: float, x: Tensor, b: float, y: Tensor) -> Tensor:

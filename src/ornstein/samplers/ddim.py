@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ornstein import checks
@@ -36,4 +35,4 @@ class DDIM(Sampler):
         added = self.eta * bridge(now, then)[2] if self.eta else 0.0
         kept = math.sqrt(max(then.sigma**2 - added**2, 0.0)) / now.sigma  # the weight of eps = (x - alpha x_0) / sigma, over sigma
         moved = blend(kept, x, then.alpha - kept * now.alpha, clean)
-        return torch.add(moved, context.increment(now, then), alpha=added) if added > 0 else moved
+        return moved.add_(context.increment(now, then), alpha=added) if added > 0 else moved

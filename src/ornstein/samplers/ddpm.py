@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ornstein.errors import unknown_name
-from ornstein.samplers.base import Context, Sampler
+from ornstein.samplers.base import Context, Sampler, blend
 from ornstein.samplers.level import Level, bridge, fresh_share
 
 VARIANCES = ("small", "large")
@@ -41,5 +41,5 @@ class DDPM(Sampler):
         noisy, clean, deviation = bridge(now, then)
         if self.variance == "large" and then.sigma > 0:
             deviation = now.sigma * math.sqrt(fresh_share(now, then))
-        moved = noisy * x + clean * context.clean(x, now)
-        return moved + deviation * context.increment(now, then) if deviation > 0 else moved
+        moved = blend(noisy, x, clean, context.clean(x, now))
+        return moved.add_(context.increment(now, then), alpha=deviation) if deviation > 0 else moved

@@ -56,4 +56,4 @@ class DPMSolverSDE(Sampler):
             h = then.half - now.half
             moved = extrapolated(moved, clean, earlier, now, then, moments((1 + self.eta) * h, self.order, self.integral))
         added = then.sigma * math.sqrt((1 - kept) * (1 + kept))
-        return moved + added * context.increment(now, then) if added > 0 else moved
+        return moved.add_(context.increment(now, then), alpha=added) if added > 0 else moved

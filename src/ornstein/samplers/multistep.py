@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from ornstein.samplers.base import Past
+from ornstein.samplers.base import Past, blend
 from ornstein.samplers.level import Level
 
 P = TypeVar("P", bound=Past)
@@ -34,7 +34,7 @@ class Visited(Past):
     @cached_property
     def eps(self) -> Tensor:
         """The noise in x_t, (x_t - alpha E[x_0 | x_t]) / sigma."""
-        return (self.x - self.at.alpha * self.clean) / self.at.sigma
+        return blend(1 / self.at.sigma, self.x, -self.at.alpha / self.at.sigma, self.clean)
 
 
 def usable(past: Iterable[P], now: Level, then: Level, count: int) -> list[P]:
@@ -53,7 +53,8 @@ def straight(x: Tensor, clean: Tensor, now: Level, then: Level, kept: float = 1.
 
     Finite at alpha = 0 and at sigma_s = 0.
     """
-    return then.alpha * clean + (kept * then.sigma / now.sigma) * (x - now.alpha * clean)
+    scale = kept * then.sigma / now.sigma
+    return blend(scale, x, then.alpha - scale * now.alpha, clean)
 
 
 def exponential_moments(h: float, count: int) -> list[float]:
@@ -95,7 +96,7 @@ def weights(places: Sequence[float], moments: Sequence[float]) -> list[float]:
 
 
 def corrected(x: Tensor, scale: float, by: Sequence[float], values: Sequence[Tensor], newest: Tensor) -> Tensor:
-    """x + scale sum_k w_k (value_k - newest)."""
+    """x + scale sum_k w_k (value_k - newest), in place: one pass over memory for each array."""
     for w, value in zip(by, values, strict=True):
-        x = x + (scale * w) * (value - newest)
-    return x
+        x.add_(value, alpha=scale * w)
+    return x.add_(newest, alpha=-scale * math.fsum(by))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ornstein import checks
-from ornstein.denoisers import Colored, Denoiser, Law
+from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
 from ornstein.errors import InputError
 from ornstein.random import Noise
 from ornstein.samplers.base import Keyed, Sampler, State, walk
@@ -27,13 +27,18 @@ def grid_of(schedule: Schedule, steps: Steps) -> Grid:
     """A number of steps on the schedule's own grid, a Grid, or the times themselves."""
     if isinstance(steps, Grid):
         return steps
-    return Grid(torch.as_tensor(steps)) if isinstance(steps, list | tuple | Tensor) else schedule.grid(steps)
+    return Grid(torch.as_tensor(steps, dtype=torch.float64)) if isinstance(steps, list | tuple | Tensor) else schedule.grid(steps)
 
 
-def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int) -> Tensor:
-    """Draws of x_t at the start of a run: exact where the law is known, noise alone where it is not."""
+def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int, reference: Gaussian | None = None) -> Tensor:
+    """Draws of x_t at the start of a run: exact where the law is known, noise alone where it is not.
+
+    For a denoiser that does not know its law, ``reference`` N(mu, Sigma) starts it from N(alpha_t mu, alpha_t^2 Sigma + sigma_t^2 I).
+    """
     alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
     law = denoiser.inner if isinstance(denoiser, Colored) else denoiser
+    if reference is not None and not isinstance(law, Law) and alpha > 0:
+        return alpha * denoiser.color(reference.draw(noise, cases, sigma / alpha))
     if isinstance(law, Law) and alpha > 0:
         return alpha * denoiser.color(law.draw(noise, cases, sigma / alpha))
     batch = law.batch_shape if isinstance(law, Law) else ()
@@ -51,15 +56,19 @@ def sample(
     first: int = 0,
     batch: int = BATCH,
     dtype: torch.dtype = torch.float64,
+    reference: Gaussian | None = None,
 ) -> Tensor:
     """Draws of x_0, (cases, *event): start, loop, last state, ``batch`` cases at a time.
 
-    ``steps`` is a number of steps on the schedule's own grid, a Grid, or its times. Case i depends on (seed, first + i) only:
-    for an analytic law in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser.
+    ``steps`` is a number of steps on the schedule's own grid, a Grid, or its times. ``reference`` is a Gaussian of the signals, from
+    which a denoiser that does not know its law may start at any time. Case i depends on (seed, first + i) only: for an analytic law
+    in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser.
     """
-    return torch.cat(list(batches(denoiser, sampler, schedule, steps, cases, seed=seed, first=first, batch=batch, dtype=dtype)))
+    parts = batches(denoiser, sampler, schedule, steps, cases, seed=seed, first=first, batch=batch, dtype=dtype, reference=reference)
+    return torch.cat(list(parts))
 
 
+@torch.no_grad()
 def batches(
     denoiser: Denoiser,
     sampler: Sampler,
@@ -71,6 +80,7 @@ def batches(
     first: int = 0,
     batch: int = BATCH,
     dtype: torch.dtype = torch.float64,
+    reference: Gaussian | None = None,
 ) -> Iterator[Tensor]:
     """The samples of ``sample`` as they are finished, batch after batch: for progress, or for more than fits in memory."""
     cases, batch, grid = checks.count(cases, "cases"), checks.count(batch, "batch"), grid_of(schedule, steps)
@@ -78,7 +88,7 @@ def batches(
     for begin, end, wanted in _plan(denoiser, cases, first, batch, dtype, frame is not None):
         noise = Noise(seed, begin)
         if frame is None:
-            x = start(denoiser, schedule, visited[0].t, noise, end - begin).to(dtype)
+            x = start(denoiser, schedule, visited[0].t, noise, end - begin, reference).to(dtype)
             yield _last(walk(sampler, denoiser, schedule, visited, x, noise))[wanted]
         else:
             x = frame.start(schedule, visited[0].t, noise, end - begin).to(dtype)
@@ -86,6 +96,7 @@ def batches(
             yield frame.out(_last(walk(sampler, frame.denoiser, schedule, visited, x, turned)))[wanted]
 
 
+@torch.no_grad()
 def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule, steps: Steps) -> Tensor:
     """The noise that a deterministic sampler takes to x_0: the probability flow from data to the first time of the grid.
 

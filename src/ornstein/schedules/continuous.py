@@ -11,6 +11,7 @@ from torch import Tensor
 from ornstein import checks
 from ornstein.errors import InputError
 from ornstein.schedules.base import Grid, Schedule, Time, as_time
+from ornstein.schedules.grids import karras
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class RectifiedFlow(Schedule):
 
 @dataclass(frozen=True)
 class VE(Schedule):
-    """Variance exploding, alpha = 1 and sigma_t = sigma_max t, with the grid of Karras et al. (2022), eq. 5.
+    """Variance exploding, alpha = 1 and sigma_t = sigma_max t.
 
-    sigma_i = (sigma_max^(1/rho) + i / (n - 1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho,  then 0
+    Its grid is that of Karras et al. (2022), eq. 5: the levels of ``karras`` between sigma_max and sigma_min, then 0.
     """
 
     sigma_max: float = 80.0
@@ -157,12 +158,4 @@ class VE(Schedule):
         return zero, zero + self.sigma_max
 
     def grid(self, steps: int) -> Grid:
-        return self.karras(steps)
-
-    def karras(self, steps: int) -> Grid:
-        """Karras' grid: ``steps`` noise levels between sigma_max and sigma_min, then 0."""
-        steps = checks.count(steps, "steps")
-        ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
-        high, low = self.sigma_max ** (1 / self.rho), self.sigma_min ** (1 / self.rho)
-        levels = (high + ramp * (low - high)) ** self.rho / self.sigma_max
-        return Grid(torch.cat([torch.ones(1, dtype=torch.float64), levels[1:], torch.zeros(1, dtype=torch.float64)]))
+        return karras(self, steps, self.rho, self.sigma_min, self.sigma_max)
