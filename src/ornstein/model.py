@@ -120,7 +120,7 @@ class Model:
                 self._tuned[calls, plan] = tune(self.law, plan, calls)
             sampler = self._tuned[calls, plan]
         if isinstance(sampler, Tuned):
-            return sampler.sampler, plan, sampler.grid
+            return sampler.sampler, sampler.schedule, sampler.grid
         method = sampler_named(sampler, self.law)
         if grid == "own":
             return method, plan, steps

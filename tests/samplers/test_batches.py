@@ -10,7 +10,7 @@ from kinds import EVENT, LAWS, ONLY_GAUSSIAN, SAMPLERS, colored, gaussian, kerne
 from ornstein.denoisers import Denoiser, Gaussian, Law, Posterior
 from ornstein.errors import InputError
 from ornstein.random import Noise
-from ornstein.samplers import DDIM, DDPM, Exact, Heun, Sampler, batches, encode, run, sample, start
+from ornstein.samplers import DDIM, DDPM, Exact, Exponential, Heun, Sampler, batches, encode, run, sample, start
 from ornstein.samplers.frame import Frame
 from ornstein.schedules import VP, Cosine, Grid, RectifiedFlow
 
@@ -101,6 +101,8 @@ def test_encoding_and_back(schedule: object) -> None:
     noise = encode(law, x_0, Heun(), schedule, grid)
     exact = encode(law, x_0, Exact(), schedule, grid)
     assert torch.allclose(noise, exact, atol=3e-3)
+    assert torch.allclose(exact, encode(law, x_0, Exponential(law), schedule, grid), atol=1e-10)
+    assert torch.allclose(list(run(Exact(), law, schedule, grid, exact, Noise(0)))[-1].x, x_0, atol=1e-10)
     back = list(run(Heun(), law, schedule, grid, noise, Noise(0)))[-1].x
     assert torch.allclose(back, x_0, atol=3e-3)
 
@@ -132,7 +134,9 @@ def test_a_denoiser_that_changes_shape_type_or_device(broken: object, sentence: 
 def test_steps_may_be_a_list_of_times() -> None:
     times = [1.0, 0.6, 0.2, 0.0]
     for given in (times, tuple(times), torch.tensor(times, dtype=torch.float64)):
-        assert torch.equal(sample(gaussian(), DDIM(), VP(), given, 3), sample(gaussian(), DDIM(), VP(), Grid(torch.tensor(times, dtype=torch.float64)), 3))
+        assert torch.equal(
+            sample(gaussian(), DDIM(), VP(), given, 3), sample(gaussian(), DDIM(), VP(), Grid(torch.tensor(times, dtype=torch.float64)), 3)
+        )
     with pytest.raises(InputError, match="times must decrease from noise to data, but does not after entry 1"):
         sample(gaussian(), DDIM(), VP(), [1.0, 0.5, 0.7, 0.0], 3)
 

@@ -21,7 +21,6 @@ from ornstein.samplers.certify import Certificate, certify
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule
 from truth import gaussian_w2, orthogonal, spectrum_covariance
 
-
 AFFINE = sorted(set(SAMPLERS) - REFERENCED - {"adaptive"})
 """Samplers with fixed steps and no Gaussian of another event shape; those have tests of their own below."""
 

@@ -21,8 +21,8 @@ from ornstein.samplers.restart import Restart
 from ornstein.samplers.rk4 import RK4
 from ornstein.samplers.sampling import Steps, batches, encode, grid_of, sample, start
 from ornstein.samplers.stochastic_heun import StochasticHeun
-from ornstein.samplers.teleport import Teleport, teleport_level
-from ornstein.samplers.tuning import Tuned, tune
+from ornstein.samplers.teleport import Teleport, landing, residual, teleport_level
+from ornstein.samplers.tuning import Trial, Tuned, tune
 from ornstein.samplers.unipc import UniPC
 
 __all__ = [
@@ -52,14 +52,17 @@ __all__ = [
     "Steps",
     "StochasticHeun",
     "Teleport",
+    "Trial",
     "Tuned",
     "UniPC",
     "batches",
     "certify",
     "encode",
     "grid_of",
+    "landing",
     "level_at",
     "levels",
+    "residual",
     "run",
     "sample",
     "start",

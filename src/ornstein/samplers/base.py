@@ -107,6 +107,13 @@ class Sampler(ABC):
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         """x_t (case, *event) -> x at ``then``. Called with sigma > 0 at ``now``."""
 
+    def leave(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
+        """The first step of a run from data to noise, where sigma = 0 at ``now``.
+
+        The flow is at rest there in data scale (eps = -sigma score = 0): x_s = alpha_s x_0, an error of order sigma_s^2.
+        """
+        return x * (then.alpha / now.alpha)
+
     def calls(self, steps: int) -> int:
         """How many times a run of ``steps`` steps to sigma = 0 calls the denoiser."""
         return steps
@@ -152,10 +159,7 @@ def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x:
 def walk(
     sampler: Sampler, denoiser: Denoiser, schedule: Schedule, visited: Sequence[Level], x: Tensor, noise: Noise | Source
 ) -> Iterator[State]:
-    """The loop over any list of neighbouring times, in either direction.
-
-    At sigma = 0 the flow is at rest in data scale (eps = -sigma score = 0), so a run that starts there leaves with x_s = alpha_s x_0.
-    """
+    """The loop over any list of neighbouring times, in either direction."""
     process, past = Process(schedule), deque[Past](maxlen=max(sampler.memory, 1))
     source = Keyed(noise, visited, x) if isinstance(noise, Noise) else noise
     if sampler.memory > len(visited) - 2:
@@ -167,7 +171,7 @@ def walk(
     sums = []
     for step, (now, then) in enumerate(itertools.pairwise(visited), start=1):
         context = Context(denoiser, process, visited, step, source, past)
-        x = x * (then.alpha / now.alpha) if now.sigma == 0 else sampler.step(context, x, now, then)
+        x = sampler.leave(context, x, now, then) if now.sigma == 0 else sampler.step(context, x, now, then)
         sums.append((step, now, x.detach().sum()))
         if x.device.type == "cpu":
             _finite(sums)

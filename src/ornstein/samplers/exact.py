@@ -30,11 +30,15 @@ class Exact(Sampler):
     def deterministic(self) -> bool:
         return not self.stochastic
 
+    def leave(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
+        """Along the flow as every step; null modes stay at their mean."""
+        return self.step(context, x, now, then)
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         mean, operator = _gaussian(context.denoiser)
         v_now = now.alpha**2 * operator.eigenvalues + now.sigma**2
         v_then = then.alpha**2 * operator.eigenvalues + then.sigma**2
-        ratio = v_then / v_now
+        ratio = torch.where(v_now > 0, v_then / torch.where(v_now > 0, v_now, 1.0), (then.alpha / now.alpha if now.alpha else 1.0) ** 2)
         w = operator.rotate((x - now.alpha * mean.to(x)).flatten(-len(context.denoiser.event_shape)).to(torch.float64))
         if self.stochastic:
             scale, deviation = (float(c) for c in context.process.transition(then.t, now.t))

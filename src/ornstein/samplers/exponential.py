@@ -73,11 +73,15 @@ class Exponential(Sampler):
     def memory(self) -> int:
         return self.order - 1 + self.corrector
 
+    def leave(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
+        """Along the flow of the reference, which is exact on it."""
+        return flow(self.reference, x, now, then)
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         operator = basis(self.reference)
         lam, mean = operator.eigenvalues, self.reference.mean().flatten()
         clean = context.clean(x, now)
-        w = operator.rotate(x.flatten(1).to(torch.float64) - now.alpha * mean)
+        w = operator.rotate(_flat(self.reference, x) - now.alpha * mean)
         spread = (now.alpha**2 * lam + now.sigma**2).sqrt()
         rest = operator.rotate(clean.flatten(1).to(torch.float64) - mean) - now.alpha * lam / spread**2 * w
         here = Residual(now, clean, rest)
@@ -88,12 +92,11 @@ class Exponential(Sampler):
         context.past.appendleft(here)
         if then.sigma == 0:
             kept = now.alpha * lam.sqrt() / spread
-            moved = lam.sqrt() * u + rest / (1 + kept)
+            moved = then.alpha * (lam.sqrt() * u + rest / (1 + kept))
         else:
             through = [here, *usable(earlier, now, then, self.order - 1)]
             moved = (then.alpha**2 * lam + then.sigma**2).sqrt() * (u + self._moved(lam, through, now, then))
-            return (operator.unrotate(moved) + then.alpha * mean).reshape(x.shape).to(x)
-        return (then.alpha * (operator.unrotate(moved) + mean)).reshape(x.shape).to(x)
+        return (operator.unrotate(moved) + then.alpha * mean).reshape(x.shape).to(x)
 
     def _moved(self, lam: Tensor, through: Sequence[Residual], now: Level, then: Level) -> Tensor:
         """The change of u from ``now`` to ``then`` by the polynomial through these residuals."""
@@ -114,12 +117,23 @@ class Exponential(Sampler):
 
 
 def flow(reference: Gaussian, x: Tensor, now: Level, then: Level) -> Tensor:
-    """x_t (case, *event) -> x_s along the probability flow of a Gaussian, without error. Needs sigma_t > 0."""
+    """x_t (case, *event) -> x_s along the probability flow of a Gaussian, without error.
+
+    From sigma_t = 0 the modes outside the support of the reference stay where they are: no noise of theirs leads there.
+    """
     operator, mean = basis(reference), reference.mean().flatten()
-    lam = operator.eigenvalues
-    ratio = (then.alpha**2 * lam + then.sigma**2) / (now.alpha**2 * lam + now.sigma**2)
-    moved = operator.apply(lambda _: ratio.sqrt(), x.flatten(1).to(torch.float64) - now.alpha * mean)
+    variance = now.alpha**2 * operator.eigenvalues + now.sigma**2
+    ratio = (then.alpha**2 * operator.eigenvalues + then.sigma**2) / torch.where(variance > 0, variance, torch.inf)
+    ratio = torch.where(variance > 0, ratio, (then.alpha / now.alpha) ** 2 if now.sigma == 0 else 1.0)
+    moved = operator.apply(lambda _: ratio.sqrt(), _flat(reference, x) - now.alpha * mean)
     return (moved + then.alpha * mean).reshape(x.shape).to(x)
+
+
+def _flat(reference: Gaussian, x: Tensor) -> Tensor:
+    """x (case, *event) as vectors (case, d) of the reference."""
+    if tuple(x.shape[1:]) != reference.event_shape:
+        raise InputError(f"reference holds signals of shape {reference.event_shape}, but those of this run have shape {tuple(x.shape[1:])}")
+    return x.flatten(1).to(torch.float64)
 
 
 def typical(reference: Gaussian) -> Tensor:

@@ -66,6 +66,9 @@ class Teleport(Sampler):
         """Those of a run on a grid of ``landing``, whose first step is the jump."""
         return self.inner.calls(steps - 1) if steps > 1 else self.inner.calls(1)
 
+    def leave(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
+        return self.inner.leave(context, x, now, then)
+
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         if min(now.noise, then.noise) >= self.level * (1 - _ROUNDING):
             return flow(self.reference, x, now, then)

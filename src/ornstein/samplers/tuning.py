@@ -63,7 +63,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The choice, for any number of samples: ``sample(denoiser, tuned.sampler, schedule, tuned.grid, n)``.
+    """The choice, for any number of samples: ``sample(denoiser, tuned.sampler, tuned.schedule, tuned.grid, n)``.
 
     error        rms difference of x_0 to the converged flow from the same start, relative to the deviation of the law, on pilots
                  that only decided among the finalists
@@ -73,6 +73,7 @@ class Tuned:
     """
 
     sampler: Sampler
+    schedule: Schedule
     grid: Grid
     error: float
     standard: Trial | None
@@ -94,15 +95,15 @@ def tune(denoiser: Denoiser, schedule: Schedule, calls: int, *, reference: Gauss
 
     Chance matters where modes are separate: the mean square then rests on the few cases in a thousand that end in another mode. The
     pilots hold starts near such borders (``Strata``), and the choice allows for them, but the ``error`` that is stated counts no event
-    rarer than its pool. On 1600 fresh cases of eight laws the error was up to 3 times as large at 5
-    to 10 calls, and up to 8 times at 20, where one path in 2000 that ends elsewhere outweighs all the others.
+    rarer than its pool. On 1600 fresh cases of eight laws the error was up to 3 times as large at 5 to 10 calls, and up to 8 times at
+    20, where one path in 2000 that ends elsewhere outweighs all the others.
 
     Cost: about ``cases`` (960 + 115 calls) evaluations, stated in the result. A Gaussian with a known basis needs none: its flow is
     returned in closed form. The noise of pilots is not that of samples.
     """
     calls, cases = checks.count(calls, "calls"), checks.count(cases, "cases", at_least=8)
     if isinstance(denoiser, Gaussian) and isinstance(denoiser.operator, Spectral) and not denoiser.batch_shape:
-        return Tuned(Exact(), Grid(torch.tensor([1.0, 0.0])), 0.0, None, (), 0)
+        return Tuned(Exact(), schedule, Grid(torch.tensor([1.0, 0.0])), 0.0, None, (), 0)
     if reference is None and isinstance(denoiser, Law):
         reference = matched(denoiser)
     pilots = Pilots.of(denoiser, schedule, reference, 2 * cases, seed)
@@ -120,6 +121,7 @@ def tune(denoiser: Denoiser, schedule: Schedule, calls: int, *, reference: Gauss
     trials = sorted((_trial(pilots, c) for c in pilots.known), key=lambda t: (-t.cases, t.error))
     return Tuned(
         pilots.sampler(chosen),
+        schedule,
         pilots.grid(chosen),
         pilots.error(chosen, fresh),
         Trial(plain.method, pilots.grid(plain), pilots.error(plain, fresh), cases),
