@@ -18,11 +18,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Two workers of one thread each: small tensors gain nothing from a second thread, and threads of several processes wait for each other.
 test: lint
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 test-all: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 	$(BIN)/python tests/planted.py
 
 docs: $(READY)

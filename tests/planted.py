@@ -1,6 +1,6 @@
 """Planted errors: one-line mathematical mistakes, one at a time, each of which the suite must notice. Run by ``make test-all``.
 
-    python tests/planted.py            every mistake of planted.toml
+    python tests/planted.py            every mistake of the folder planted/
     python tests/planted.py heun evid  those whose description contains a word
 
 A copy of the package gets one wrong line; the tests of its layer run against the copy, and the whole suite where those pass.
@@ -82,8 +82,8 @@ def run(where: list[Path], package: Path, changed: dict[str, str]) -> tuple[int,
 
 def main(words: list[str]) -> int:
     """Plant them all and print the table."""
-    table = tomllib.loads((TESTS / "planted.toml").read_text(encoding="utf-8"))["mistake"]
-    mistakes = [Mistake(**row) for row in table]
+    tables = [tomllib.loads(file.read_text(encoding="utf-8"))["mistake"] for file in sorted((TESTS / "planted").glob("*.toml"))]
+    mistakes = [Mistake(**row) for table in tables for row in table]
     chosen = [m for m in mistakes if not words or any(w.lower() in m.what.lower() for w in words)]
     caught = 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
