@@ -9,7 +9,7 @@ from torch import Tensor
 from ornstein import checks
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
-from ornstein.samplers.multistep import Visited, corrected, straight, usable
+from ornstein.samplers.multistep import corrected, straight, visit
 
 WEIGHTS = (
     (),
@@ -45,9 +45,7 @@ class AdamsBashforth(Sampler):
         return self.order - 1
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
-        here = Visited(now, context.clean(x, now), x)
-        earlier = usable((p for p in context.past if isinstance(p, Visited)), now, then, self.memory)
-        context.past.appendleft(here)
+        here, earlier = visit(context, x, now, then, self.memory)
         moved = straight(x, here.clean, now, then)
         if not earlier:
             return moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -47,8 +47,6 @@ class Ancestral(Sampler):
     reference: Gaussian | Colored | None = None
     iterations: int = 4
 
-    bound: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         if self.posterior not in POSTERIORS:
             raise unknown_name("posterior", self.posterior, POSTERIORS)
@@ -60,6 +58,10 @@ class Ancestral(Sampler):
         if self.posterior == "exact" and self.reference is not None:
             raise InputError("posterior is 'exact', which takes no reference: pass posterior='gaussian' to use one")
         checks.count(self.iterations, "iterations")
+
+    @property
+    def bound(self) -> bool:
+        return self.reference is not None
 
     @property
     def order(self) -> int:

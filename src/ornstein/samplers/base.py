@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -89,8 +89,6 @@ class Sampler(ABC):
     bound          whether the method holds arrays in the coordinates of the signals, which the loop must then not change
     """
 
-    bound: ClassVar[bool] = False
-
     @property
     def order(self) -> int:
         return 1
@@ -98,6 +96,10 @@ class Sampler(ABC):
     @property
     def memory(self) -> int:
         return 0
+
+    @property
+    def bound(self) -> bool:
+        return False
 
     @property
     def deterministic(self) -> bool:

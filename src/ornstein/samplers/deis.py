@@ -15,7 +15,7 @@ from ornstein import checks
 from ornstein.errors import unknown_name
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
-from ornstein.samplers.multistep import Visited, corrected, exponential_moments, straight, usable, weights
+from ornstein.samplers.multistep import corrected, exponential_moments, straight, visit, weights
 from ornstein.schedules import Schedule
 
 VARIABLES: dict[str, Callable[[Level], float]] = {
@@ -61,9 +61,7 @@ class DEIS(Sampler):
         return self.order - 1
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
-        here = Visited(now, context.clean(x, now), x)
-        earlier = usable((p for p in context.past if isinstance(p, Visited)), now, then, self.memory)
-        context.past.appendleft(here)
+        here, earlier = visit(context, x, now, then, self.memory)
         moved = straight(x, here.clean, now, then)
         if not earlier:
             return moved

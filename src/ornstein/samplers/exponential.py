@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -63,11 +62,13 @@ class Exponential(Sampler):
     corrector: bool = True
     _weights: dict[tuple[float, ...], list[Tensor]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    bound: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         checks.count(self.order, "order", at_most=3)
         basis(self.reference)
+
+    @property
+    def bound(self) -> bool:
+        return True
 
     @property
     def memory(self) -> int:

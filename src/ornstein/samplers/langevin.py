@@ -10,6 +10,7 @@ from torch import Tensor
 from ornstein import checks
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
+from ornstein.samplers.wrapper import Wrapper
 
 _USE = 32
 """Number of the first array of noise of the corrections, apart from those that a predictor asks for."""
@@ -18,8 +19,8 @@ _MOST = 32
 
 
 @dataclass(frozen=True)
-class PredictorCorrector(Sampler):
-    """A step of ``predictor``, then ``corrections`` Langevin moves at the new level (Song et al. 2021, algorithms 1, 4 and 5).
+class PredictorCorrector(Wrapper):
+    """A step of ``inner``, the predictor, then ``corrections`` Langevin moves at the new level (Song et al. 2021, algorithms 1, 4 and 5).
 
     Langevin's step of size e, x' = x + e score(x) + sqrt(2 e) z, keeps a wrong law: with score(x) = -x / V it settles at the
     variance V / (1 - e / (2 V)). Here the score is taken at a point with noise of its own instead, for the same one call:
@@ -35,33 +36,19 @@ class PredictorCorrector(Sampler):
     of the noise of a mode without signal. Cost: ``corrections`` denoiser calls a step more, none after the last.
     """
 
-    predictor: Sampler
+    inner: Sampler
     corrections: int = 1
     ratio: float = 0.16
 
     def __post_init__(self) -> None:
         checks.count(self.corrections, "corrections", at_most=_MOST)
         checks.positive(self.ratio, "ratio")
-        # a predictor that holds arrays in the coordinates of the signals keeps the whole step there
-        object.__setattr__(self, "bound", self.predictor.bound)
-
-    @property
-    def order(self) -> int:
-        return self.predictor.order
-
-    @property
-    def memory(self) -> int:
-        return self.predictor.memory
-
-    @property
-    def deterministic(self) -> bool:
-        return False
 
     def calls(self, steps: int) -> int:
-        return self.predictor.calls(steps) + self.corrections * (steps - 1)
+        return self.inner.calls(steps) + self.corrections * (steps - 1)
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
-        x = self.predictor.step(context, x, now, then)
+        x = self.inner.step(context, x, now, then)
         if then.sigma == 0:
             return x
         raised = replace(then, sigma=then.sigma * math.hypot(1, self.ratio))

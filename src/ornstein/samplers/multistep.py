@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from ornstein.samplers.base import Past, blend
+from ornstein.samplers.base import Context, Past, blend
 from ornstein.samplers.level import Level
 
 P = TypeVar("P", bound=Past)
@@ -46,6 +46,14 @@ def usable(past: Iterable[P], now: Level, then: Level, count: int) -> list[P]:
     if not (math.isfinite(now.half) and math.isfinite(then.half)):
         return []
     return list(itertools.takewhile(lambda p: math.isfinite(p.at.half), itertools.islice(past, count)))
+
+
+def visit(context: Context, x: Tensor, now: Level, then: Level, count: int) -> tuple[Visited, list[Visited]]:
+    """Calls the denoiser, leaves the visit in the past of the run, and returns it with the usable ones before it."""
+    here = Visited(now, context.clean(x, now), x)
+    earlier = usable((p for p in context.past if isinstance(p, Visited)), now, then, count)
+    context.past.appendleft(here)
+    return here, earlier
 
 
 def straight(x: Tensor, clean: Tensor, now: Level, then: Level, kept: float = 1.0) -> Tensor:

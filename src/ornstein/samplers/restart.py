@@ -14,13 +14,14 @@ from ornstein import checks
 from ornstein.errors import InputError
 from ornstein.samplers.base import Context, Past, Sampler, Source
 from ornstein.samplers.level import Level, fresh_share
+from ornstein.samplers.wrapper import Wrapper
 
 _FIRST = 1 << 23
 """Number of the first array of noise of a restart: beyond the steps of any run, within the 24 bits that number them."""
 
 
 @dataclass(frozen=True)
-class Restart(Sampler):
+class Restart(Wrapper):
     """Steps of ``inner``, with ``times`` restarts between two noise levels (Xu et al. 2023, algorithm 1).
 
     When the run first comes to a level 0 < n <= low from above, forward noise takes it up to ``high``,
@@ -44,20 +45,6 @@ class Restart(Sampler):
             raise InputError(f"high is {self.high:g}, but must be above low = {self.low:g}: a restart goes up from low to high")
         checks.count(self.times, "times")
         checks.count(self.steps, "steps")
-        # a method that holds arrays in the coordinates of the signals keeps the whole run there
-        object.__setattr__(self, "bound", self.inner.bound)
-
-    @property
-    def order(self) -> int:
-        return self.inner.order
-
-    @property
-    def memory(self) -> int:
-        return self.inner.memory
-
-    @property
-    def deterministic(self) -> bool:
-        return False
 
     @property
     def depth(self) -> int:

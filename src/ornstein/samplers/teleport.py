@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from ornstein.samplers.exponential import Exponential, basis, deviation, flow
 from ornstein.samplers.level import Level, levels
 from ornstein.samplers.sampling import start
 from ornstein.samplers.strata import fine
+from ornstein.samplers.wrapper import Wrapper
 from ornstein.schedules import Grid, Schedule
 
 _FINE = 32
@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Teleport(Sampler):
+class Teleport(Wrapper):
     """Steps above a noise level follow the flow of a Gaussian in closed form, without a denoiser call; the others are ``inner``'s.
 
         w_s = w_t sqrt((alpha_s^2 lambda + sigma_s^2) / (alpha_t^2 lambda + sigma_t^2))        while sigma_s / alpha_s >= level
@@ -43,20 +43,14 @@ class Teleport(Sampler):
     reference: Gaussian
     level: float
 
-    bound: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         basis(self.reference)
         if not self.level > 0:
             raise InputError(f"level is {self.level}, but must be a noise level sigma / alpha above 0")
 
     @property
-    def order(self) -> int:
-        return self.inner.order
-
-    @property
-    def memory(self) -> int:
-        return self.inner.memory
+    def bound(self) -> bool:
+        return True
 
     @property
     def deterministic(self) -> bool:
@@ -65,9 +59,6 @@ class Teleport(Sampler):
     def calls(self, steps: int) -> int:
         """Those of a run on a grid of ``landing``, whose first step is the jump."""
         return self.inner.calls(steps - 1) if steps > 1 else self.inner.calls(1)
-
-    def leave(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
-        return self.inner.leave(context, x, now, then)
 
     def step(self, context: Context, x: Tensor, now: Level, then: Level) -> Tensor:
         if min(now.noise, then.noise) >= self.level * (1 - _ROUNDING):
