@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kinds import ENDS_AT_ZERO, SCHEDULES, gaussian
 from ornstein.random import Noise
-from ornstein.samplers import DDIM, DDPM, levels, run, start
+from ornstein.samplers import DDIM, DDPM, DPMSolverSDE, Sampler, StochasticHeun, levels, run, start
 from ornstein.samplers.brownian import BrownianPath
 from ornstein.schedules import VE, Cosine, Discrete, Grid, Schedule
 
@@ -68,9 +68,9 @@ def test_a_long_step_is_the_sum_of_short_ones() -> None:
         assert torch.allclose(sum(short[7 * k : 7 * k + 7]), step, atol=1e-10)
 
 
-@pytest.mark.parametrize("sampler", [DDPM(), DDIM(1.0)], ids=["ddpm", "ddim-ancestral"])
+@pytest.mark.parametrize("sampler", [DDPM(), DDIM(1.0), DPMSolverSDE(2), StochasticHeun(20.0)], ids=["ddpm", "ddim", "sde", "churn"])
 @pytest.mark.parametrize("name", ["vp", "cosine", "ve", "rectified"])
-def test_refining_the_grid_refines_the_same_sample(sampler: DDPM, name: str) -> None:
+def test_refining_the_grid_refines_the_same_sample(sampler: Sampler, name: str) -> None:
     """Root mean square distance between a run and the run with twice the steps: of order 1 / steps.
 
     With fresh noise for every grid it would stay at sqrt(2) deviations of the law whatever the step.

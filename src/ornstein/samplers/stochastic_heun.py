@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from ornstein import checks
@@ -56,7 +57,7 @@ class StochasticHeun(Sampler):
         gamma = min(self.churn / (len(context.levels) - 1), _MOST)
         if gamma > 0 and now.alpha > 0 and self.low <= now.noise <= self.high:
             raised = replace(now, sigma=now.sigma * (1 + gamma))
-            x = x + self.inflate * math.sqrt(raised.sigma**2 - now.sigma**2) * context.fresh()
+            x = torch.add(x, context.increment(now, then), alpha=self.inflate * math.sqrt(raised.sigma**2 - now.sigma**2))
             now = raised
         clean = context.clean(x, now)
         if then.sigma == 0:
