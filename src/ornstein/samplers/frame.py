@@ -16,8 +16,9 @@ from ornstein.schedules import Schedule
 
 TILE = 128
 """Rows of one matrix product of an analytic law. A product rounds differently for 1 row and for 64, so every product of a law
-has exactly this many, aligned by case number, and a sample is bit-identical in a batch of 1, of 64 and of 10000. For a mixture of 20
-in d = 64 this costs 1.9 times the time of a single case, and 1.6 times that of 1024 (tiles of 64: 1.4 and 2.6)."""
+has exactly this many, aligned by case number, and a sample is bit-identical in a batch of 1, of 64 and of 10000. For a mixture of 8
+to 20 in d = 64 this costs 1.6 to 1.9 times the time of a single case, and of 1024 cases 1.6 times on one thread and 3.0 on two, since
+small products do not fill a second one."""
 
 
 @dataclass(frozen=True)
