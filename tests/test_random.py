@@ -101,3 +101,13 @@ def test_nothing_asked_nothing_given() -> None:
     assert Noise().normal(2, (0,)).shape == (2, 0)
     assert Noise().uniform(0).shape == (0,)
     assert Noise().uniform(2, (0,)).shape == (2, 0)
+
+
+def test_streams_drawn_together_are_those_drawn_alone() -> None:
+    """In one call or several, chunked over cases or not, for any stream of 32 bits."""
+    noise, streams = Noise(7, first=3), (0, 5, 1 << 31, (1 << 32) - 1)
+    for cases, shape in ((3, (5,)), (700, (4, 9)), (2, (40000,))):
+        together = noise.normals(cases, shape, streams)
+        assert together.shape == (4, cases, *shape)
+        for drawn, stream in zip(together, streams, strict=True):
+            assert torch.equal(drawn, noise.normal(cases, shape, stream=stream))

@@ -10,6 +10,7 @@ words; Box-Muller turns two words into two normals. 32-bit uniforms reach |z| <=
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,11 +40,11 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
     return c0, c1.bitwise_and_(_WORD), c2, c3.bitwise_and_(_WORD)
 
 
-def _uniforms(cases: Tensor, blocks: int, stream: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Four uniforms for every case and block, each (case, block)."""
-    block = torch.arange(blocks, device=cases.device).expand(len(cases), blocks)
-    row = cases[:, None]
-    words = philox((block, row & _WORD, ((row >> 32) & _WORD).expand(-1, blocks), row.new_tensor(stream & _WORD)), _key(seed))
+def _uniforms(cases: Tensor, blocks: int, streams: Sequence[int], seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Four uniforms for every stream, case and block, each (stream, case, block)."""
+    block = torch.arange(blocks, device=cases.device).expand(len(streams), len(cases), blocks)
+    row, stream = cases[:, None], cases.new_tensor([s & _WORD for s in streams])[:, None, None]
+    words = philox((block, row & _WORD, ((row >> 32) & _WORD).expand_as(block), stream), _key(seed))
     u0, u1, u2, u3 = (w.to(torch.float64).add_(0.5).mul_(2.0**-32) for w in words)
     return u0, u1, u2, u3
 
@@ -71,22 +72,26 @@ class Noise:
 
     def normal(self, cases: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
         """Standard normal numbers of shape (cases, *shape) in float64; about 12 ns each on one core."""
-        size = math.prod(shape)
+        return self.normals(cases, shape, (stream,))[0]
+
+    def normals(self, cases: int, shape: tuple[int, ...], streams: Sequence[int]) -> Tensor:
+        """``normal`` for several streams at once, (len(streams), cases, *shape): small arrays cost little more together than one alone."""
+        size, many = math.prod(shape), len(streams)
         blocks = -(-size // 4)
         numbers = self._cases(cases)
-        out = torch.empty(cases, blocks, 4, dtype=torch.float64, device=self.device)
-        rows = max(1, _CHUNK // max(blocks, 1))
+        out = torch.empty(many, cases, blocks, 4, dtype=torch.float64, device=self.device)
+        rows = max(1, _CHUNK // max(blocks * many, 1))
         for start in range(0, cases, rows):
-            u0, u1, u2, u3 = _uniforms(numbers[start : start + rows], blocks, stream, self.seed)
+            u0, u1, u2, u3 = _uniforms(numbers[start : start + rows], blocks, streams, self.seed)
             for k, (radius, angle) in enumerate(((u0, u1), (u2, u3))):
                 r, phi = radius.log_().mul_(-2).sqrt_(), angle.mul_(2 * math.pi)
-                torch.mul(r, phi.cos(), out=out[start : start + rows, :, 2 * k])
-                torch.mul(r, phi.sin_(), out=out[start : start + rows, :, 2 * k + 1])
-        return out.view(cases, 4 * blocks)[:, :size].reshape(cases, *shape)
+                torch.mul(r, phi.cos(), out=out[:, start : start + rows, :, 2 * k])
+                torch.mul(r, phi.sin_(), out=out[:, start : start + rows, :, 2 * k + 1])
+        return out.view(many, cases, 4 * blocks)[..., :size].reshape(many, cases, *shape)
 
     def uniform(self, cases: int, shape: tuple[int, ...] = (), stream: int = 0) -> Tensor:
         """Uniform numbers in (0, 1) of shape (cases, *shape), float64 with 32 random bits."""
         size = math.prod(shape)
         blocks = -(-size // 4)
-        words = torch.stack(_uniforms(self._cases(cases), blocks, stream, self.seed), -1)
+        words = torch.stack(_uniforms(self._cases(cases), blocks, (stream,), self.seed), -1)
         return words.view(cases, 4 * blocks)[:, :size].reshape(cases, *shape)

@@ -30,6 +30,9 @@ _FINER = 5
 _PATH = 1 << 63
 """Flips one bit of the seed, so that the places of the tree share no stream with the steps of the loop."""
 
+_TOGETHER = 1 << 20
+"""Normal numbers drawn in one call: many places at once for small signals, 8 MiB at most."""
+
 Place = tuple[int, int]
 """(i, k): the point i / 2^k with i odd; (0, 0) and (1, 0) are the ends."""
 
@@ -41,7 +44,7 @@ class BrownianPath:
     """
 
     def __init__(self, noise: Noise, cases: int, shape: tuple[int, ...], visited: Sequence[Level]) -> None:
-        self.noise, self.steps = replace(noise, seed=noise.seed ^ _PATH), noise
+        self.noise = replace(noise, seed=noise.seed ^ _PATH)
         self.cases, self.shape = cases, shape
         self.places = dict(zip((level.t for level in visited), _places(visited), strict=True))
         self.known: dict[Place, Tensor] = {}
@@ -52,20 +55,33 @@ class BrownianPath:
         if s == t or s == (1, 0):
             return self.noise.normal(self.cases, self.shape, stream=_own(t))
         u_t, u_s = (math.ldexp(i, -k) for i, k in (t, s))
+        self._learn(t, s)
         before, after = self._value(t), self._value(s)
         self._forget(s)
         return (after * (1 - u_t) - before * (1 - u_s)) / math.sqrt((u_s - u_t) * (1 - u_s) * (1 - u_t))
 
     def _value(self, place: Place) -> Tensor:
-        """beta at i / 2^k, from its neighbours (i - 1) / 2^k and (i + 1) / 2^k, which lie higher in the tree."""
-        i, k = place
-        if k == 0:
+        """beta at i / 2^k, 0 at the ends."""
+        if place[1] == 0:
             return torch.zeros(self.cases, *self.shape, dtype=torch.float64, device=self.noise.device)
-        if place not in self.known:
-            middle = 0.5 * (self._value(_lowest(i - 1, k)) + self._value(_lowest(i + 1, k)))
-            white = self.noise.normal(self.cases, self.shape, stream=(1 << (k - 1)) + (i - 1) // 2)
-            self.known[place] = middle + math.sqrt(2.0 ** -(k + 1)) * white
         return self.known[place]
+
+    def _learn(self, *places: Place) -> None:
+        """beta at these places and at all they rest on, coarsest first; beta(i / 2^k) is the mean of its two neighbours and a normal."""
+        wanted: set[Place] = set()
+        waiting = [*places]
+        while waiting:
+            i, k = waiting.pop()
+            if k > 0 and (i, k) not in self.known and (i, k) not in wanted:
+                wanted.add((i, k))
+                waiting += [_lowest(i - 1, k), _lowest(i + 1, k)]
+        new = sorted(wanted, key=lambda place: place[1])
+        together = max(1, _TOGETHER // (self.cases * math.prod(self.shape)))
+        for group in (new[start : start + together] for start in range(0, len(new), together)):
+            whites = self.noise.normals(self.cases, self.shape, [(1 << (k - 1)) + (i - 1) // 2 for i, k in group])
+            for (i, k), white in zip(group, whites, strict=True):
+                middle = 0.5 * (self._value(_lowest(i - 1, k)) + self._value(_lowest(i + 1, k)))
+                self.known[i, k] = middle + math.sqrt(2.0 ** -(k + 1)) * white
 
     def _forget(self, here: Place) -> None:
         """Drop what no later time can need: all before ``here`` but the left ends of the intervals around it."""
