@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -19,11 +20,10 @@ from ornstein.schedules import VE, Cosine, Discrete, Grid, Schedule
 class Names(Noise):
     """Noise whose every stream is its own unit vector, so that an increment shows its weights."""
 
-    seen: dict[tuple[int, int], int]
-
-    def normal(self, cases: int, shape: tuple[int, ...], stream: int = 0) -> Tensor:
-        out = torch.zeros(cases, *shape, dtype=torch.float64)
-        out[0, _SEEN.setdefault((self.seed, stream), len(_SEEN))] = 1
+    def normals(self, cases: int, shape: tuple[int, ...], streams: Sequence[int]) -> Tensor:
+        out = torch.zeros(len(streams), cases, *shape, dtype=torch.float64)
+        for k, stream in enumerate(streams):
+            out[k, 0, _SEEN.setdefault((self.seed, stream), len(_SEEN))] = 1
         return out
 
 
