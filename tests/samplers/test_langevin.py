@@ -145,6 +145,10 @@ def test_every_correction_has_noise_of_its_own() -> None:
             drawn.append(super().fresh(step, use))
             return drawn[-1]
 
+        def increment(self, now: Level, then: Level) -> Tensor:
+            drawn.append(super().increment(now, then))
+            return drawn[-1]
+
     x, visited = torch.zeros(1, SIZE, dtype=torch.float64), levels(VP(), VP().grid(3))
     list(run(PredictorCorrector(StochasticHeun(), corrections=3), LAW, VP(), VP().grid(3), x, Listening(Noise(2), visited, x)))
     arrays = torch.cat(drawn)
