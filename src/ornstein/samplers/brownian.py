@@ -30,8 +30,8 @@ _FINER = 5
 _PATH = 1 << 63
 """Flips one bit of the seed, so that the places of the tree share no stream with the steps of the loop."""
 
-_TOGETHER = 1 << 20
-"""Normal numbers drawn in one call: many places at once for small signals, 8 MiB at most."""
+_TOGETHER = 1 << 17
+"""Normal numbers drawn in one call: many places at once where signals are small, one where there is nothing to gain."""
 
 Place = tuple[int, int]
 """(i, k): the point i / 2^k with i odd; (0, 0) and (1, 0) are the ends."""
