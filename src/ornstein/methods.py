@@ -108,8 +108,10 @@ def sampler_named(sampler: str | Sampler, denoiser: Denoiser) -> Sampler:
 
 def grid_named(grid: str, schedule: Schedule, steps: int, sampler: Sampler, operator: Callable[[], Spectral]) -> Grid:
     """``steps`` steps of the grid of that name. Only "spectral" asks for the covariance of the law."""
+    if grid in GRIDS:
+        return GRIDS[grid](schedule, steps)
     if grid != SPECTRAL:
-        return look_up("grid", grid, {**GRIDS, SPECTRAL: grids.uniform})(schedule, steps)
+        raise unknown_name("grid", grid, [*GRIDS, SPECTRAL])
     law = operator()
     # order 2 is the error of Heun and its kin, which look at no past; all others stand on DDIM's steps
     order = 2 if sampler.order > 1 and not sampler.memory else 1

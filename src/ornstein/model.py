@@ -22,7 +22,7 @@ from ornstein.methods import AUTO, grid_named, reference_of, sampler_named, sche
 from ornstein.random import Noise
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.scaling import Scaler, Stretched
-from ornstein.schedules import Schedule
+from ornstein.schedules import Grid, Schedule
 from ornstein.signals import Signals
 from ornstein.storage import decode_law, encode_law, read_folder, write_folder
 
@@ -124,9 +124,13 @@ class Model:
         method = sampler_named(sampler, self.law)
         if grid == "own":
             return method, plan, steps
-        if not isinstance(steps, int):
+        if isinstance(steps, Grid | list | tuple | Tensor):
             raise InputError(f"grid is {grid!r}, but steps already lists the times: give a number of steps, or leave grid out")
-        return method, plan, grid_named(grid, plan, steps, method, lambda: as_spectral(reference_of(self.law).operator))
+        return (
+            method,
+            plan,
+            grid_named(grid, plan, checks.count(steps, "steps"), method, lambda: as_spectral(reference_of(self.law).operator)),
+        )
 
     def log_prob(self, x: object) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
