@@ -25,3 +25,8 @@ def test_scores_equal_those_of_scikit_learn():
     np.testing.assert_allclose(ours.score_samples(rows), peer.score_samples(rows), atol=1e-8)
     assert ours.score(rows) == pytest.approx(peer.score(rows))
     assert ours.sample(7).shape == (7, 3)
+
+
+def test_a_network_is_no_density_estimator():
+    with pytest.raises(ValueError, match="no density"):
+        SignalDensity("network").fit(np.zeros((20, 3)))

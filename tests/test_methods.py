@@ -61,7 +61,7 @@ def test_auto_on_a_mixture_is_what_tune_finds(monkeypatch: pytest.MonkeyPatch) -
     """``sampler="auto"`` runs ``tune`` once, and a tuned sampler brings its own grid and schedule."""
     tuned = MIXTURE.tune(4, schedule="cosine", cases=8)
     asked: list[int] = []
-    monkeypatch.setattr("ornstein.model.tune", lambda law, schedule, calls: (asked.append(calls), tuned)[1])
+    monkeypatch.setattr("ornstein.drawing.tune", lambda law, schedule, calls, reference: (asked.append(calls), tuned)[1])
     first, second = (MIXTURE.sample(5, sampler="auto", steps=4, schedule="cosine", seed=s) for s in (1, 2))
     assert asked == [4]
     assert not torch.equal(first, second)

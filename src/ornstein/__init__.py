@@ -4,7 +4,7 @@ One interface (``fit``, ``sample``, ``log_prob``, ``posterior``) over Gaussian, 
 sampler and every way of conditioning, exact in closed form.
 """
 
-from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules
+from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, ranks, samplers, schedules, training
 from ornstein.data import read, write
 from ornstein.errors import InputError, OrnsteinError, RunError
 from ornstein.fitting import fit
@@ -32,8 +32,10 @@ __all__ = [
     "nets",
     "posterior",
     "process",
+    "ranks",
     "read",
     "samplers",
     "schedules",
+    "training",
     "write",
 ]

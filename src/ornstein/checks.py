@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -99,3 +100,11 @@ def count(value: object, name: str, *, at_least: int = 1, at_most: int | None = 
     if whole is None or whole < at_least or (at_most is not None and whole > at_most):
         raise InputError(f"{name} is {value!r}, but must be a whole number of at least {at_least}{upper}")
     return whole
+
+
+def extra(module: str, name: str, purpose: str) -> Any:
+    """The optional ``module``, or an ``InputError`` that names the extra which brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(f"{purpose} needs the extra {name}: pip install 'ornstein[{name}]'") from None

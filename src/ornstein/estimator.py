@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ornstein.errors import InputError
 from ornstein.fitting import fit
 
 Array = npt.NDArray[np.float64]
@@ -48,6 +49,8 @@ class SignalDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: object, y: object = None) -> Self:
         """Fit the law of the rows of X (case, feature)."""
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if self.model == "network":
+            raise InputError("model is 'network', which has no density, but this estimates one: train networks with ornstein.fit")
         arguments = {name: value for name, value in self.get_params(deep=False).items() if name not in ("model", "random_state")}
         self.model_ = fit(torch.tensor(rows), self.model, folds=0, seed=self._seed(), **arguments)
         return self

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Unpack
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ornstein import checks
 from ornstein.covariance import Options
@@ -13,19 +15,23 @@ from ornstein.covariance.base import refuse_dense
 from ornstein.covariance.batches import is_stream
 from ornstein.denoisers import Denoiser, Law, Mixture, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.errors import InputError, unknown_name
+from ornstein.fitting_network import Training, fit_network
 from ornstein.fitting_stream import fit_stream
 from ornstein.model import Model
 from ornstein.scaling import Scaler
 from ornstein.signals import Signals
+from ornstein.training.record import Record
 
-KINDS = ("gaussian", "mixture", "empirical")
+KINDS = ("gaussian", "mixture", "empirical", "network")
+ANALYTIC = KINDS[:3]
+"""The models with a density."""
 FOLDS = 5
 Fit = Callable[[Tensor], Law]
 
 
 def fit(
     x: object,
-    model: str | Denoiser = "gaussian",
+    model: str | Denoiser | nn.Module = "gaussian",
     *,
     structure: str | None = None,
     shrinkage: str | float | None = None,
@@ -37,12 +43,24 @@ def fit(
     seed: int = 0,
     engine: str | None = None,
     progress: Callable[[str], None] | None = None,
+    net: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    labels: object = None,
+    condition: object = None,
+    device: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    force: bool = False,
+    watch: Callable[[Record], None] | None = None,
+    **training: Unpack[Training],
 ) -> Model:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
 
     model        "gaussian"   mean and covariance; NaN in x means missing ("dense", "low-rank"): EM uses what was observed
                  "mixture"    Gaussians by EM; ``components`` or as many as held-out cases support
                  "empirical"  kernel density around the cases, h^2 times their covariance; ``bandwidth`` h or by leave-one-out
+                 "network"    a neural network, trained here; or any ``nn.Module`` called as F(x, noise) or F(x, noise, condition)
                  or any denoiser, which is wrapped as it is
     structure    "dense" (default), "diagonal", "low-rank" (``rank`` directions), "toeplitz", "stationary", "autoregressive",
                  "kronecker" or "a*b", "image", a kernel, or "auto": see ``covariance.estimate``
@@ -54,12 +72,38 @@ def fit(
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
+    progress     is told what is being fitted, and which network was chosen
+
+    For networks, whose mean and covariance come from a Gaussian that is fitted first, with ``structure``, ``shrinkage`` and ``rank``
+    (by default "dense" up to 2048 entries, see ``fitting_network.reference_structure``):
+
+    net          "unet", "mlp", "transformer"; default: ``nets.default_net``
+    minutes, steps   how long to train; the best weights by held-out loss are kept. Default: 2000 steps
+    labels       the class of each case: numbers 0, 1, ... or words (case,); -1, NaN or "" where it is not known
+    condition    what else is known of each case: numbers (case, k), another signal (case, channel, time), NaN where missing, or a
+                 ``nets.Condition``; it is standardised here, and ``sample`` takes it in the same units
+    device       "auto" (a GPU where there is one), "cpu", "cuda", ...
+    folder, resume, force   checkpoints, to go on after an interruption; ``force`` starts anew over another run
+    watch        is told how training goes, a ``training.Record`` about once a second
+    masks        ``training.Masks``: random gaps, for a network that fills them (``impute``); x may then hold NaN
+    training     batch, rate, form, weight, levels, drop, ...: everything else that ``training.fit`` takes
 
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and
-    arguments that do not belong to the model. Cost: (1 + folds) fits.
+    arguments that do not belong to the model. Cost: (1 + folds) fits, or a training run.
     """
+    if isinstance(model, nn.Module):
+        kind, module = "network", model
+    else:
+        kind, module = model if isinstance(model, str) else type(model).__name__, None
+        if isinstance(model, str) and model not in KINDS:
+            raise unknown_name("model", model, KINDS)
+    if unknown := sorted(training.keys() - Training.__annotations__.keys()):
+        raise unknown_name("the argument", unknown[0], [*(fit.__kwdefaults__ or ()), *Training.__annotations__])
+    _belongs(kind, "mixture", components=components)
+    _belongs(kind, "empirical", bandwidth=bandwidth)
+    ours = {"net": net, "minutes": minutes, "steps": steps, "labels": labels, "condition": condition, "device": device, "folder": folder}
+    _belongs(kind, "network", **ours, resume=resume or None, force=force or None, watch=watch, **training)
     if engine is not None or is_stream(x):
-        _belongs(model, components=components, bandwidth=bandwidth)
         options = Options("oas" if shrinkage is None else shrinkage, rank)
         return fit_stream(x, model, structure or "dense", options, standardize, engine or "local", progress)
     values, signals = _values(x)
@@ -68,12 +112,41 @@ def fit(
         if model.event_shape != tuple(values.shape[1:]):
             raise InputError(f"x holds signals of shape {tuple(values.shape[1:])}, but the denoiser has event shape {model.event_shape}")
         return Model(model, Scaler.fit(values, "none"), *names)
-    if model not in KINDS:
-        raise unknown_name("model", model, KINDS)
-    _belongs(model, components=components, bandwidth=bandwidth)
-    if model != "gaussian" and bool(torch.isnan(values).any()):
+    if kind == "network" and training.get("masks") is None and (gaps := int(torch.isnan(values).sum())):
+        raise InputError(
+            f"x holds {gaps} NaN values, but a network takes gaps only with masks=Masks() (--masks), which trains it to fill them: "
+            "impute or drop them first, or give masks"
+        )
+    if kind not in ("gaussian", "network") and bool(torch.isnan(values).any()):
         values = checks.tensor(values, "x")
-    chosen, weight = structure or "dense", "oas" if shrinkage is None else shrinkage
+    weight = "oas" if shrinkage is None else shrinkage
+    tell = progress or (lambda _: None)
+    if kind == "network":
+        if folds not in (0, FOLDS):
+            raise InputError(f"folds is {folds}, but a network is trained once: leave folds out, or choose its share held_out")
+        scaler = Scaler.fit(values, standardize)
+        found = fit_network(
+            scaler.encode(values),
+            module,
+            training,
+            structure=structure,
+            shrinkage=weight,
+            rank=rank,
+            net=net,
+            labels=labels,
+            condition=condition,
+            minutes=minutes,
+            steps=steps,
+            device=device or "auto",
+            folder=folder,
+            resume=resume,
+            force=force,
+            seed=seed,
+            tell=tell,
+            watch=watch,
+        )
+        return Model(found.network, scaler, *names, conditions=found.conditions, training=found.training)
+    chosen = structure or "dense"
     if chosen == "dense":
         refuse_dense(values[0].numel(), "a dense covariance")
     scaler = Scaler.fit(values, standardize)
@@ -86,7 +159,6 @@ def fit(
             return fit_mixture(cases, components, chosen, shrinkage=weight, rank=rank, seed=seed)
         return fit_empirical(cases, bandwidth, chosen, shrinkage=weight, rank=rank)
 
-    tell = progress or (lambda _: None)
     tell("law")
     law = law_of(scaled)
     if isinstance(law, Mixture) and components is None:
@@ -129,8 +201,9 @@ def _values(x: object) -> tuple[Tensor, Signals | None]:
     return values, None
 
 
-def _belongs(model: object, **arguments: object) -> None:
-    owner = {"components": "mixture", "bandwidth": "empirical"}
+def _belongs(kind: str, owner: str, **arguments: object) -> None:
+    """Refuse arguments of another model than the one that is fitted."""
     for name, value in arguments.items():
-        if value is not None and owner[name] != model:
-            raise InputError(f"{name} is {value!r}, but model is {model!r}: {name} belongs to model {owner[name]!r}")
+        if value is not None and owner != kind:
+            shown = repr(value) if isinstance(value, str | int | float) else "given"
+            raise InputError(f"{name} is {shown}, but model is {kind!r}: {name} belongs to model {owner!r}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
+from torch import nn
+
 from ornstein.covariance import Diagonal, Options, Spectral, Stationary
 from ornstein.covariance.accumulator import Accumulator, Moments, SpectrumAccumulator, VarianceAccumulator
 from ornstein.covariance.batches import is_stream
@@ -24,7 +26,7 @@ KINDS: dict[str, Kind] = {"dense": Accumulator, "diagonal": VarianceAccumulator,
 
 def fit_stream(
     x: object,
-    model: str | Denoiser,
+    model: str | Denoiser | nn.Module,
     structure: str,
     options: Options,
     standardize: str,
@@ -65,7 +67,7 @@ def _law(moments: Moments, event: tuple[int, ...], shrinkage: str | float, stand
     return scaler, Diagonal(average / scaler.scale.flatten().square())
 
 
-def _check(model: str | Denoiser, structure: str, shrinkage: str | float, standardize: str) -> None:
+def _check(model: str | Denoiser | nn.Module, structure: str, shrinkage: str | float, standardize: str) -> None:
     if model != "gaussian":
         name = repr(model) if isinstance(model, str) else type(model).__name__
         raise InputError(f"model is {name}, but data read piece by piece allow only 'gaussian': load x into memory")

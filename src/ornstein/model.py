@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ornstein.posterior
-from ornstein import checks
-from ornstein.covariance import Dense, Operator, Spectral, as_spectral
-from ornstein.denoisers import Denoiser, Law
+from ornstein import checks, imputing
+from ornstein.conditions import Conditions
+from ornstein.covariance import Dense, Operator, Spectral
+from ornstein.denoisers import Denoiser, Law, Network
+from ornstein.drawing import placed, run_of, told, under
 from ornstein.errors import InputError
-from ornstein.measurements import Mask, Measurement
-from ornstein.methods import AUTO, grid_named, reference_of, sampler_named, schedule_named
-from ornstein.random import Noise
+from ornstein.measurements import Measurement
+from ornstein.methods import schedule_named, start_of
+from ornstein.nets.accepts import name_of
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
+from ornstein.samplers.imputing import impute as fill_gaps
+from ornstein.saving import Saved, read, write
 from ornstein.scaling import Scaler, Stretched
-from ornstein.schedules import Grid, Schedule
+from ornstein.schedules import Schedule
 from ornstein.signals import Signals
-from ornstein.storage import decode_law, encode_law, read_folder, write_folder
 
-STEPS = 50
-DEFAULT_SAMPLER = "dpm++2m"
-"""For a denoiser that cannot be drawn from: one call a step, order 2."""
 _DENSE = 1024
 
 
@@ -51,6 +51,8 @@ class Model:
     channels, units, rate   of the signals it was fitted on; () and None for plain arrays
     reference     sorted held-out log-densities, the basis of p-values
     log_evidence  log p(y) in nats of the measurement it was conditioned on
+    conditions    what a network was told of each signal, and in which units; None without
+    training      how a network was trained, in numbers and words; None for every other law
     """
 
     law: Denoiser
@@ -60,11 +62,14 @@ class Model:
     rate: float | None = None
     reference: Tensor | None = None
     log_evidence: Tensor | None = None
+    conditions: Conditions | None = None
+    training: Mapping[str, object] | None = None
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         named = f", channels={', '.join(self.channels)}" if self.channels else ""
-        return f"Model({type(self.law).__name__}, event_shape={self.event_shape}{named})"
+        kind = f"Network of {name_of(self.law.module)}" if isinstance(self.law, Network) else type(self.law).__name__
+        return f"Model({kind}, event_shape={self.event_shape}{named})"
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -76,7 +81,16 @@ class Model:
         """The law in standardised coordinates, for what only an analytic one can do. Raises ``InputError`` for any other denoiser."""
         if isinstance(self.law, Law):
             return self.law
+        if isinstance(self.law, Network):
+            raise InputError(
+                "this needs a density, which a network does not have: fit 'gaussian' or 'mixture' to the same signals and ask that model"
+            )
         raise InputError(f"this needs a Gaussian, mixture or empirical law, but the model is a {type(self.law).__name__}")
+
+    @property
+    def moments(self) -> Law:
+        """The law whose mean and covariance are those of the signals: the law itself, or the Gaussian that a network stands on."""
+        return self.law.reference if isinstance(self.law, Network) else self.exact
 
     def sample(
         self,
@@ -86,51 +100,43 @@ class Model:
         steps: Steps | None = None,
         schedule: str | Schedule = "vp",
         grid: str = "own",
+        label: object = None,
+        condition: object = None,
+        guidance: float = 1.0,
+        device: torch.device | str | None = None,
         seed: int = 0,
         first: int = 0,
     ) -> Tensor:
         """``cases`` new signals (cases, *event), numbered from ``first``; signal i under a seed is the same in any batch.
 
-        Without ``sampler``, exact draws from an analytic law. With one, a run from noise:
+        Without ``sampler``, exact draws from an analytic law, and 50 steps of "dpm++2m" with a network. With one, a run from noise:
 
-        sampler   a name of ``ornstein.methods`` ("heun", "dpm++2m", "exponential", ...), an object, or what ``tune`` returned.
-                  "auto" is ``tune`` with ``steps`` denoiser calls; the model remembers its answer
-        steps     number of steps (default 50), or the times themselves: a ``Grid`` or a list from noise to data
-        schedule  "vp", "cosine", "flow", "sigmoid", "ve", or an object
-        grid      "own" (of the schedule), "uniform", "karras", "log-snr", or "spectral", laid for the eigenvalues of the law
+        sampler    a name of ``ornstein.methods`` ("heun", "dpm++2m", "exponential", ...), an object, or what ``tune`` returned.
+                   "auto" is ``tune`` with ``steps`` denoiser calls; the model remembers its answer
+        steps      number of steps (default 50), or the times themselves: a ``Grid`` or a list from noise to data
+        schedule   "vp", "cosine", "flow", "sigmoid", "ve", or an object
+        grid       "own" (of the schedule), "uniform", "karras", "log-snr", or "spectral", laid for the eigenvalues of the law
+        label, condition   what a network was trained with, in the units of ``fit``: for all signals, or one per signal
+        guidance   w of D = D_all + w (D_condition - D_all): 1 is plain conditioning, more is closer to the condition and less varied
+        device     where a network runs: "cpu", "cuda", ... (default: where it is; it stays there). The samples are on the CPU
         """
         checks.count(cases, "cases")
+        law = under(self.law, self.conditions, label, condition, guidance, cases, first=first, device=device)
         if sampler is None and isinstance(self.law, Law):
             if steps is not None:
                 raise InputError(f"steps is {steps}, but without a sampler the draws are exact and take none: name a sampler")
             return self.scaler.decode(self.law.sample(cases, seed=seed, first=first))
-        method, plan, times = self._run_of(sampler or DEFAULT_SAMPLER, STEPS if steps is None else steps, schedule, grid)
-        return self.scaler.decode(sample(self.law, method, plan, times, cases, seed=seed, first=first))
+        method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
+        drawn = sample(law, method, plan, times, cases, seed=seed, first=first, reference=start_of(self.law))
+        return self.scaler.decode(drawn.cpu())
 
     def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int = 0) -> Tuned:
-        """Sampler, order, grid and start of least error at ``calls`` denoiser calls, by trial: ``samplers.tune`` on this law."""
-        return tune(self.law, schedule_named(schedule), calls, cases=cases, seed=seed)
+        """Sampler, order, grid and start of least error at ``calls`` denoiser calls, by trial: ``samplers.tune`` on this law.
 
-    def _run_of(self, sampler: str | Sampler | Tuned, steps: Steps, schedule: str | Schedule, grid: str) -> tuple[Sampler, Schedule, Steps]:
-        """(sampler, schedule, steps) of a run, with every name looked up."""
-        plan = schedule_named(schedule)
-        if sampler == AUTO:
-            calls = checks.count(steps, "steps")
-            if (calls, plan) not in self._tuned:
-                self._tuned[calls, plan] = tune(self.law, plan, calls)
-            sampler = self._tuned[calls, plan]
-        if isinstance(sampler, Tuned):
-            return sampler.sampler, sampler.schedule, sampler.grid
-        method = sampler_named(sampler, self.law)
-        if grid == "own":
-            return method, plan, steps
-        if isinstance(steps, Grid | list | tuple | Tensor):
-            raise InputError(f"grid is {grid!r}, but steps already lists the times: give a number of steps, or leave grid out")
-        return (
-            method,
-            plan,
-            grid_named(grid, plan, checks.count(steps, "steps"), method, lambda: as_spectral(reference_of(self.law).operator)),
-        )
+        A network is measured without a condition; its reference is what the covariance-aware methods solve.
+        """
+        law = placed(self.law) if isinstance(self.law, Network) else self.law
+        return tune(law, schedule_named(schedule), calls, reference=start_of(law), cases=cases, seed=seed)
 
     def log_prob(self, x: object) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
@@ -158,15 +164,15 @@ class Model:
         return -self.log_prob(x) / (math.prod(self.event_shape) * math.log(2))
 
     def mean(self) -> Tensor:
-        """The mean signal (*event)."""
-        return self.scaler.decode(self.exact.mean())
+        """The mean signal (*event). With a network, that of the signals it was trained on."""
+        return self.scaler.decode(self.moments.mean())
 
     def covariance(self) -> Operator:
-        """The covariance over flattened events, as an operator in the user's units.
+        """The covariance over flattened events, as an operator in the user's units. With a network, that of the signals it was trained on.
 
         With its eigenbasis (rank, solve, logdet, ...) where one scale serves all entries or d <= 1024; otherwise by its products.
         """
-        operator = self.exact.covariance()
+        operator = self.moments.covariance()
         if self.scaler.uniform and isinstance(operator, Spectral):
             return operator.scaled(float(self.scaler.scale.flatten()[0]), 0.0)
         stretched = Stretched(operator, self.scaler.scale)
@@ -181,31 +187,43 @@ class Model:
         values = checks.tensor(y, "y")
         r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
         scaled = self.scaler.measured(measurement, values, r)
-        result = ornstein.posterior.condition(self.law, scaled.measurement, scaled.y, scaled.noise)
+        result = ornstein.posterior.condition(self.exact, scaled.measurement, scaled.y, scaled.noise)
         return replace(self, law=result.law, reference=None, log_evidence=result.log_evidence - scaled.log_jacobian)
 
-    def impute(self, x: object, draws: int = 100, *, seed: int = 0, progress: Callable[[int], None] | None = None) -> Tensor:
+    def impute(
+        self,
+        x: object,
+        draws: int = 100,
+        *,
+        sampler: str | Sampler | Tuned | None = None,
+        steps: Steps | None = None,
+        schedule: str | Schedule = "vp",
+        grid: str = "own",
+        label: object = None,
+        condition: object = None,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Tensor:
         """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
 
         Cases that share a pattern of gaps are conditioned together; ``progress`` is told how many cases each pattern finished.
         Draws of case i depend on (seed, i) only. Memory: the result; cost: one factorisation per pattern.
+
+        A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
+        alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
-        values = self._signals(x, missing=True)
-        law, count = self.exact, checks.count(draws, "draws")
-        observed = ~torch.isnan(values)
+        values, count = self._signals(x, missing=True), checks.count(draws, "draws")
+        if not isinstance(self.law, Network):
+            if sampler is not None or steps is not None:
+                raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
+            told(self.law, self.conditions, label, condition, len(values))
+            return imputing.impute(self.exact, self.scaler, values, count, seed, progress)
+        law, given = placed(self.law, device), told(self.law, self.conditions, label, condition, len(values))
+        method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
         scaled = self.scaler.encode(values)
-        patterns, member = torch.unique(observed.flatten(1), dim=0, return_inverse=True)
-        out = values.expand(count, *values.shape).clone()
-        for k, pattern in enumerate(patterns):
-            cases = (member == k).nonzero()[:, 0]
-            if not bool(pattern.all()):
-                mask = pattern.view(self.event_shape)
-                part = law.condition(Mask(mask), scaled[cases][:, mask]).law
-                drawn = self.scaler.decode(part.draw(Noise(seed, index=cases), count))
-                out[:, cases] = torch.where(mask, values[cases], drawn)
-            if progress is not None:
-                progress(len(cases))
-        return out
+        drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)
+        return torch.where(torch.isnan(values), self.scaler.decode(drawn), values)
 
     def signals(self, x: Tensor) -> Signals:
         """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``."""
@@ -217,14 +235,7 @@ class Model:
 
         The folder is whole or not there: a kill at any moment leaves the old model or the new one. ``force`` replaces a model.
         """
-        spec, tensors = encode_law(self.law)
-        tensors = {f"law.{name}": value for name, value in tensors.items()}
-        tensors |= {"scaler.centre": self.scaler.centre, "scaler.scale": self.scaler.scale}
-        for name in ("reference", "log_evidence"):
-            if (value := getattr(self, name)) is not None:
-                tensors[name] = value
-        metadata = {"channels": list(self.channels), "units": list(self.units), "rate": self.rate, "event_shape": list(self.event_shape)}
-        return write_folder(path, {"law": spec}, metadata, {k: v.contiguous() for k, v in tensors.items()}, _card(self, spec), force=force)
+        return write(path, Saved(*(getattr(self, name) for name in Saved._fields)), force=force)
 
     def _signals(self, x: object, *, missing: bool = False) -> Tensor:
         values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=missing)
@@ -239,20 +250,10 @@ class Model:
         return self.scaler.log_jacobian(self.exact.covariance())
 
 
-def load(path: str | os.PathLike[str]) -> Model:
-    """The model that ``Model.save`` wrote, after its checksums. Raises ``InputError`` naming a missing, extra or damaged file."""
-    config, metadata, tensors = read_folder(path)
-    law = decode_law(config["law"], {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")})
-    scaler = Scaler(tensors["scaler.centre"], tensors["scaler.scale"])
-    channels, units = tuple(metadata["channels"]), tuple(metadata["units"])
-    return Model(law, scaler, channels, units, metadata["rate"], tensors.get("reference"), tensors.get("log_evidence"))
+def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model:
+    """The model that ``Model.save`` wrote, after its checksums.
 
-
-def _card(model: Model, spec: dict[str, object]) -> str:
-    names = ", ".join(f"{c} [{u}]" if u else c for c, u in zip(model.channels, model.units, strict=True)) or "not named"
-    rate = f"{model.rate:g} Hz" if model.rate else "not given"
-    return (
-        f"# Ornstein model\n\nA {spec['kind']} law of signals with shape {model.event_shape}.\n\n"
-        f"- channels: {names}\n- sampling rate: {rate}\n\n"
-        '```python\nimport ornstein as orn\n\nmodel = orn.load("this folder")\nmodel.sample(10)\n```\n'
-    )
+    ``module`` is the architecture of a network that is not one of ``ornstein.nets``; the saved weights are put into it. Raises
+    ``InputError`` naming a missing, extra or damaged file, a class that is missing, and parameters that do not fit.
+    """
+    return Model(*read(path, module))

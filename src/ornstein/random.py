@@ -22,6 +22,8 @@ _WORD = 0xFFFFFFFF
 _ROUNDS = 10
 _CHUNK = 1 << 15
 """Counters per pass: the eight int64 work arrays of a pass stay inside a processor's cache."""
+_LARGE_CHUNK = 1 << 22
+"""The same on an accelerator, where few large kernels count: 256 MiB of work arrays."""
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -43,7 +45,9 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
 def _uniforms(cases: Tensor, blocks: int, streams: Sequence[int], seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Four uniforms for every stream, case and block, each (stream, case, block)."""
     block = torch.arange(blocks, device=cases.device).expand(len(streams), len(cases), blocks)
-    row, stream = cases[:, None], cases.new_tensor([s & _WORD for s in streams])[:, None, None]
+    row = cases[:, None]
+    # filled in on the device: a list would be copied there, and the host would wait
+    stream = torch.cat([torch.full((1, 1, 1), s & _WORD, device=cases.device) for s in streams])
     words = philox((block, row & _WORD, ((row >> 32) & _WORD).expand_as(block), stream), _key(seed))
     u0, u1, u2, u3 = (w.to(torch.float64).add_(0.5).mul_(2.0**-32) for w in words)
     return u0, u1, u2, u3
@@ -80,7 +84,7 @@ class Noise:
         blocks = -(-size // 4)
         numbers = self._cases(cases)
         out = torch.empty(many, cases, blocks, 4, dtype=torch.float64, device=self.device)
-        rows = max(1, _CHUNK // max(blocks * many, 1))
+        rows = max(1, (_CHUNK if out.device.type == "cpu" else _LARGE_CHUNK) // max(blocks * many, 1))
         for start in range(0, cases, rows):
             u0, u1, u2, u3 = _uniforms(numbers[start : start + rows], blocks, streams, self.seed)
             for k, (radius, angle) in enumerate(((u0, u1), (u2, u3))):

@@ -134,8 +134,8 @@ class Narrow(torch.nn.Module):
     ("call", "sentence"),
     [
         (lambda: Predicted(identity, "noise", VP(), EVENT), "kind is 'noise', but must be one of eps, score, v, velocity, x0"),
-        (lambda: Predicted(half, "eps", VP(), EVENT)(X, 1.0), r"half returned shape \(5, 2, 2\) for x_t of shape \(5, 2, 3\)"),
-        (lambda: Predicted(lambda x, t: None, "eps", VP(), EVENT)(X, 1.0), r"<lambda> returned NoneType"),  # type: ignore[arg-type,return-value]
+        (lambda: Predicted(half, "eps", VP(), EVENT)(X, 1.0), r"half returned shape \(5, 2, 2\) for x of shape \(5, 2, 3\)"),
+        (lambda: Predicted(lambda x, t: None, "eps", VP(), EVENT)(X, 1.0), r"<lambda> returned a NoneType"),  # type: ignore[arg-type,return-value]
         (lambda: Predicted(Narrow(), "x0", VP(), EVENT)(X, 1.0), r"Narrow returned shape \(5, 2, 1\)"),
         (lambda: Predicted(identity, "x0", VP(), EVENT)(X[..., :2], 1.0), r"x has shape \(5, 2, 2\), but must be \(case, 2, 3\)"),
         (lambda: Predicted(identity, "x0", VP(), EVENT)(X, 1e4), "sigma is 10000, but the schedule runs from 0 to 152"),

@@ -32,7 +32,7 @@ def test_choice(shape: tuple[int, ...], cases: int, kind: type[Net], sizes: dict
     assert net.arguments | sizes | {"classes": 2, "seed": 5} == net.arguments
     if len(shape) < 3:
         x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
-        assert net(x, torch.zeros(2)).shape == x.shape
+        assert net(torch.cat([x] * net.inputs, 1), torch.zeros(2)).shape == x.shape
 
 
 def test_sentences() -> None:

@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="module")
 def made():
-    return compute()
+    return compute(training=20)
 
 
 def test_exact_recolouring_has_the_covariance_as_its_law(made):

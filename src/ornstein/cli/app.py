@@ -10,7 +10,8 @@ from typing import Annotated
 import torch
 import typer
 
-from ornstein.cli import analyse, bench, pages, show, spectrum
+from ornstein.cli import bench, fit, impute, pages, sample, score, show, spectrum
+from ornstein.cli.common import Interrupted
 from ornstein.cli.words import LANGUAGES, WORDS
 from ornstein.errors import InputError, RunError, unknown_name
 
@@ -31,6 +32,8 @@ def _run(argv: list[str], as_json: bool) -> int:
             warnings.simplefilter("once", UserWarning)
             warnings.showwarning = show.note
             result = build(language)(argv, standalone_mode=False)
+        if result == 130:  # what some versions of the parser make of Ctrl-C
+            raise KeyboardInterrupt
     except InputError as problem:
         show.error(str(problem), 2, as_json)
         return 2
@@ -40,6 +43,9 @@ def _run(argv: list[str], as_json: bool) -> int:
     except (MemoryError, torch.OutOfMemoryError):
         show.error("not enough memory: use fewer cases or draws, shorter windows, or a lighter structure", 3, as_json)
         return 3
+    except Interrupted as stop:
+        show.error(str(stop), 130, as_json)
+        return 130
     except (KeyboardInterrupt, typer.Abort):
         show.error("interrupted; nothing was written half", 130, as_json)
         return 130
@@ -68,7 +74,8 @@ def build(language: str) -> typer.Typer:
     ) -> None:
         pass
 
-    analyse.register(app, words)
+    for command in (fit, sample, score, impute):
+        command.register(app, words)
     spectrum.register(app, words)
     bench.register(app, words)
     pages.register(app, words, language)

@@ -137,9 +137,10 @@ def _matched(path: Path, reading: dict[str, Any], structure: str | None, standar
         model = orn.load(path)
     else:
         model = orn.fit(orn.read(path, **reading), "gaussian", structure=structure, standardize=standardize, folds=0)
-    if model.exact.batch_shape:
+    law = model.moments
+    if law.batch_shape:
         raise InputError(f"{path} holds one law per case, but a certificate is of one: save a single posterior")
-    return Gaussian(model.exact.mean(), as_spectral(model.exact.covariance()))
+    return Gaussian(law.mean(), as_spectral(law.covariance()))
 
 
 def _chosen(given: str) -> list[str]:

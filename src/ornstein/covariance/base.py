@@ -27,8 +27,13 @@ DENSE_LIMIT = 8192
 
 def column(sigma: Sigma, like: Tensor) -> Tensor:
     """``sigma`` as a tensor that broadcasts against (case, dimension)."""
-    level = torch.as_tensor(sigma, dtype=like.dtype, device=like.device)
+    level = on_device(sigma, like.dtype, like.device)
     return level.unsqueeze(-1) if level.ndim else level
+
+
+def on_device(sigma: Sigma, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``sigma`` as a tensor; a number is filled in on the device, where ``as_tensor`` would copy it there and wait."""
+    return sigma.to(device, dtype) if isinstance(sigma, Tensor) else torch.full((), sigma, dtype=dtype, device=device)
 
 
 def refuse_dense(size: int, what: str) -> None:

@@ -16,40 +16,60 @@ Product = Callable[[Tensor], Tensor]
 PROBES = 32
 LANCZOS_STEPS = 80
 _LANCZOS_CHECK = 10
+_CHECK = 50
 
 
 def conjugate_gradients(product: Product, b: Tensor, precondition: Product, *, tolerance: float = 1e-11, steps: int = 2000) -> Tensor:
-    """S^-1 b for positive definite S, all rows of b (..., m) at once (Hestenes and Stiefel 1952).
+    """S^-1 b for positive semi-definite S and b in its range, all rows of b (..., m) at once (Hestenes and Stiefel 1952).
 
-    Stops when every residual is below ``tolerance`` times its right-hand side; where rounding keeps it from getting there
-    (S close to singular), the best iterate is returned if its residual is below 1e-6, else ``RunError``.
+    A row is done when its residual, computed afresh as b - S x, is below ``tolerance`` |b|, or when rounding keeps it from
+    falling further (S close to singular): the iterate with the smallest one is returned if that is below 1e-6 |b|, else
+    ``RunError``. Cost: one product a step, and one to check the residuals every 50 steps and at the end.
     """
-    x, r = torch.zeros_like(b), b
-    goal = b.norm(dim=-1)
-    best, best_x = torch.full_like(goal, torch.inf), x
-    z = precondition(r)
-    p, rz = z, (r * z).sum(-1, keepdim=True)
-    for step in range(steps):
-        sp = product(p)
-        curvature = (p * sp).sum(-1, keepdim=True)
-        a = torch.where(curvature > 0, rz / curvature.clamp_min(1e-300), torch.zeros_like(rz))
-        x, r = x + a * p, r - a * sp
-        if step % 50 == 49:
-            r = b - product(x)
-        residual = r.norm(dim=-1)
-        better = residual < best
-        best, best_x = torch.where(better, residual, best), torch.where(better.unsqueeze(-1), x, best_x)
-        if bool((best <= tolerance * goal).all()):
-            return best_x
+    x, r, p = torch.zeros_like(b), b, torch.zeros_like(b)
+    norm = _norm(b)
+    best, best_x = norm, x
+    rz, largest = torch.zeros_like(norm), torch.zeros_like(norm)
+    unsolved = moving = norm > 0
+    for step in range(1, steps + 1):
         z = precondition(r)
-        rz, last = (r * z).sum(-1, keepdim=True), rz
-        p = z + torch.where(last > 0, rz / last.clamp_min(1e-300), torch.zeros_like(rz)) * p
-    if bool((best > 1e-6 * goal).any()):
+        last, rz = rz, (r * z).sum(-1, keepdim=True)
+        p = z + _ratio(rz, last) * p
+        sp = product(p)
+        a = _ratio(rz, (p * sp).sum(-1, keepdim=True))
+        largest = torch.maximum(largest, _ratio(_norm(sp), _norm(p)))
+        # near the null space of S the curvature p^T S p is nothing but rounding, and so would be the length of the step:
+        # it is taken only if the rounding error that it brings, eps |S| |a p|, is below the residual that it is to reduce
+        sound = torch.finfo(b.dtype).eps * largest * a * _norm(p) < _norm(r)
+        a = torch.where(moving & sound & (a > 0), a, torch.zeros_like(a))
+        x, r = x + a * p, r - a * sp
+        moving = (a > 0) & (_norm(r) > tolerance * norm)
+        if step % _CHECK and step < steps and bool(moving.any()):
+            continue
+        r = b - product(x)
+        residual = _norm(r)
+        worth = residual < 0.5 * best
+        best, best_x = torch.minimum(residual, best), torch.where(residual < best, x, best_x)
+        unsolved = unsolved & (best > tolerance * norm) & (moving | worth)
+        rz = torch.where(moving, rz, torch.zeros_like(rz))  # a row that had come to rest starts again from its true residual
+        moving = unsolved
+        if not bool(unsolved.any()):
+            break
+    if bool((best > 1e-6 * norm).any()):
         raise RunError(
-            f"conjugate gradients stopped after {steps} steps at a relative residual of {float((best / goal).max()):.1g}: "
+            f"conjugate gradients stopped after {step} steps at a relative residual of {float(_ratio(best, norm).max()):.1g}: "
             "the measurement is nearly contradictory; give it some noise"
         )
     return best_x
+
+
+def _norm(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, or 0 unless b > 0."""
+    return torch.where(b > 0, a / torch.where(b > 0, b, torch.ones_like(b)), torch.zeros_like(b))
 
 
 def lanczos_logdet(product: Product, size: int, *, seed: int = 0) -> Tensor:

@@ -126,7 +126,7 @@ class LowRank(Spectral):
         self._set(basis, torch.cat([eigenvalues, rest]))
 
     def _set(self, basis: Tensor, eigenvalues: Tensor) -> Self:
-        self.basis, self.eigenvalues = basis, eigenvalues
+        self.basis, self.eigenvalues = basis.contiguous(), eigenvalues
         self.size, self.components = basis.shape
         one = torch.ones(self.components, dtype=basis.dtype, device=basis.device)
         rest = torch.full((self.size,), 1 - self.components / self.size, dtype=basis.dtype, device=basis.device)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ornstein.data.loaded import Loaded, broken, extra, picked, single
+from ornstein.checks import extra
+from ornstein.data.loaded import Loaded, broken, picked, single
 from ornstein.errors import InputError
 from ornstein.signals import Signals
 

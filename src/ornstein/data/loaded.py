@@ -1,8 +1,7 @@
-"""What every reader hands back, and how an optional reader asks for its library."""
+"""What every reader hands back."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,6 @@ class Loaded:
     rate: float | None = None
     channels: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
-
-
-def extra(module: str, name: str, purpose: str) -> Any:
-    """The optional ``module``, or an ``InputError`` that names the extra which brings it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise InputError(f"{purpose} needs the extra {name}: pip install 'ornstein[{name}]'") from None
 
 
 def broken(path: Path, kind: str, error: object) -> InputError:

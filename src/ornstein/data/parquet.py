@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ornstein.data.loaded import MAX_BYTES, Loaded, broken, extra
+from ornstein.checks import extra
+from ornstein.data.loaded import MAX_BYTES, Loaded, broken
 from ornstein.data.table import CASE, Table, columns_of, from_table, header_of, split_name
 from ornstein.errors import InputError
 from ornstein.signals import Signals

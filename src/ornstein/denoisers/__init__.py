@@ -7,9 +7,13 @@ from ornstein.denoisers.compiled import Compiled
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.gaussian import Gaussian
+from ornstein.denoisers.guided import Guided, guided
 from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
+from ornstein.denoisers.network import Network
+from ornstein.denoisers.preconditioning import Preconditioning
 from ornstein.denoisers.predicted import Predicted
+from ornstein.denoisers.pretrained import from_diffusers
 
 __all__ = [
     "Cloud",
@@ -19,12 +23,17 @@ __all__ = [
     "Denoiser",
     "Empirical",
     "Gaussian",
+    "Guided",
     "Law",
     "Mixture",
+    "Network",
     "Posterior",
+    "Preconditioning",
     "Predicted",
     "fit_empirical",
     "fit_gaussian",
     "fit_mixture",
+    "from_diffusers",
+    "guided",
     "matched",
 ]

@@ -60,6 +60,10 @@ class Denoiser(ABC):
         level = level.view(-1, *(1,) * len(self.event_shape)) if level.ndim else level
         return (self(x, sigma).mean - x) / level**2
 
+    def of_cases(self, first: int, end: int) -> Denoiser:
+        """The denoiser of the cases number ``first`` ... ``end`` - 1 of a run: itself, unless every case has a condition of its own."""
+        return self
+
     def color(self, z: Tensor) -> Tensor:
         """White noise (..., *event) as the forward noise of this denoiser: itself, unless the noise is correlated (``Colored``)."""
         return z

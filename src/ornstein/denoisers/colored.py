@@ -36,6 +36,9 @@ class Colored(Denoiser):
         """Colour the noise of an analytic law given in its own coordinates."""
         return cls(_whitened(law, noise), noise)
 
+    def of_cases(self, first: int, end: int) -> Colored:
+        return Colored(self.inner.of_cases(first, end), self.noise)
+
     def whiten(self, x: Tensor) -> Tensor:
         """L^-1 x for signals (..., *event)."""
         return self.noise.whiten(x.flatten(-len(self.event_shape))).reshape(x.shape)

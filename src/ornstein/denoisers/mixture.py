@@ -91,7 +91,7 @@ class Mixture(Law):
         chosen = self._chosen(noise, cases, self.weights)
         sizes = [c.white_size(sigma) for c in self.components]
         white = self._white(noise, cases, max(sizes))
-        out = torch.zeros(*chosen.shape, *self.event_shape, dtype=torch.float64)
+        out = torch.zeros(*chosen.shape, *self.event_shape, dtype=torch.float64, device=white.device)
         for k, component in enumerate(self.components):
             mine = chosen == k
             if self.batch_shape:

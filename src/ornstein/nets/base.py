@@ -16,16 +16,20 @@ class Net(nn.Module, ABC):
     """F(x, noise, condition): a scaled noisy signal -> a tensor of its shape. A new network returns exactly 0.
 
     name       the architecture, as a word for tables and files
+    inputs     1, or 2 for a network that is also shown what is already known of the clean signal: the skip of its preconditioning
     arguments  what the network was built from: ``type(net)(**net.arguments)`` is the same network, and all of it fits into JSON
     """
 
     name: ClassVar[str]
     event_shape: Shape
+    inputs: int
     arguments: dict[str, Any]
     conditioner: Conditioner
 
     def forward(self, x: Tensor, noise: Tensor, condition: Condition | None = None) -> Tensor:
         """x (case, *event), already scaled to about unit variance; noise (case,), a feature of the noise level such as log(sigma) / 4.
+
+        With 2 ``inputs`` x is (case, 2 C, ...) for events (C, ...): the noisy signal, then the other one.
 
         Returns (case, *event) in the dtype of the parameters. No case sees another one of its batch.
         Raises ``InputError`` for x, noise or a condition that does not fit the network.

@@ -43,9 +43,35 @@ class Condition:
         """The condition of some cases: a slice, or an index or mask tensor (case,)."""
         return self._map(lambda part: part[cases])
 
-    def to(self, device: torch.device | str) -> Condition:
-        """The same condition on another device."""
-        return self._map(lambda part: part.to(device))
+    @property
+    def rows(self) -> int:
+        """How many cases it was given for; 1 where nothing is given."""
+        return next((len(part) for _, part in self._parts() if part is not None), 1)
+
+    def of(self, cases: int) -> Condition:
+        """The condition of ``cases`` cases: its own rows, or its single row for all of them. Raises ``InputError`` for other numbers."""
+        if self.rows not in (1, cases):
+            raise InputError(f"condition has {self.rows} rows, but there are {cases} cases: give one row for all, or one per case")
+        return self._map(lambda part: part.expand(cases, *part.shape[1:]))
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Condition:
+        """The same condition on another device, its numbers in another floating-point type; labels stay int64."""
+        return self._map(lambda part: part.to(device, dtype if part.is_floating_point() else None))
+
+    def joined(self, other: Condition, cases: int) -> Condition:
+        """This condition for ``cases`` cases, then the other for as many. A part that only one of them has is missing in the rows of
+        the other."""
+
+        def rows(mine: Tensor | None, like: Tensor) -> Tensor:
+            if mine is not None:
+                return mine
+            return torch.full_like(like, torch.nan if like.is_floating_point() else NO_LABEL)
+
+        parts = {}
+        for (name, mine), (_, theirs) in zip(self.of(cases)._parts(), other.of(cases)._parts(), strict=True):
+            like = theirs if mine is None else mine
+            parts[name] = None if like is None else torch.cat([rows(mine, like), rows(theirs, like)])
+        return Condition(**parts)
 
     def drop(self, cases: Tensor) -> Condition:
         """Nothing given where ``cases`` (case,) is True: the unconditional cases of classifier-free guidance
@@ -56,6 +82,10 @@ class Condition:
             return part.masked_fill(mask, torch.nan if part.is_floating_point() else NO_LABEL)
 
         return self._map(missing)
+
+    def nothing(self) -> Condition:
+        """One row with the same parts, all of them missing."""
+        return self._map(lambda part: torch.full_like(part[:1], torch.nan if part.is_floating_point() else NO_LABEL))
 
     def _parts(self) -> tuple[tuple[str, Tensor | None], ...]:
         return ("label", self.label), ("vector", self.vector), ("signal", self.signal)

@@ -46,17 +46,19 @@ class Conditioner(nn.Module):
 
     Missing entries (NaN) are 0 with known = 0, and a missing label has a row of its own, so "no condition" is learned.
     ``classes``, ``vector`` and ``signal`` are the numbers of classes, of entries and of channels; 0 is a part that is never given.
+    With ``inputs`` = 2, x holds two signals one after the other along its first axis.
     A call raises ``InputError`` for x, noise or a part of another shape, a part the network was built without, and a label out of
     range. The range is checked on the CPU; on an accelerator, where a check would wait, and in compiled code the look-up itself stops.
     """
 
-    def __init__(self, event_shape: Shape, width: int, *, classes: int = 0, vector: int = 0, signal: int = 0) -> None:
+    def __init__(self, event_shape: Shape, width: int, *, classes: int = 0, vector: int = 0, signal: int = 0, inputs: int = 1) -> None:
         super().__init__()
-        self.event_shape = tuple(event_shape)
+        self.inputs = count(inputs, "inputs", at_most=2)
+        self.event_shape = (event_shape[0] * inputs, *event_shape[1:])
         self.classes = count(classes, "classes", at_least=0)
         self.vector = count(vector, "vector", at_least=0)
         self.signal = count(signal, "signal", at_least=0)
-        self.channels = event_shape[0] + 2 * self.signal
+        self.channels = self.event_shape[0] + 2 * self.signal
         self.fourier, self.inner, self.outer = Fourier(), unit(nn.Linear(2 * PAIRS, width)), unit(nn.Linear(width, width))
         self.table = nn.Embedding(self.classes + 1, width) if self.classes else None
         self.numbers = unit(nn.Linear(2 * self.vector, width)) if self.vector else None

@@ -37,20 +37,30 @@ class MLP(Net):
 
     Nothing normalises h before W_out. So, with width >= d, every Gaussian denoiser U diag(lambda / (lambda + sigma^2)) U' x is
     one setting of the outer layers: W_in = U', W_out = U, and the gains are the scale, which knows the noise level.
-    ``depth`` counts blocks of two layers. ``classes``, ``vector`` and ``signal`` are those of ``Conditioner``.
+    ``depth`` counts blocks of two layers. ``classes``, ``vector``, ``signal`` and ``inputs`` are those of ``Conditioner``.
     """
 
     name = "MLP"
 
     def __init__(
-        self, event_shape: Shape, *, width: int = 256, depth: int = 4, classes: int = 0, vector: int = 0, signal: int = 0, seed: int = 0
+        self,
+        event_shape: Shape,
+        *,
+        width: int = 256,
+        depth: int = 4,
+        classes: int = 0,
+        vector: int = 0,
+        signal: int = 0,
+        inputs: int = 1,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.event_shape, self.width, self.depth = event(event_shape), count(width, "width"), count(depth, "depth")
         self.arguments = {"event_shape": list(self.event_shape), "width": self.width, "depth": self.depth}
-        self.arguments |= {"classes": classes, "vector": vector, "signal": signal, "seed": seed}
+        self.arguments |= {"classes": classes, "vector": vector, "signal": signal, "inputs": inputs, "seed": seed}
+        self.inputs = inputs
         with seeded(seed):
-            self.conditioner = Conditioner(self.event_shape, width, classes=classes, vector=vector, signal=signal)
+            self.conditioner = Conditioner(self.event_shape, width, classes=classes, vector=vector, signal=signal, inputs=inputs)
             self.first = nn.Linear(self.conditioner.channels * math.prod(self.event_shape[1:]), width)
             self.blocks = nn.ModuleList(Block(width) for _ in range(depth))
             self.modulation = zeroed(nn.Linear(width, 2 * width))

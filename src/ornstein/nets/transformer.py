@@ -54,7 +54,8 @@ class Transformer(Net):
     size, zeros fill the last one on the way in, and what stands there is cut on the way out. Cost grows with the square of the
     number of tokens. Rotary positions are relative; ``absolute=True`` adds a learned vector for each place, for signals with a
     common start (beats, digits); stationary ones do without. Groups of channels always have a learned vector of their own.
-    ``classes``, ``vector`` and ``signal`` are those of ``Conditioner``; every token sees all channels of the signal at its patch.
+    ``classes``, ``vector``, ``signal`` and ``inputs`` are those of ``Conditioner``; every token sees all channels of the signal, and of
+    the second input, at its patch.
     """
 
     name = "transformer"
@@ -72,6 +73,7 @@ class Transformer(Net):
         classes: int = 0,
         vector: int = 0,
         signal: int = 0,
+        inputs: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -86,15 +88,16 @@ class Transformer(Net):
         self.patch = count(patch, "patch")
         self.group = channels if group is None else count(group, "group", at_most=channels)
         self.arguments = {"event_shape": list(self.event_shape), "width": self.width, "depth": self.depth}
-        self.arguments |= {"heads": self.heads, "patch": self.patch}
-        self.arguments |= {"group": group, "absolute": absolute, "classes": classes, "vector": vector, "signal": signal, "seed": seed}
+        self.arguments |= {"heads": self.heads, "patch": self.patch, "group": group, "absolute": absolute}
+        self.arguments |= {"classes": classes, "vector": vector, "signal": signal, "inputs": inputs, "seed": seed}
         self.sides = tuple(min(patch, n) for n in spatial)
         grid = tuple(math.ceil(n / side) for n, side in zip(spatial, self.sides, strict=True))
         self.bands = math.ceil(channels / self.group)
         area = math.prod(self.sides)
+        self.inputs = inputs
         with seeded(seed):
-            self.conditioner = Conditioner(self.event_shape, width, classes=classes, vector=vector, signal=signal)
-            self.first = nn.Linear((self.group + 2 * signal) * area, width)
+            self.conditioner = Conditioner(self.event_shape, width, classes=classes, vector=vector, signal=signal, inputs=inputs)
+            self.first = nn.Linear((self.group + (inputs - 1) * channels + 2 * signal) * area, width)
             self.place = nn.Parameter(0.02 * torch.randn(math.prod(grid), width)) if absolute else None
             self.band = nn.Parameter(torch.randn(self.bands, 1, width)) if self.bands > 1 else None
             self.rotary = Rotary(grid, width // (2 * heads))

@@ -114,7 +114,8 @@ class UNet(Net):
     stretched. Beyond the border lie zeros, which tell the network where it is; with ``periodic=True`` the axes close into rings,
     and the network commutes with shifts by 2^(levels - 1) places where that divides n.
     ``blocks`` counts blocks per level and direction; ``attention`` is the number of coarsest levels with self-attention, whose
-    cost grows with the square of their places. The embedding has 4 ``width`` entries. ``classes``, ``vector`` and ``signal`` are
+    cost grows with the square of their places. The embedding has 4 ``width`` entries. ``classes``, ``vector``, ``signal`` and
+    ``inputs`` are
     those of ``Conditioner``.
     """
 
@@ -132,6 +133,7 @@ class UNet(Net):
         classes: int = 0,
         vector: int = 0,
         signal: int = 0,
+        inputs: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -142,10 +144,11 @@ class UNet(Net):
         self.attention, self.periodic = count(attention, "attention", at_least=0, at_most=len(multipliers)), periodic
         self.arguments = {"event_shape": list(self.event_shape), "width": self.width, "multipliers": self.multipliers}
         self.arguments |= {"blocks": count(blocks, "blocks"), "attention": self.attention, "periodic": periodic}
-        self.arguments |= {"classes": classes, "vector": vector, "signal": signal, "seed": seed}
+        self.arguments |= {"classes": classes, "vector": vector, "signal": signal, "inputs": inputs, "seed": seed}
         kind, widths = Kind(len(self.event_shape) - 1, 4 * width, periodic), [width * m for m in self.multipliers]
+        self.inputs = inputs
         with seeded(seed):
-            self.conditioner = Conditioner(self.event_shape, kind.embedding, classes=classes, vector=vector, signal=signal)
+            self.conditioner = Conditioner(self.event_shape, kind.embedding, classes=classes, vector=vector, signal=signal, inputs=inputs)
             self.first = kind.conv(self.conditioner.channels, widths[0])
             self.levels = Level(kind, widths, blocks, attention)
             self.norm = nn.GroupNorm(groups(widths[0]), widths[0])

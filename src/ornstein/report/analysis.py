@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ornstein import checks
 from ornstein.errors import InputError, unknown_name
-from ornstein.fitting import KINDS, fit
+from ornstein.fitting import ANALYTIC, fit
 from ornstein.metrics import Candidate, Score, Spectrum, blocks, compare
 from ornstein.model import Model
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
@@ -74,8 +74,10 @@ def analyse(
     """Fit, hold out in contiguous blocks, impute, rank and compare. Arguments and errors as in ``write_report``."""
     signals, tell = check(x, folds, draws), progress or (lambda _: None)
     folds = min(folds, len(signals) // 2)
-    if model not in KINDS:
-        raise unknown_name("model", model, KINDS)
+    if model == "network":
+        raise InputError("model is 'network', which has no density, but a report compares densities: choose gaussian, mixture or empirical")
+    if model not in ANALYTIC:
+        raise unknown_name("model", model, ANALYTIC)
     overlap = checks.count(overlap, "overlap", at_least=0)
     hidden = hidden_stretch(signals.shape[2], gap)
     law = candidate(model, structure or default_structure(signals))

@@ -20,6 +20,7 @@ from ornstein.samplers.level import Level, level_at, levels
 from ornstein.samplers.restart import Restart
 from ornstein.samplers.rk4 import RK4
 from ornstein.samplers.sampling import Steps, batches, encode, grid_of, sample, start
+from ornstein.samplers.sharded import sample_together, score_together
 from ornstein.samplers.stochastic_heun import StochasticHeun
 from ornstein.samplers.teleport import Teleport, landing, residual, teleport_level
 from ornstein.samplers.tuning import Trial, Tuned, tune
@@ -65,6 +66,8 @@ __all__ = [
     "residual",
     "run",
     "sample",
+    "sample_together",
+    "score_together",
     "start",
     "teleport_level",
     "tune",

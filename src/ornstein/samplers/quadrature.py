@@ -23,7 +23,7 @@ def slopes(lam: Tensor, typical: Tensor, nodes: Sequence[Level], now: Level, the
     In v = 1 / m = sinh(s) / a with a^2 = lam + c + n_s^2 the integrand has one scale in s, and v = 0, where alpha is 0, is a place
     like any other; only a polynomial in log m cannot be had there, so a node at alpha = 0 must be the only one.
     """
-    x, mass = _legendre()
+    x, mass = _legendre(lam.device)
     near, far = (level.alpha / level.sigma for level in (now, then))
     a = (lam + typical + 1 / max(near, far) ** 2).sqrt()
     low, high = torch.asinh(a * near), torch.asinh(a * far)
@@ -40,7 +40,7 @@ def slopes(lam: Tensor, typical: Tensor, nodes: Sequence[Level], now: Level, the
 
 
 @functools.cache
-def _legendre() -> tuple[Tensor, Tensor]:
+def _legendre(device: torch.device) -> tuple[Tensor, Tensor]:
     """Nodes and weights on [0, 1]."""
     x, mass = np.polynomial.legendre.leggauss(_NODES)
-    return torch.from_numpy(0.5 * (x + 1)), torch.from_numpy(0.5 * mass)
+    return torch.from_numpy(0.5 * (x + 1)).to(device), torch.from_numpy(0.5 * mass).to(device)

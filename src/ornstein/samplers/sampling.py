@@ -13,6 +13,7 @@ from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
 from ornstein.errors import InputError
 from ornstein.random import Noise
 from ornstein.samplers.base import Keyed, Sampler, State, walk
+from ornstein.samplers.devices import brought, run_device
 from ornstein.samplers.frame import TILE, Frame, Turned
 from ornstein.samplers.level import levels
 from ornstein.schedules import Grid, Schedule
@@ -57,14 +58,17 @@ def sample(
     batch: int = BATCH,
     dtype: torch.dtype = torch.float64,
     reference: Gaussian | None = None,
+    device: torch.device | str | None = None,
 ) -> Tensor:
     """Draws of x_0, (cases, *event): start, loop, last state, ``batch`` cases at a time.
 
     ``steps`` is a number of steps on the schedule's own grid, a Grid, or its times. ``reference`` is a Gaussian of the signals, from
     which a denoiser that does not know its law may start at any time. Case i depends on (seed, first + i) only: for an analytic law
-    in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser.
+    in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser. ``device`` is where the denoiser is, and
+    with it noise, states and samples; no step waits for a copy to another one. Raises ``InputError`` where the denoiser is elsewhere.
     """
-    parts = batches(denoiser, sampler, schedule, steps, cases, seed=seed, first=first, batch=batch, dtype=dtype, reference=reference)
+    options = {"seed": seed, "first": first, "batch": batch}
+    parts = batches(denoiser, sampler, schedule, steps, cases, **options, dtype=dtype, reference=reference, device=device)
     return torch.cat(list(parts))
 
 
@@ -81,18 +85,21 @@ def batches(
     batch: int = BATCH,
     dtype: torch.dtype = torch.float64,
     reference: Gaussian | None = None,
+    device: torch.device | str | None = None,
 ) -> Iterator[Tensor]:
     """The samples of ``sample`` as they are finished, batch after batch: for progress, or for more than fits in memory."""
     cases, batch, grid = checks.count(cases, "cases"), checks.count(batch, "batch"), grid_of(schedule, steps)
+    place = run_device(denoiser, device)
+    sampler, reference = brought(sampler, place), brought(reference, place)
     visited, frame = levels(schedule, grid), Frame.of(denoiser, sampler)
     for begin, end, wanted in _plan(denoiser, cases, first, batch, dtype, frame is not None):
-        noise = Noise(seed, begin)
+        noise = Noise(seed, begin, device=place)
         if frame is None:
             x = start(denoiser, schedule, visited[0].t, noise, end - begin, reference).to(dtype)
-            yield _last(walk(sampler, denoiser, schedule, visited, x, noise))[wanted]
+            yield _last(walk(sampler, denoiser.of_cases(begin, end), schedule, visited, x, noise))[wanted]
         else:
             x = frame.start(schedule, visited[0].t, noise, end - begin).to(dtype)
-            turned = Turned(Keyed(noise, visited, torch.empty(end - begin, *frame.signal, dtype=dtype)), frame)
+            turned = Turned(Keyed(noise, visited, torch.empty(end - begin, *frame.signal, dtype=dtype, device=place)), frame)
             yield frame.out(_last(walk(sampler, frame.denoiser, schedule, visited, x, turned)))[wanted]
 
 

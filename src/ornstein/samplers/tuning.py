@@ -81,6 +81,7 @@ class Tuned:
     evaluations: int
 
 
+@torch.no_grad()
 def tune(denoiser: Denoiser, schedule: Schedule, calls: int, *, reference: Gaussian | None = None, cases: int = 64, seed: int = 0) -> Tuned:
     """The sampler and the grid of least path error at ``calls`` denoiser calls, by trial on pilot cases.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ornstein.covariance import Autoregressive, Covariance, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
-from ornstein.denoisers import Cloud, Denoiser, Empirical, Gaussian, Mixture
+from ornstein.denoisers import Cloud, Denoiser, Empirical, Gaussian, Law, Mixture, Network
 from ornstein.errors import InputError
+from ornstein.storage.network import decode_network, encode_network
 
 Spec = dict[str, Any]
 Tensors = dict[str, Tensor]
@@ -24,13 +25,24 @@ STRUCTURES: dict[str, type[Spectral]] = {
 
 
 def encode_law(law: Denoiser) -> tuple[Spec, Tensors]:
-    """(description, tensors) of an analytic law. Raises ``InputError`` for one that has no finite description."""
+    """(description, tensors) of an analytic law or a network. Raises ``InputError`` for one that has no finite description."""
     tensors: Tensors = {}
+    if isinstance(law, Network):
+        spec = encode_network(law, tensors, "")
+        spec["reference"] = _encode_law(law.preconditioning.law, tensors, "reference.")
+        return spec, {name: t.contiguous() for name, t in tensors.items()}
     return _encode_law(law, tensors, ""), {name: t.contiguous() for name, t in tensors.items()}
 
 
-def decode_law(spec: Spec, tensors: Tensors) -> Gaussian | Mixture | Empirical:
-    """The law that ``encode_law`` described."""
+def decode_law(spec: Spec, tensors: Tensors, module: nn.Module | None = None) -> Law | Network:
+    """The law that ``encode_law`` described; ``module`` as in ``ornstein.load``."""
+    if spec["kind"] == "network":
+        reference = _decode_law(spec["reference"], tensors, "reference.")
+        if not isinstance(reference, Gaussian | Mixture):
+            raise InputError("the reference of the network is no Gaussian or mixture law: restore the folder from a copy, or fit again")
+        return decode_network(spec, tensors, "", reference, module)
+    if module is not None:
+        raise InputError(f"module is a {type(module).__name__}, but the model is a {spec['kind']} law: leave module out")
     return _decode_law(spec, tensors, "")
 
 
@@ -47,7 +59,7 @@ def _encode_law(law: Denoiser, tensors: Tensors, prefix: str) -> Spec:
         tensors.update({prefix + name: value for name, value in parts.items()})
         kernel = None if law.kernel is None else _encode_operator(law.kernel, tensors, prefix + "kernel.")
         return {"kind": "empirical", "event_shape": list(law.event_shape), "kernel": kernel}
-    raise InputError(f"a {type(law).__name__} cannot be saved: only Gaussian, mixture and empirical laws have a file format")
+    raise InputError(f"a {type(law).__name__} cannot be saved: only Gaussian, mixture and empirical laws and networks have a file format")
 
 
 def _decode_law(spec: Spec, tensors: Tensors, prefix: str) -> Gaussian | Mixture | Empirical:

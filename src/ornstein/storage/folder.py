@@ -25,6 +25,8 @@ from ornstein.files import sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
+READABLE = (1, 2)
+"""Format 1 holds analytic laws; 2 may hold a network."""
 _STALE = 3600.0
 """Seconds after which a leftover folder cannot belong to a running save."""
 
@@ -110,8 +112,9 @@ def _config(folder: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise InputError(f"{CONFIG} in {folder} is damaged (its checksum differs): restore it from a copy, or fit again")
-    if config["format"] != FORMAT:
-        raise InputError(f"{folder} has format {config['format']}, but this version reads {FORMAT}: install a matching ornstein")
+    if config["format"] not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise InputError(f"{folder} has format {config['format']}, but this version reads {known}: install a matching ornstein")
     return dict(config)
 
 

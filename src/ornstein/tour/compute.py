@@ -12,7 +12,7 @@ from ornstein.covariance import Dense, nearest_distance, recolor, similarity
 from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Empirical, Gaussian
 from ornstein.random import Noise
-from ornstein.tour import reversal, spectra, views
+from ornstein.tour import learned, reversal, spectra, views
 from ornstein.tour.curve import Curve, prepare
 
 COPIES = 50
@@ -28,12 +28,15 @@ class Tour:
     arrays: dict[str, Tensor]
 
 
-def compute(curve: object = None, seed: int = 0) -> Tour:
-    """The tour of ``curve`` (length,), or of five random cosines. Cost: a few eigendecompositions of at most 200 x 200.
+def compute(curve: object = None, seed: int = 0, *, training: int = learned.TRAINING) -> Tour:
+    """The tour of ``curve`` (length,), or of five random cosines.
 
-    Raises ``InputError`` as ``prepare`` does, and for a seed that is not a whole number from 0.
+    training  optimiser steps of the network that learns the way back
+    Raises ``InputError`` as ``prepare`` does, for a seed that is not a whole number from 0, and for fewer than 20 training steps.
+    Cost: the training (``learned.learn``), and a few eigendecompositions of at most 200 x 200.
     """
     seed = checks.count(seed, "seed", at_least=0)
+    training = checks.count(training, "training", at_least=learned.FEWEST)
     made = prepare(curve, seed)
     signal, d = made.values, len(made.values)
     noise = Noise(seed).normal(COPIES, (d,))
@@ -55,7 +58,8 @@ def compute(curve: object = None, seed: int = 0) -> Tour:
         _spectra(signal, noise, kernel, ensemble),
         _reversal(signal, kernel, ensemble, seed),
     )
-    for more_numbers, more_arrays in chapters:
+    exact = chapters[-1][1]["reverse_one"]
+    for more_numbers, more_arrays in (*chapters, _learned(signal, exact, seed, training)):
         numbers |= more_numbers
         arrays |= more_arrays
     return Tour(made, numbers, arrays)
@@ -140,5 +144,41 @@ def _reversal(signal: Tensor, kernel: Dense, ensemble: Dense, seed: int) -> _Cha
         "beta_last": float(arrays["beta"][-1]),
         "chain_mean": float(arrays["chain"][-1].mean()),
         "chain_variance": float(arrays["chain"][-1].var(correction=0)),
+    }
+    return numbers, arrays
+
+
+def _learned(signal: Tensor, exact: Tensor, seed: int, training: int) -> _Chapter:
+    made = learned.learn(signal, exact[-1:], seed, training)
+    moments, runs = list(made.runs), list(made.runs.values())
+    to_curve = [(run - signal).square().mean(-1).sqrt() for run in runs]
+    gap = (runs[-1] - exact).square().mean(-1).sqrt()
+    ends = learned.ends(made.network, signal, seed)
+    eps = learned.errors(made.network, signal, seed)
+    tail = max(1, training // 10)
+    numbers: dict[str, float] = {
+        "training": training,
+        "training_batch": learned.BATCH,
+        "parameters": sum(p.numel() for p in made.network.module.parameters()),
+        "loss_first": float(made.losses[0]),
+        "loss_last": float(made.losses[-tail:].mean()),
+        "loss_tail": tail,
+        "early": moments[learned.EARLY],
+        "early_loss": float(made.losses[moments[learned.EARLY] - 1]),
+        "early_rms": float(to_curve[learned.EARLY][0]),
+        "reverse_learned_rms": float(to_curve[-1][0]),
+        "gap_largest": float(gap.max()),
+        "gap_step": int(gap.argmax()),
+        "tries": learned.RUNS,
+        "tries_mean": float(ends.mean()),
+        "tries_largest": float(ends.max()),
+        "magnified": float(reversal.SCHEDULE.noise_level(1.0)),
+    }
+    arrays = {
+        "losses": made.losses,
+        "moments": torch.tensor(moments, dtype=torch.float64),
+        "eps_error": eps,
+        "reverse_learned": runs[-1],
+        **{f"moment_{k}": run for k, run in enumerate(runs[:-1])},
     }
     return numbers, arrays

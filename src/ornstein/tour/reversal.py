@@ -1,4 +1,4 @@
-"""Chapters four and five: the schedule, one run forward, and the way back with exact denoisers."""
+"""Chapters four and five: the schedule, one run forward, and the way back with any denoiser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ornstein.covariance import Dense
-from ornstein.denoisers import Law
+from ornstein.denoisers import Denoiser
 from ornstein.process import Process
 from ornstein.random import Noise
 from ornstein.samplers import DDPM, run, start
@@ -37,11 +37,14 @@ def chain(signal: Tensor, seed: int) -> Tensor:
     return torch.cat([signal[None], *path])
 
 
-def reverse(law: Law, seed: int) -> Tensor:
-    """One ancestral run back with the exact denoiser of ``law``: (T + 1, d), row t is x_t, so the run reads from the last row up."""
+def reverse(denoiser: Denoiser, seed: int, x: Tensor | None = None) -> Tensor:
+    """One ancestral run back: (T + 1, d), row t is x_t, so the run reads from the last row up.
+
+    It begins at ``x`` = x_T (1, d), or where x_T belongs under the law; every start meets the same noise on its way.
+    """
     noise = Noise(seed)
-    x = start(law, SCHEDULE, 1.0, noise, 1)
-    return torch.cat([state.x for state in run(DDPM(), law, SCHEDULE, SCHEDULE.grid(STEPS), x, noise)]).flip(0)
+    x = start(denoiser, SCHEDULE, 1.0, noise, 1) if x is None else x
+    return torch.cat([state.x for state in run(DDPM(), denoiser, SCHEDULE, SCHEDULE.grid(STEPS), x, noise)]).flip(0)
 
 
 def ranks(covariance: Dense) -> Tensor:

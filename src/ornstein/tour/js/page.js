@@ -3,18 +3,20 @@ import { decode, extent, mix, moments, rms, row } from "./data.js";
 import { components, early, ends, factors, late, live, run } from "./forward.js";
 import { copies, draws, image, mean, remaining, strip, vector, white } from "./copies.js";
 import { palette } from "./plot.js";
-import { back, reverseRange, threads } from "./reverse.js";
+import { back, momentRange, momentRuns, reverseRange, threads } from "./reverse.js";
 import { matrices, matrix, motion, ratio, spectrum } from "./spectra.js";
+import { inCurve, losses, mistakes, result, resultRange } from "./learned.js";
 
 const VIEWS = {
   early, late, live, factors, run, ends, components, image, vector, copies, strip, white, draws, mean, remaining,
-  matrix, spectrum, ratio, motion, back, threads,
+  matrix, spectrum, ratio, motion, back, threads, losses, result, mistakes,
 };
 const SIGMAS = [1, 0.5, 0.1];
 const sent = JSON.parse(document.getElementById("tour-data").textContent);
 const data = load(sent.arrays);
-const state = { t: 0, playing: false, direction: 1, sigma: 1, n: 1, law: "one", language: sent.language };
+const state = { t: 0, playing: false, direction: 1, sigma: 1, n: 1, law: "one", moment: 0, language: sent.language };
 const figures = [...document.querySelectorAll("canvas[data-view]")].map((canvas) => ({ canvas, seen: false, stale: true }));
+state.moment = data.moments.length - 1;
 let colours = palette(document.documentElement);
 
 function load(arrays) {
@@ -26,6 +28,9 @@ function load(arrays) {
   all.matrices = matrices(all);
   all.wide = extent([all.noise.values, ...Array.from({ length: all.noise.rows }, (_, k) => mix(all.curve, row(all.noise, k), 1, 1))]);
   all.reverseRange = reverseRange(all);
+  all.runs = momentRuns(all);
+  all.momentRange = momentRange(all);
+  all.resultRange = resultRange(all);
   return all;
 }
 
@@ -54,7 +59,7 @@ function draw() {
 function present() {
   const t = Math.round(state.t), past = Math.max(t, 1), copy = data.noise, s = state.sigma;
   const x = moments(mix(data.curve, row(copy, 0), data.alpha[t], data.sigma[t]));
-  const path = data[`reverse_${state.law}`], far = data.norms, sum = far.reduce((a, b) => a + b, 0);
+  const path = data[`reverse_${state.law}`], { reverse_learned: learned, reverse_one: exact } = data, m = state.moment, far = data.norms, sum = far.reduce((a, b) => a + b, 0);
   return {
     t, past, abar: data.abar[t], alpha: data.alpha[t], sigma: data.sigma[t], variance: 1 - data.abar[t], beta: data.beta[past],
     kept: 1 - data.beta[past], sqrt_beta: Math.sqrt(data.beta[past]), noisy: data.noisy[past], clean: data.clean[past],
@@ -62,6 +67,9 @@ function present() {
     reverse_rms: rms(row(path, t), data.curve), s, s2: s * s, n: state.n, s2_n: (s * s) / state.n,
     measured: s * s * data.averaging[state.n - 1], distance_mean: (s * sum) / far.length, distance_low: s * Math.min(...far),
     distance_high: s * Math.max(...far), chi: s * sent.numbers.chi_mean,
+    moment: data.moments[m], moment_loss: data.losses[data.moments[m] - 1], moment_rms: rms(row(data.runs[m], 0), data.curve),
+    gap: rms(row(learned, t), row(exact, t)), eps_error: data.eps_error[past], clean_error: inCurve(data)[past],
+    magnified_now: data.sigma[past] / data.alpha[past],
   };
 }
 
@@ -128,6 +136,10 @@ function listen() {
   const n = document.getElementById("n");
   n.max = data.noise.rows;
   n.addEventListener("input", () => { state.n = Number(n.value); changed("n"); });
+  const moment = document.getElementById("moment");
+  moment.max = state.moment;
+  moment.value = state.moment;
+  moment.addEventListener("input", () => { state.moment = Number(moment.value); changed("moment"); });
   for (const radio of document.querySelectorAll("input[name=law]")) {
     radio.addEventListener("change", () => { state.law = radio.value; changed("law"); });
   }

@@ -1,0 +1,85 @@
+"""What trains in bench_training.py: one interface, and our own trainer in its two settings."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from training_sets import CENTRE, WIDTH, Denoise, Problem
+
+from ornstein.denoisers import Network
+from ornstein.training import LogNormal, Loss, Pace, Trainer, fit, weight_named
+from ornstein.training.best import holding
+
+BATCH, RATE = 128, 1e-3
+
+
+class Learner(ABC):
+    """One library's network, objective and loop.
+
+    module  its network
+    """
+
+    module: nn.Module
+
+    @abstractmethod
+    def step(self) -> None:
+        """One training step on a batch of 128."""
+
+    @abstractmethod
+    def denoisers(self) -> Iterator[Denoise]:
+        """The denoisers of the weights as they are and of every average that is kept, each to be used before the next."""
+
+    @abstractmethod
+    def forward(self) -> Tensor:
+        """One call of the network, without anything around it, on a batch."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.module.parameters())
+
+
+class Ours(Learner):
+    """Our trainer as ``training.fit`` sets it up, with its defaults or other arguments of it in their place."""
+
+    def __init__(self, problem: Problem, steps: int, seed: int, **other: Any) -> None:
+        given = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()} | other
+        self.module = problem.net(seed)
+        network = Network.of(self.module, problem.gaussian(), given["form"])
+        loss = Loss(LogNormal() if given["levels"] is None else given["levels"], weight_named(given["weight"]))
+        settings = {name: given[name] for name in ("rate", "clip", "lengths")}
+        self.trainer = Trainer(network, problem.train, loss, batch=BATCH, seed=seed, **settings)
+        self.steps, self.pace = steps, Pace(given["warm_up"], given["decay"])
+
+    def step(self) -> None:
+        number = self.trainer.number
+        self.trainer.step(self.pace(min(number / self.steps, 1.0), number))
+
+    def denoisers(self) -> Iterator[Denoise]:
+        yield self._denoise
+        for average in self.trainer.averages.values:
+            with holding(self.trainer.parameters, average):
+                yield self._denoise
+
+    def _denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return self.trainer.network(x, sigma).mean
+
+    @torch.no_grad()
+    def forward(self) -> Tensor:
+        x = self.trainer.x[:BATCH]
+        out: Tensor = self.module(x, x.new_zeros(BATCH))
+        return out
+
+
+def default(problem: Problem, steps: int, seed: int) -> Ours:
+    """What ``training.fit`` does without further arguments."""
+    return Ours(problem, steps, seed)
+
+
+def edm(problem: Problem, steps: int, seed: int) -> Ours:
+    """The preconditioning, weight and noise levels of Karras et al. 2022 (table 1) around the same network, in the same loop."""
+    return Ours(problem, steps, seed, form="scalar", levels=LogNormal(CENTRE, WIDTH), weight="edm")

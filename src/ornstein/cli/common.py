@@ -1,0 +1,49 @@
+"""What several commands share: options with help in one language, and data that must fit a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import typer
+
+from ornstein.errors import InputError
+from ornstein.model import Model
+from ornstein.signals import Signals
+
+Words = Callable[[str], str]
+
+
+class Interrupted(Exception):
+    """Ctrl-C during work that was saved: the sentence says where, and how to go on. The parser leaves it alone."""
+
+
+def options(words: Words) -> Callable[[str | tuple[str, ...], str], Any]:
+    """option(names, key): an option whose help is the word of that key."""
+
+    def option(names: str | tuple[str, ...], key: str) -> Any:
+        return typer.Option(*([names] if isinstance(names, str) else names), help=words(key))
+
+    return option
+
+
+def example(words: Words, text: str) -> str:
+    """The last line of the help of a command."""
+    return f"{words('example')}: {text}"
+
+
+def fitting(x: Signals, model: Model) -> Signals:
+    """Refuse data with other channels than the model, by name."""
+    if model.channels and len(model.channels) == x.shape[1] and model.channels != x.channels and not _generic(x.channels):
+        raise InputError(f"the data has channels {', '.join(x.channels)}, but the model was fitted on {', '.join(model.channels)}")
+    return x
+
+
+def event(x: Signals, model: Model) -> torch.Tensor:
+    """The values in the shape the model was fitted on: a model of plain (case, time) arrays takes one-channel signals."""
+    return x.values[:, 0] if len(model.event_shape) == 1 and x.shape[1] == 1 else x.values
+
+
+def _generic(channels: tuple[str, ...]) -> bool:
+    return channels == tuple(f"ch{i}" for i in range(len(channels)))

@@ -1,0 +1,64 @@
+"""The command that fills gaps: impute."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+import ornstein as orn
+from ornstein.cli import show
+from ornstein.cli.common import Words, event, example, fitting, options
+from ornstein.errors import InputError
+from ornstein.files import refuse_existing
+from ornstein.model import Model
+from ornstein.signals import Signals
+
+
+def register(app: typer.Typer, words: Words) -> None:
+    """Add the command, with help from ``words``."""
+    option = options(words)
+
+    @app.command(help=words("impute"), epilog=example(words, "ornstein impute days.model gaps.csv -o filled.csv --bands bands.csv"))
+    def impute(
+        path: Annotated[Path, typer.Argument(help=words("model-folder"))],
+        signals: Annotated[Path, typer.Argument(help=words("data"))],
+        output: Annotated[Path, option(("--output", "-o"), "impute-output")],
+        draws: Annotated[int, option("--draws", "draws")] = 100,
+        bands: Annotated[Path | None, option("--bands", "bands")] = None,
+        level: Annotated[float, option("--level", "level")] = 0.9,
+        orient: Annotated[str, option("--orient", "orient")] = "auto",
+        window: Annotated[int | None, option("--window", "window")] = None,
+        hop: Annotated[int | None, option("--hop", "hop")] = None,
+        key: Annotated[str | None, option("--key", "key")] = None,
+        seed: Annotated[int, option("--seed", "seed")] = 0,
+        force: Annotated[bool, option("--force", "force")] = False,
+        as_json: Annotated[bool, option("--json", "json")] = False,
+    ) -> None:
+        for target in filter(None, (output, bands)):
+            refuse_existing(target, force)
+        if not 0 < level < 1:
+            raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
+        model = orn.load(path)
+        x = fitting(orn.read(signals, orient=orient, window=window, hop=hop, key=key), model)
+        with show.bar(words("imputing"), len(x), as_json) as advance:
+            filled = model.impute(event(x, model), draws, seed=seed, progress=lambda n: advance(n, ""))
+        gaps = int(torch.isnan(x.values).sum())
+        orn.write(output, model.signals(filled.median(0).values), force=force)
+        if bands is not None:
+            orn.write(bands, _bands(model, filled, level), force=force)
+        if as_json:
+            show.machine({"cases": len(x), "missing": gaps, "draws": draws, "output": output, "bands": bands, "level": level})
+            return
+        text = words("imputed") if gaps else words("nothing-missing")
+        show.line(text.format(gaps=gaps, cases=len(x), draws=draws, path=output if gaps else signals, output=output))
+        if bands is not None:
+            show.line(words("banded").format(level=level, path=bands))
+
+
+def _bands(model: Model, draws: torch.Tensor, level: float) -> Signals:
+    """The lower and the upper band of each channel as channels of one set of signals."""
+    ends = torch.quantile(draws, torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=draws.dtype), dim=0)
+    low, high = (model.signals(end) for end in ends)
+    names = [f"{c} {q:.1%}" for q in (0.5 - level / 2, 0.5 + level / 2) for c in low.channels]
+    return Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)

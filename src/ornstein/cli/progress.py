@@ -1,0 +1,54 @@
+"""The bar of a fit: how many laws are done, or where a training run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ornstein.cli.common import Words
+from ornstein.cli.show import err
+from ornstein.training import Record
+
+
+@dataclass
+class Fitting:
+    """What ``orn.fit`` tells, shown in a bar. ``steps`` is the last training step it heard of."""
+
+    progress: Progress
+    task: TaskID
+    words: Words
+    steps: int = 0
+    began: Record | None = None
+    loss: float | None = None
+
+    def tell(self, what: str) -> None:
+        """A law is being fitted, or a network was chosen."""
+        self.progress.update(self.task, advance=1, description=escape(f"{self.words('fitting')} {what}"))
+
+    def watch(self, record: Record) -> None:
+        """Training has come this far."""
+        self.steps, self.began = record.step, self.began or record
+        self.loss = self.loss if record.loss is None else record.loss
+        seconds = record.seconds - self.began.seconds
+        said = {
+            "training-step": record.step,
+            "training-loss": self.loss,
+            "training-held-out": record.best,
+            "training-gaussian": record.gaussian,
+            "training-speed": (record.step - self.began.step) / seconds if seconds > 0 else None,
+            "training-skipped": record.skipped or None,
+        }
+        parts = [self.words(key).format(value) for key, value in said.items() if value is not None]
+        self.progress.update(self.task, total=1.0, completed=record.share, description=escape(", ".join(parts)))
+
+
+@contextmanager
+def fitting(words: Words, total: int, quiet: bool) -> Iterator[Fitting]:
+    """A transient bar on standard error; silent where no person watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
+        yield Fitting(progress, progress.add_task(escape(words("fitting")), total=total), words)

@@ -1,0 +1,71 @@
+"""The command that draws new signals: sample."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ornstein as orn
+from ornstein.cli import show
+from ornstein.cli.common import Words, example, options
+from ornstein.files import refuse_existing
+from ornstein.model import Model
+
+
+def register(app: typer.Typer, words: Words) -> None:
+    """Add the command, with help from ``words``."""
+    option = options(words)
+
+    @app.command(help=words("sample"), epilog=example(words, "ornstein sample days.model -n 100 -o new.csv"))
+    def sample(
+        path: Annotated[Path, typer.Argument(help=words("model-folder"))],
+        output: Annotated[Path, option(("--output", "-o"), "sample-output")],
+        number: Annotated[int, option(("--number", "-n"), "number")] = 10,
+        sampler: Annotated[str | None, option("--sampler", "sampler")] = None,
+        steps: Annotated[int | None, option("--steps", "steps")] = None,
+        schedule: Annotated[str, option("--schedule", "schedule")] = "vp",
+        grid: Annotated[str, option("--grid", "bench-grid")] = "own",
+        label: Annotated[str | None, option("--label", "label")] = None,
+        condition: Annotated[Path | None, option("--condition", "sample-condition")] = None,
+        guidance: Annotated[float, option("--guidance", "guidance")] = 1.0,
+        device: Annotated[str | None, option("--device", "sample-device")] = None,
+        seed: Annotated[int, option("--seed", "seed")] = 0,
+        force: Annotated[bool, option("--force", "force")] = False,
+        as_json: Annotated[bool, option("--json", "json")] = False,
+    ) -> None:
+        refuse_existing(output, force)
+        model = orn.load(path)
+        drawn = model.sample(
+            number,
+            sampler=sampler,
+            steps=steps,
+            schedule=schedule,
+            grid=grid,
+            label=None if label is None else _labels(label, model),
+            condition=None if condition is None else read_condition(condition, model.event_shape),
+            guidance=guidance,
+            device=device,
+            seed=seed,
+        )
+        orn.write(output, model.signals(drawn), force=force)
+        if as_json:
+            show.machine({"cases": number, "shape": list(drawn.shape), "seed": seed, "output": output})
+        else:
+            show.line(words("sampled").format(count=number, path=output))
+
+
+def _labels(text: str, model: Model) -> object:
+    """One class, or several with commas between: numbers, or words where the classes have names."""
+    given = [word.strip() for word in text.split(",")]
+    if model.conditions is not None and model.conditions.names:
+        return given
+    try:
+        return [int(word) for word in given]
+    except ValueError:
+        return given
+
+
+def read_condition(path: Path, event_shape: tuple[int, ...]) -> object:
+    """A vector or a signal per case: rows of one channel that are not as long as the signals are vectors."""
+    values = orn.read(path).values
+    return values[:, 0] if values.shape[1] == 1 and values.shape[2] != event_shape[-1] else values

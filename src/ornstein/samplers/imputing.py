@@ -1,0 +1,75 @@
+"""Filling gaps by sampling a network that was trained to do it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ornstein import checks
+from ornstein.denoisers import Network
+from ornstein.errors import InputError
+from ornstein.nets import Condition
+from ornstein.random import Noise
+from ornstein.samplers.base import Sampler, walk
+from ornstein.samplers.devices import brought
+from ornstein.samplers.level import levels
+from ornstein.samplers.sampling import BATCH, Steps, grid_of, start
+from ornstein.schedules import Schedule
+
+
+@torch.no_grad()
+def impute(
+    network: Network,
+    x: Tensor,
+    sampler: Sampler,
+    schedule: Schedule,
+    steps: Steps,
+    draws: int = 1,
+    *,
+    condition: Condition | None = None,
+    seed: int = 0,
+    batch: int = BATCH,
+    progress: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Draws of what NaN hides in x (case, *event), from p(hidden | observed): (draw, case, *event), in the type and on the device of x.
+
+    network    trained with masks, so that it ``inpaints``; a run starts from its reference Gaussian, on its device, in float64
+    condition  anything else that it is told, one row for all cases or one per case; without a signal
+    progress   is told how many cases have just been finished
+
+    Observed entries come back bit for bit. Draw k of case i depends on (seed, i, k) only, whatever the numbers of draws, of cases and
+    of cases in a batch, up to the rounding of the network. Cases without gaps are not sampled. Raises ``InputError`` for a network
+    trained without masks, another shape, infinite values, and a condition with a signal. Cost: one run per draw and case with gaps.
+    """
+    if not network.inpaints:
+        raise InputError("this network was trained without masks, so it cannot fill gaps by itself: train it with masks=Masks()")
+    x = checks.tensor(x, "x", missing=True, dtype=x.dtype)
+    if tuple(x.shape[1:]) != network.event_shape:
+        raise InputError(f"x has shape {tuple(x.shape)}, but must be (case, {', '.join(map(str, network.event_shape))})")
+    given = (Condition() if condition is None else condition).of(len(x))
+    if given.signal is not None:
+        raise InputError("condition has a signal, but here the signal is x itself: leave it out")
+    draws, batch = checks.count(draws, "draws"), checks.count(batch, "batch")
+    visited, own = levels(schedule, grid_of(schedule, steps)), network.preconditioning.mean.device
+    sampler = brought(sampler, own)
+    sampler, hidden = brought(sampler, own), torch.isnan(x)
+    gaps = hidden.flatten(1).any(1).cpu().nonzero()[:, 0]
+    given = replace(given.to(x.device), signal=x)
+    out = x.expand(draws, *x.shape).clone()
+    tell = progress or (lambda _: None)
+    if len(gaps) < len(x):
+        tell(len(x) - len(gaps))
+    for first in range(0, draws * len(gaps), batch):
+        rows = torch.arange(first, min(first + batch, draws * len(gaps)))
+        case, draw = gaps[rows // draws], rows % draws
+        noise = Noise(seed, index=case + (draw << 32))
+        begun = start(network, schedule, visited[0].t, noise, len(rows), network.reference).to(own)
+        states = walk(sampler, network.given(given[case]), schedule, visited, begun, replace(noise, device=own))
+        drawn = deque(states, maxlen=1)[0].x.to(x)
+        out[draw, case] = torch.where(hidden[case], drawn, x[case])
+        tell((int(rows[-1]) + 1) // draws - int(rows[0]) // draws)
+    return out

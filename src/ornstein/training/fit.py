@@ -1,0 +1,226 @@
+"""A network from signals in one call."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ornstein import checks
+from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
+from ornstein.nets import Condition, accepts, default_net
+from ornstein.nets.accepts import first_parameter, name_of
+from ornstein.ranks import Ranks, current, own_device
+from ornstein.training.best import assign
+from ornstein.training.budget import Budget
+from ornstein.training.checkpoint import fingerprint
+from ornstein.training.distributed import collect
+from ornstein.training.held_out import HELD_OUT, HeldOut, split
+from ornstein.training.inputs import check_condition, check_module, check_signals, sizes_of
+from ornstein.training.levels import LogNormal, NoiseLevels
+from ornstein.training.loss import Loss
+from ornstein.training.masks import Masks, completed
+from ornstein.training.pace import Pace
+from ornstein.training.record import Record
+from ornstein.training.run import Run
+from ornstein.training.session import Session
+from ornstein.training.trainer import Trainer
+from ornstein.training.weights import weight_named
+
+BATCH = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network and how it came about.
+
+    network   the best of all candidates by held-out loss, in evaluation mode: weights or averages, at any evaluation, the start included
+    history   the records of this session
+    stopped   why the run ended: "steps", "minutes", "patience" or "not finite"
+    chosen    which candidate it is: "weights", "average 16" ..., or "gaussian" where none was better than that
+    held_out  its held-out loss, and ``gaussian`` that of the reference Gaussian under the same noise; None without held-out cases
+    steps, seconds  over all sessions of the run
+    skipped   steps left out because their gradient was not finite
+    """
+
+    network: Network
+    history: tuple[Record, ...]
+    stopped: str
+    chosen: str
+    held_out: float | None
+    gaussian: float | None
+    steps: int
+    seconds: float
+    skipped: int
+
+
+def fit(
+    x: Tensor,
+    module: nn.Module | None = None,
+    reference: Gaussian | Mixture | None = None,
+    *,
+    condition: Condition | None = None,
+    masks: Masks | None = None,
+    held_out: float = HELD_OUT,
+    steps: int | None = None,
+    minutes: float | None = None,
+    batch: int | None = None,
+    rate: float = 1e-3,
+    form: str = "covariance",
+    levels: NoiseLevels | None = None,
+    weight: str = "edm",
+    drop: float = 0.1,
+    accumulate: int = 1,
+    clip: float = 1.0,
+    lengths: Sequence[float] = (16.0, 48.0, 160.0),
+    warm_up: int = 100,
+    decay: float = 0.5,
+    patience: int | None = None,
+    precision: str = "auto",
+    compile: bool = False,
+    device: torch.device | str = "auto",
+    ranks: Ranks | None = None,
+    parallel: str = "auto",
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    force: bool = False,
+    keep: int = 3,
+    seed: int = 0,
+    progress: Callable[[Record], None] | None = None,
+) -> Trained:
+    """Train a module as the denoiser of signals, and return the best network on held-out cases: never worse there than the Gaussian.
+
+    x          signals (case, *event), standardised; NaN only with ``masks``, as gaps
+    module     any module F(x, noise) or, with conditions, F(x, noise, condition), trained in place; ``default_net`` without one
+    reference  the law of the preconditioning, a Gaussian or a mixture; without one, a dense Gaussian of the cases that are trained on
+    condition  one row per case
+    masks      random gaps, for a network that fills them
+    held_out   share of the cases that are only looked at: the ends of five stretches (see ``split``); 0 takes the first average
+    steps, minutes   the budget, evaluations included, whichever is used up first; without both, 2000 steps
+    batch      cases per step; without it 128, or all if there are fewer. ``accumulate`` parts of it go through the network in turn
+    rate, clip, lengths, precision, compile   see ``Trainer``; warm_up, decay   see ``Pace``; patience   see ``Run``
+    form, levels, weight, drop   preconditioning and ``Loss``; without levels, those of Karras et al. (2022) for unit variance
+    device     "auto": where the module is, or from the CPU to a CUDA device if there is one; any other: the module is moved there
+    ranks      the processes that train together; without it those that ``torchrun`` started. Each trains on its share of every batch
+    parallel   "ddp" (a copy of the network on each), "fsdp" (a part on each) or "auto": see ``distributed.spread``
+    folder     for checkpoints, the last ``keep``, and the journal; with ``resume`` the run goes on from the newest whole checkpoint,
+               to the same weights as if it had never stopped (to the bit on the CPU, with a budget of steps)
+    force      replace an earlier run in the folder, or resume with other arguments or data
+    progress   called with every ``Record``
+
+    Raises ``InputError`` for arguments and data that cannot be used, before training; ``RunError`` where the disk refuses or memory
+    runs out, and after SIGTERM; ``KeyboardInterrupt`` with a sentence after Ctrl-C. A checkpoint is saved before either of these.
+    Memory on the device: the signals, and 8 times the weights with three averages.
+    """
+    started = time.monotonic()
+    ranks = current(device) if ranks is None else ranks
+    if module is not None:
+        check_module(module)
+    x = check_signals(x, module, missing=masks is not None)
+    train, held = split(len(x), held_out)
+    if condition is not None:
+        check_condition(condition, len(x), module)
+    if module is None:
+        module = default_net(tuple(x.shape[1:]), len(x), **sizes_of(condition, x.shape[1], inpaints=masks is not None), seed=seed)
+    if device != "auto" or first_parameter(module).device.type == "cpu":
+        module = module.to(own_device(device))
+    if reference is None:
+        reference = fit_gaussian(x[train])
+    if masks is not None:
+        x, condition = completed(x, reference, condition, seed=seed)
+    accepts(module, x, condition if masks is None else replace(condition or Condition(), signal=x))
+    network = Network.of(module, reference, form, inpaints=masks is not None)
+    loss = Loss(LogNormal() if levels is None else levels, weight_named(weight), drop, masks)
+    trainer = Trainer(
+        network,
+        x[train],
+        loss,
+        condition=None if condition is None else condition[train],
+        batch=min(BATCH, len(train)) if batch is None else checks.count(batch, "batch", at_most=len(train)),
+        accumulate=accumulate,
+        rate=rate,
+        clip=clip,
+        lengths=lengths,
+        precision=precision,
+        compiled=compile,
+        seed=seed,
+        ranks=ranks,
+        parallel=parallel,
+    )
+    budget, pace = Budget.of(steps, minutes), Pace(warm_up, decay)
+    outside = None
+    if len(held):
+        outside = HeldOut(x[held].to(trainer.x), loss, None if condition is None else condition[held].to(trainer.device), seed, ranks)
+    run = Run(trainer, budget, outside, pace=pace, patience=patience, started=started)
+    configuration: dict[str, Any] = {
+        "x": fingerprint(x),
+        "condition": "none" if condition is None else fingerprint(condition.label, condition.vector, condition.signal),
+        "reference": fingerprint(reference.mean(), reference.covariance().diagonal()),
+        "module": f"{name_of(module)} with {sum(p.numel() for p in trainer.parameters)} trained numbers",
+        "levels": fingerprint(loss.levels.quantile(torch.linspace(0.001, 0.999, 999, dtype=torch.float64))),
+        "steps": budget.steps,
+        "minutes": minutes,
+        "batch": trainer.batch,
+        "accumulate": accumulate,
+        "rate": rate,
+        "clip": clip,
+        "lengths": list(lengths),
+        "warm_up": warm_up,
+        "decay": decay,
+        "patience": patience,
+        "precision": precision,
+        "compile": compile,
+        "form": form,
+        "weight": weight,
+        "drop": drop,
+        "masks": repr(masks),
+        "held_out": held_out,
+        "seed": seed,
+    }
+    session = Session(folder, configuration, resume, force, keep, progress or (lambda _: None))
+    history = session.records(run)
+    return _trained(run, history, module)
+
+
+def _trained(run: Run, history: list[Record], module: nn.Module) -> Trained:
+    """The best candidate, in the module that the caller gave."""
+    trainer, best, stopped, averages = run.trainer, run.best, str(run.stopped), run.trainer.averages
+    name, loss = best.name, None if run.held_out is None else best.loss
+    if stopped == "not finite":
+        _note(
+            f"training stopped after {trainer.number} steps, the last ones without a finite gradient: the best network before is returned; "
+            "use a lower rate, or look for extreme values in the signals"
+        )
+    if loss is not None:
+        assign(trainer.parameters, best.values)
+    elif averages.lengths:
+        assign(trainer.parameters, averages.values[0])
+        name = f"average {averages.lengths[0]:g}"
+    else:
+        name = "weights"
+    collect(trainer.network.module, module.eval())
+    network = replace(trainer.network, module=module)
+    if loss is not None and run.gaussian is not None and not loss < run.gaussian:
+        network, name, loss = _gaussian(network, trainer), "gaussian", run.gaussian
+        _note(
+            f"no network got below the held-out loss of the Gaussian ({loss:.4g}), so one with the Gaussian's answers is returned: "
+            "train longer, or give more cases"
+        )
+    return Trained(network, tuple(history), stopped, name, loss, run.gaussian, trainer.number, run.seconds, int(trainer.skipped))
+
+
+def _gaussian(network: Network, trainer: Trainer) -> Network:
+    """A new network, which returns 0, so that the denoiser is the skip of the reference."""
+    sizes = sizes_of(trainer.condition, network.event_shape[0], inpaints=network.inpaints)
+    silent = default_net(network.event_shape, len(trainer.x), **sizes).to(trainer.device).eval()
+    return Network.of(silent, network.reference, inpaints=network.inpaints)
+
+
+def _note(sentence: str) -> None:
+    warnings.warn(sentence, UserWarning, stacklevel=4)
