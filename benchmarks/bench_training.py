@@ -8,10 +8,10 @@ a call of the network, all sides alternating, with networks of equal size and of
 loss are steps times seconds per step. The loss is Karras et al.'s on fixed held-out noise, the same for all, also in units of the
 Gaussian law's own. Every contestant is judged by the best of its weights and the averages its library keeps.
 
-Peers use the objective and the loop that they document, but our learning rate, 1e-3, which suits all of them better than their own at
-this length (--documented-rates for 8e-5 and 1e-4). A step of Unet1D takes several times as long as the others': it is stopped at a
+Peers use the objective and the loop that they document, but our learning rate, 1e-3, since their own are meant for much longer runs
+(--documented-rates adds runs with 8e-5 and 1e-4). A step of Unet1D takes several times as long as the others': it is stopped at a
 third of the steps, and since its rate is constant its curve is that of a longer run. Results are merged into training.json in the
-folder ORNSTEIN_OUT (default build/bench), next to training.md and training.png. All of it takes about 25 minutes on two cores.
+folder ORNSTEIN_OUT (default build/bench), next to training.md and training.png. All of it takes about half an hour on two cores.
 """
 
 from __future__ import annotations

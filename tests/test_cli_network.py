@@ -56,7 +56,7 @@ def run(capsys, *words):
     return int(stop.value.code or 0), text.out, text.err
 
 
-SHORT = ("--model", "network", "--net", "mlp", "--steps", "2", "--batch", "8")
+SHORT = ("--model", "network", "--net", "unet", "--steps", "2", "--batch", "8")
 
 
 def test_train_then_draw(room, capsys):
@@ -74,7 +74,7 @@ def test_train_then_draw(room, capsys):
 def test_what_was_trained_is_said_in_both_languages(room, capsys):
     code, out, _ = run(capsys, "fit", "kinds.csv", "-o", "m", *SHORT, "--labels", "kind", "--checkpoints", "kept")
     assert code == 0
-    assert out.startswith("MLP, width 256, 4 blocks")
+    assert out.startswith("U-Net, 1-D, width 32")
     assert "trained 2 steps" in out
     assert "all steps done" in out
     assert "held-out loss" in out
@@ -111,7 +111,7 @@ def test_ctrl_c_saves_and_resume_goes_on(room, capsys, monkeypatch):
             yield record
 
     monkeypatch.setattr(Run, "records", pressing)
-    words = ("fit", "days.csv", "-o", "m", "--model", "network", "--net", "mlp", "--steps", "60", "--batch", "4")
+    words = ("fit", "days.csv", "-o", "m", "--model", "network", "--net", "unet", "--steps", "60", "--batch", "4")
     code, out, err = run(capsys, *words)
     assert (code, out) == (130, "")
     assert "saved in m.checkpoints: go on with this command and --resume" in err.replace("\n", " ")

@@ -55,8 +55,8 @@ def test_the_reference_is_fitted_to_the_cases_that_are_trained_on():
 @pytest.mark.filterwarnings(STILL)
 def test_the_door_says_which_network_and_how_it_went():
     said, records = [], []
-    model = orn.fit(SIGNALS, "network", net="mlp", steps=2, progress=said.append, watch=records.append, batch=8)
-    assert said == [describe(MLP((1, 8)), 60)] == [model.training["net"]]
+    model = orn.fit(SIGNALS, "network", net="unet", steps=2, progress=said.append, watch=records.append, batch=8)
+    assert said == [describe(named_net("unet", (1, 8), 60), 60)] == [model.training["net"]]
     assert model.training["steps"] == 2
     assert model.training["stopped"] == "steps"
     assert [r.step for r in records][-1] == 2

@@ -69,14 +69,15 @@ def test_the_power_chooses_between_modes_and_variance():
 
 def test_units_scale_the_levels():
     lam, c = torch.tensor([4.0, 1.0, 0.02], dtype=torch.float64), 1000.0
-    one, other = SpectrumLevels(Diagonal(lam)), SpectrumLevels(Diagonal(c**2 * lam), 0.5, c * 2e-3, c * 80.0)
+    one, other = SpectrumLevels(Diagonal(lam), 0.5), SpectrumLevels(Diagonal(c**2 * lam), 0.5, c * 2e-3, c * 80.0)
     torch.testing.assert_close(other.quantile(U), c * one.quantile(U), rtol=1e-9, atol=0)
 
 
 def test_many_modes_are_taken_in_parts():
     """More eigenvalues than meet the table at once, each of them twice."""
     lam = torch.linspace(0.1, 3, 4100, dtype=torch.float64)
-    once, twice = SpectrumLevels(Diagonal(lam)), SpectrumLevels(Kronecker(Diagonal(torch.ones(2)), Diagonal(lam)))
+    both = Kronecker(Diagonal(torch.ones(2)), Diagonal(lam))
+    once, twice = SpectrumLevels(Diagonal(lam), 0.5), SpectrumLevels(both, 0.5)
     torch.testing.assert_close(once.quantile(U), twice.quantile(U), rtol=1e-9, atol=0)
     few = U[::20]
     np.testing.assert_allclose(exact(lam.numpy(), 0.5, once.quantile(few).numpy()), few.numpy(), atol=1e-5)

@@ -64,7 +64,8 @@ def conjugate_gradients(product: Product, b: Tensor, precondition: Product, *, t
 
 
 def _norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return norm
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:

@@ -55,7 +55,6 @@ def impute(
         raise InputError("condition has a signal, but here the signal is x itself: leave it out")
     draws, batch = checks.count(draws, "draws"), checks.count(batch, "batch")
     visited, own = levels(schedule, grid_of(schedule, steps)), network.preconditioning.mean.device
-    sampler = brought(sampler, own)
     sampler, hidden = brought(sampler, own), torch.isnan(x)
     gaps = hidden.flatten(1).any(1).cpu().nonzero()[:, 0]
     given = replace(given.to(x.device), signal=x)

@@ -57,7 +57,8 @@ class SpectrumLevels(NoiseLevels):
         P(below sigma) = sum_k p_k sigma^2 / (lambda_k + sigma^2),     given that lowest < sigma < highest
 
     Mode k keeps the share lambda_k / (lambda_k + sigma^2), whose slope in log sigma^2 is the logistic density around log lambda_k.
-    p_k is proportional to lambda_k^power: 1 counts variance, 0 counts modes; an eigenvalue counts as often as it occurs.
+    p_k is proportional to lambda_k^power: 0 counts modes, 1 counts variance; an eigenvalue counts as often as it occurs. Of 0, 1/2
+    and 1, 0 gave the lowest held-out loss on every set that was measured.
 
     operator  the covariance of the signals, any structure; eigenvalues of 0 are left out
     lowest, highest  the range of sigma, in units of the signals
@@ -66,7 +67,7 @@ class SpectrumLevels(NoiseLevels):
     """
 
     operator: Spectral
-    power: float = 0.5
+    power: float = 0.0
     lowest: float = LOWEST
     highest: float = HIGHEST
     _tables: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
