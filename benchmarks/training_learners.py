@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from training_sets import CENTRE, WIDTH, Denoise, Problem
 
 from ornstein.denoisers import Network
+from ornstein.fitting_network import fit_reference
+from ornstein.nets.accepts import inputs_of
 from ornstein.training import LogNormal, Loss, Pace, Trainer, fit, weight_named
 from ornstein.training.best import holding
 
@@ -44,12 +46,16 @@ class Learner(ABC):
 
 
 class Ours(Learner):
-    """Our trainer as ``training.fit`` sets it up, with its defaults or other arguments of it in their place."""
+    """Our trainer as ``orn.fit`` and ``training.fit`` set it up, with their defaults or other arguments in their place.
 
-    def __init__(self, problem: Problem, steps: int, seed: int, **other: Any) -> None:
+    ``plain`` is a network that sees x alone, on a Gaussian whatever the shape of the signals.
+    """
+
+    def __init__(self, problem: Problem, steps: int, seed: int, *, plain: bool = False, **other: Any) -> None:
         given = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()} | other
-        self.module = problem.net(seed)
-        network = Network.of(self.module, problem.gaussian(), given["form"])
+        self.module = problem.net(seed, plain=plain)
+        law = problem.gaussian() if plain else fit_reference(problem.train.to(torch.float64))
+        network = Network.of(self.module, law, given["form"])
         loss = Loss(LogNormal() if given["levels"] is None else given["levels"], weight_named(given["weight"]))
         settings = {name: given[name] for name in ("rate", "clip", "lengths")}
         self.trainer = Trainer(network, problem.train, loss, batch=BATCH, seed=seed, **settings)
@@ -71,15 +77,15 @@ class Ours(Learner):
     @torch.no_grad()
     def forward(self) -> Tensor:
         x = self.trainer.x[:BATCH]
-        out: Tensor = self.module(x, x.new_zeros(BATCH))
+        out: Tensor = self.module(torch.cat([x] * inputs_of(self.module), 1), x.new_zeros(len(x)))
         return out
 
 
 def default(problem: Problem, steps: int, seed: int) -> Ours:
-    """What ``training.fit`` does without further arguments."""
+    """What ``orn.fit`` does without further arguments."""
     return Ours(problem, steps, seed)
 
 
 def edm(problem: Problem, steps: int, seed: int) -> Ours:
     """The preconditioning, weight and noise levels of Karras et al. 2022 (table 1) around the same network, in the same loop."""
-    return Ours(problem, steps, seed, form="scalar", levels=LogNormal(CENTRE, WIDTH), weight="edm")
+    return Ours(problem, steps, seed, plain=True, form="scalar", levels=LogNormal(CENTRE, WIDTH), weight="edm")

@@ -42,12 +42,15 @@ class Problem:
     def event_shape(self) -> tuple[int, ...]:
         return tuple(self.train.shape[1:])
 
-    def net(self, seed: int = 0) -> Net:
-        """A U-Net of about 90 000 parameters, three levels where the signals are long enough, or an MLP for vectors."""
+    def net(self, seed: int = 0, *, plain: bool = True) -> Net:
+        """A U-Net of about 90 000 parameters, three levels where the signals are long enough, or an MLP for vectors.
+
+        Unless ``plain``, the U-Net is shown the skip as a second input, as in ``nets.default_net``: 48 weights more.
+        """
         if len(self.event_shape) == 1:
             return MLP(self.event_shape, width=64, depth=3, seed=seed)
         multipliers = (1, 2, 2) if len(self.event_shape) == 2 else (1, 2)
-        return UNet(self.event_shape, width=16, multipliers=multipliers, blocks=1, seed=seed)
+        return UNet(self.event_shape, width=16, multipliers=multipliers, blocks=1, inputs=1 if plain else 2, seed=seed)
 
     def gaussian(self) -> Gaussian:
         return fit_gaussian(self.train.to(torch.float64))

@@ -49,7 +49,9 @@ def test_a_draw_belongs_to_its_case_and_number() -> None:
         part = impute(NETWORK, X[:cases], DDIM(0.5), VP(), 4, draws, seed=2, batch=batch, progress=told.append)
         assert torch.allclose(part, whole[:draws, :cases], rtol=0, atol=1e-12)
         assert sum(told) == cases
-    for got, truth in ((whole, X), (impute(NETWORK, X.float(), DDIM(), VP(), 4, 5), X.float())):
+    rounded = Network.of(MLP(EVENT, width=8, depth=1, signal=2), gaussian(), inpaints=True)
+    runs = ((NETWORK, X.float()), (rounded, X))
+    for got, truth in ((whole, X), *((impute(network, x, DDIM(), VP(), 4, 5), x) for network, x in runs)):
         assert got.dtype == truth.dtype
         assert torch.equal(got[:, ~HIDDEN], truth[~HIDDEN].expand(5, -1))
         assert not got.isnan().any()

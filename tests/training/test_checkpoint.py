@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import random
@@ -255,11 +256,12 @@ def kills(folder: Path, count: int) -> None:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            step = said
-            while True:
-                step += 1
-                checkpoints.save(step, {"w": torch.full((20_000,), float(step))}, {"step": step}, {})
-                os.write(writer, step.to_bytes(8, "big"))
+            try:
+                for step in itertools.count(said + 1):
+                    checkpoints.save(step, {"w": torch.full((20_000,), float(step))}, {"step": step}, {})
+                    os.write(writer, step.to_bytes(8, "big"))
+            finally:
+                os._exit(1)  # never a second run of the tests
         os.close(writer)
         told = os.read(reader, 8)  # it is at work
         time.sleep(chance.uniform(0, 0.02))

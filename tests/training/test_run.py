@@ -139,6 +139,9 @@ def test_nan_for_ever_ends_the_run_at_the_last_good_weights() -> None:
     assert made.trainer.number <= 30 + 100 + 20
     assert records[-1].skipped == made.trainer.number - 30
     assert bool(torch.isfinite(weights(made.trainer.network.module)).all())
+    told = [r.loss for r in records if r.loss is not None]
+    assert told
+    assert all(0 < loss < 10 for loss in told)  # of the steps that were taken
     assert made.evaluated_at == made.trainer.number
     assert made.best.loss < torch.inf
 

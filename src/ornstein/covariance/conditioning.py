@@ -125,5 +125,6 @@ def _constrain(b: Tensor, y: Tensor, reach: Tensor, names: Tensor) -> tuple[Tens
 def _refuse_contradiction(miss: Tensor, y: Tensor, scale: Tensor, names: Tensor) -> None:
     """``miss`` is how far the exact entries, called ``names``, stay from being reproduced."""
     if miss.numel() and bool((miss > 1e-6 * (y.abs().amax(-1, keepdim=True) + scale)).any()):
-        worst = int(names[miss.reshape(-1, miss.shape[-1]).amax(0).argmax()])
+        each = miss.reshape(-1, miss.shape[-1]).amax(0)
+        worst = int(names[each >= (1 - 1e-6) * each.max()][0])  # of entries that miss by the same, rounding would choose any
         raise InputError(f"the exact measurements contradict each other or the law (most at entry {worst} of y): give them some noise")
