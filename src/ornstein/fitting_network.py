@@ -14,7 +14,7 @@ from ornstein import training
 from ornstein.conditions import Conditions
 from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian, fit_mixture
 from ornstein.errors import InputError
-from ornstein.nets import Net, default_net, describe, named_net
+from ornstein.nets import MLP, Net, default_net, describe, named_net
 from ornstein.nets.accepts import name_of
 from ornstein.ranks import Ranks
 from ornstein.training import HELD_OUT, NoiseLevels, Record, split
@@ -25,8 +25,8 @@ DENSE = 2048
 """Entries up to which the reference has a full covariance: its two products a call then cost less than a small network."""
 
 
-VECTOR, CASES = 64, 8192
-"""Entries up to which vectors get a mixture, and cases that it is fitted to: seconds of EM."""
+ENTRIES, CASES = 64, 8192
+"""Entries up to which a mixture is tried, and cases that it is fitted to: seconds of EM."""
 
 
 class Training(TypedDict, total=False):
@@ -98,7 +98,7 @@ def fit_network(
     said = describe(module, len(x)) if isinstance(module, Net) else f"{name_of(module)}: {len(x)} signals of {' x '.join(map(str, event))}"
     tell(said)
     train, _ = split(len(x), options.get("held_out", HELD_OUT))
-    reference = fit_reference(x[train], structure, shrinkage=shrinkage, rank=rank)
+    reference = fit_reference(x[train], structure, module, shrinkage=shrinkage, rank=rank)
     done = training.fit(
         x,
         module,
@@ -119,15 +119,16 @@ def fit_network(
 
 
 def fit_reference(
-    x: Tensor, structure: str | None = None, *, shrinkage: str | float = "oas", rank: int | None = None
+    x: Tensor, structure: str | None = None, module: nn.Module | None = None, *, shrinkage: str | float = "oas", rank: int | None = None
 ) -> Gaussian | Mixture:
     """The law that a network for x (case, *event) stands on: a Gaussian; without a structure, that of ``reference_structure``.
 
-    Vectors of at most 64 entries get a mixture, where held-out cases support more than one component: no neighbourhood of entries
-    helps a network there, and pieces that are Gaussian save it most of its work (``docs/experiments.md``).
+    Vectors, and signals that an ``MLP`` is to see, get a mixture up to 64 entries, where held-out cases support more than one
+    component: pieces that are Gaussian save such a network most of its work. One that sees neighbourhoods (U-Net, transformer) finds
+    the pieces by itself, and ends better without (``docs/experiments.md``).
     """
-    gaps = bool(torch.isnan(x).any())
-    if structure is None and x.ndim == 2 and x.shape[1] <= VECTOR and not gaps:
+    gaps, global_view = bool(torch.isnan(x).any()), x.ndim == 2 or isinstance(module, MLP)
+    if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
         mixture = fit_mixture(x[:: -(-len(x) // CASES)], shrinkage=shrinkage)
         return mixture if len(mixture.components) > 1 else mixture.components[0]
     return fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=shrinkage, rank=rank)
