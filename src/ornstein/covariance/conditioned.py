@@ -34,6 +34,7 @@ class Conditioned(Covariance):
         self.prior, self.measurement, self.variances = prior, measurement, variances
         self.size = prior.size
         self._factor: Tensor | None = None
+        self._known = variances < 0  # none, until the factor is there
 
     @classmethod
     def on(cls, prior: Covariance, measurement: LinearMap, variances: Tensor) -> Conditioned:
@@ -145,20 +146,39 @@ class Conditioned(Covariance):
         return self.measurement.size_out <= CHOLESKY_LIMIT and not self.batch_shape
 
     def _cholesky(self) -> Tensor:
+        """The factor of S, in which an exact entry of y that is known beforehand stands alone with pivot 1.
+
+        Known means a prior variance below the rounding error of the largest, which is 0 for every structure: what rounding leaves
+        of such a row must not fix other directions.
+        """
         if self._factor is None:
-            m = self.measurement.size_out
-            eye = torch.eye(m, dtype=self.variances.dtype)
-            s = torch.cat([self._gram(rows) for rows in eye.split(_CHUNK)])
-            level = s.diagonal()  # 0 where an exact entry of y is known beforehand: its row is 0 too, and any pivot does
-            jitter = torch.where(level > 0, m * torch.finfo(s.dtype).eps * level, torch.ones_like(level))
-            self._factor = torch.linalg.cholesky((s + s.T) / 2 + torch.diag(jitter))
+            s, length, moved = self._matrix()
+            m, eps = len(s), torch.finfo(s.dtype).eps
+            largest = self.prior.eigenvalues.amax() if isinstance(self.prior, Spectral) else torch.zeros_like(s[0, 0])
+            self._known = (self.variances == 0) & (s.diagonal() <= max(m, self.size) * eps * largest * length**2)
+            s = torch.where(self._known | self._known.unsqueeze(-1), torch.zeros_like(s), (s + s.T) / 2)
+            # entry i of S is a_i . Sigma a_i, off by a few eps |a_i| |Sigma a_i|: a singular S needs that much to stay positive
+            jitter = torch.where(self._known, torch.ones_like(length), 4 * m * eps * (length * moved + self.variances))
+            self._factor = torch.linalg.cholesky(s + torch.diag(jitter))
         return self._factor
+
+    def _matrix(self) -> tuple[Tensor, Tensor, Tensor]:
+        """S (m, m), and |a| and |Sigma a| for every row a of A."""
+        parts = []
+        for rows in torch.diag(torch.ones_like(self.variances)).split(_CHUNK):
+            a = self.measurement.adjoint(rows)
+            moved = self.prior @ a
+            parts.append((self.measurement(moved) + self.variances * rows, a.norm(dim=-1), moved.norm(dim=-1)))
+        s, length, reach = (torch.cat(part) for part in zip(*parts, strict=True))
+        return s, length, reach
 
     def _solve(self, y: Tensor) -> Tensor:
         if y.numel() == 0:
             return y
         if self._direct():
-            return torch.cholesky_solve(y.reshape(-1, y.shape[-1]).T, self._cholesky()).T.reshape(y.shape)
+            factor = self._cholesky()
+            rows = torch.where(self._known, torch.zeros_like(y), y).reshape(-1, y.shape[-1])
+            return torch.cholesky_solve(rows.T, factor).T.reshape(y.shape)
         return conjugate_gradients(self._gram, y, self._precondition())
 
     def _precondition(self) -> Product:

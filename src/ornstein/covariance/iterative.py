@@ -16,48 +16,50 @@ Product = Callable[[Tensor], Tensor]
 PROBES = 32
 LANCZOS_STEPS = 80
 _LANCZOS_CHECK = 10
-_CHECK = 50
+_ACCEPTED = 1e-6
+_PATIENCE = 500
+"""Steps without a better iterate after which one with an accepted residual is taken."""
 
 
 def conjugate_gradients(product: Product, b: Tensor, precondition: Product, *, tolerance: float = 1e-11, steps: int = 2000) -> Tensor:
     """S^-1 b for positive semi-definite S and b in its range, all rows of b (..., m) at once (Hestenes and Stiefel 1952).
 
-    A row is done when its residual, computed afresh as b - S x, is below ``tolerance`` |b|, or when rounding keeps it from
-    falling further (S close to singular): the iterate with the smallest one is returned if that is below 1e-6 |b|, else
-    ``RunError``. Cost: one product a step, and one to check the residuals every 50 steps and at the end.
+    A row stops when its residual is below ``tolerance`` times its right-hand side, or when rounding keeps it from getting there
+    (S close to singular). The best iterate is returned if its residual, computed afresh, is below 1e-6, else ``RunError``.
+    Cost: one product a step, and a few more to check the residuals.
     """
-    x, r, p = torch.zeros_like(b), b, torch.zeros_like(b)
-    norm = _norm(b)
-    best, best_x = norm, x
-    rz, largest = torch.zeros_like(norm), torch.zeros_like(norm)
-    unsolved = moving = norm > 0
+    x, r = torch.zeros_like(b), b
+    goal, eps = _norm(b), torch.finfo(b.dtype).eps
+    best, best_x = goal, x
+    running, error, largest = goal > 0, torch.zeros_like(goal), _ratio(_norm(product(b)), goal)
+    waited = torch.zeros_like(goal)
+    z = precondition(r)
+    p, rz = z, (r * z).sum(-1, keepdim=True)
     for step in range(1, steps + 1):
-        z = precondition(r)
-        last, rz = rz, (r * z).sum(-1, keepdim=True)
-        p = z + _ratio(rz, last) * p
         sp = product(p)
-        a = _ratio(rz, (p * sp).sum(-1, keepdim=True))
-        largest = torch.maximum(largest, _ratio(_norm(sp), _norm(p)))
-        # near the null space of S the curvature p^T S p is nothing but rounding, and so would be the length of the step:
-        # it is taken only if the rounding error that it brings, eps |S| |a p|, is below the residual that it is to reduce
-        sound = torch.finfo(b.dtype).eps * largest * a * _norm(p) < _norm(r)
-        a = torch.where(moving & sound & (a > 0), a, torch.zeros_like(a))
+        a = torch.where(running, _ratio(rz, (p * sp).sum(-1, keepdim=True)), torch.zeros_like(rz))
         x, r = x + a * p, r - a * sp
-        moving = (a > 0) & (_norm(r) > tolerance * norm)
-        if step % _CHECK and step < steps and bool(moving.any()):
-            continue
-        r = b - product(x)
+        # Every step takes r about eps |S| |a p| away from b - S x. Along a null direction of S the curvature p^T S p is nothing
+        # but rounding, and the step as long as chance will have it: r may go on falling while b - S x explodes.
+        largest = torch.maximum(largest, _ratio(_norm(sp), _norm(p)))
+        error = error + eps * largest * a.abs() * _norm(p)
+        if step % 50 == 0 or bool((error > _norm(r)).any()):
+            r, before, error = b - product(x), r, torch.zeros_like(error)
+            running = running & (_norm(r - before) < best)
         residual = _norm(r)
-        worth = residual < 0.5 * best
-        best, best_x = torch.minimum(residual, best), torch.where(residual < best, x, best_x)
-        unsolved = unsolved & (best > tolerance * norm) & (moving | worth)
-        rz = torch.where(moving, rz, torch.zeros_like(rz))  # a row that had come to rest starts again from its true residual
-        moving = unsolved
-        if not bool(unsolved.any()):
+        better = residual + error < best
+        best, best_x = torch.where(better, residual + error, best), torch.where(better, x, best_x)
+        waited = torch.where(better, torch.zeros_like(waited), waited + 1)
+        running = running & (residual > tolerance * goal) & ((waited < _PATIENCE) | (best > _ACCEPTED * goal))
+        if not bool(running.any()):
             break
-    if bool((best > 1e-6 * norm).any()):
+        z = precondition(r)
+        rz, last = (r * z).sum(-1, keepdim=True), rz
+        p = z + _ratio(rz, last) * p
+    best = _ratio(_norm(b - product(best_x)), goal)
+    if bool((best > _ACCEPTED).any()):
         raise RunError(
-            f"conjugate gradients stopped after {step} steps at a relative residual of {float(_ratio(best, norm).max()):.1g}: "
+            f"conjugate gradients stopped after {step} steps at a relative residual of {float(best.max()):.1g}: "
             "the measurement is nearly contradictory; give it some noise"
         )
     return best_x
