@@ -68,7 +68,7 @@ def register(app: typer.Typer, words: Words) -> None:
         training: Training = {}
         for name, value in (("batch", batch), ("rate", learning_rate), ("patience", patience), ("masks", Masks() if masks else None)):
             if value is not None:
-                training[name] = value  # type: ignore[literal-required]
+                training[name] = value  # type: ignore[literal-required]  # names of Training
         network = model == "network"
         folder = checkpoints
         if network and checkpoints is None:

@@ -78,7 +78,7 @@ class Session:
                     self.progress(record)
                     journal(record)
                 due = record.seconds - saved_at > max(SAVE_SECONDS, SAVE_SHARE * cost)
-                if ranks.first(lambda due=due: due) or run.stopped is not None:  # type: ignore[misc]
+                if ranks.first(lambda due=due: due) or run.stopped is not None:  # type: ignore[misc]  # mypy cannot infer the lambda
                     begin = run.seconds
                     self._save(run, checkpoints)
                     saved_at, cost = run.seconds, run.seconds - begin

@@ -124,7 +124,7 @@ class Trainer:
         gradient = whole(nn.utils.clip_grad_norm_(self.parameters, self.clip))
         taken = torch.isfinite(gradient)
         # the fused optimiser reads this flag on the device and leaves weights and moments alone where it is 1
-        self.optimiser.found_inf = (~taken).to(torch.float32)  # type: ignore[attr-defined]
+        self.optimiser.found_inf = (~taken).to(torch.float32)  # type: ignore[attr-defined]  # not in the stubs
         self.optimiser.step()
         self.number += 1
         self.averages.update(self.parameters, self.number)
