@@ -158,7 +158,7 @@ class Conditioned(Covariance):
             self._known = (self.variances == 0) & (s.diagonal() <= max(m, self.size) * eps * largest * length**2)
             s = torch.where(self._known | self._known.unsqueeze(-1), torch.zeros_like(s), (s + s.T) / 2)
             # entry i of S is a_i . Sigma a_i, off by a few eps |a_i| |Sigma a_i|: a singular S needs that much to stay positive
-            jitter = torch.where(self._known, torch.ones_like(length), 4 * m * eps * (length * moved + self.variances))
+            jitter = torch.where(self._known, torch.ones_like(length), 4 * (m + 8) * eps * (length * moved + self.variances))
             self._factor = torch.linalg.cholesky(s + torch.diag(jitter))
         return self._factor
 
