@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Covariance, Dense, Diagonal, Kernel, Kronecker, LowRank, Stationary, estimate
 from ornstein.covariance.prediction import yule_walker
 from ornstein.covariance.stationary_fits import cosine_basis
-from ornstein.random import Noise
 
 
 @dataclass(frozen=True)

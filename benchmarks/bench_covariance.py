@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from harness import against, alone, machine, peak_mib, report, seconds
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Autoregressive, Dense, Diagonal, Kronecker, LowRank, Stationary, estimate
-from ornstein.random import Noise
 
 
 def dense_fit(n: int = 4096, d: int = 1024) -> None:

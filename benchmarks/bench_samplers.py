@@ -31,8 +31,8 @@ from sampler_peers import PATHS, installed, levels_for
 from sampler_sets import PROBLEMS, Problem
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.metrics import energy_distance, sliced_wasserstein
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DEIS, AdamsBashforth, DPMSolver, Exponential, Heun, Sampler, Teleport, UniPC, levels, tune, walk
 from ornstein.schedules import VE, Grid
 

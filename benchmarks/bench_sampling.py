@@ -5,9 +5,9 @@ import torch
 from harness import against, machine, report
 from sklearn.mixture import GaussianMixture
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Exact, sample
 from ornstein.schedules import RectifiedFlow
 

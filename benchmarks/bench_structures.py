@@ -23,8 +23,8 @@ from torch import Tensor
 
 from ornstein.covariance import KERNELS, Covariance, estimate
 from ornstein.denoisers import Gaussian
+from ornstein.fitting.scaling import Scaler
 from ornstein.metrics import Mean, mean_with_error
-from ornstein.scaling import Scaler
 
 SHRINKAGES = ("oas", "ledoit-wolf", "nonlinear", "none")
 BOTH = (*(("dense", shrinkage) for shrinkage in SHRINKAGES), *((name, "oas") for name in ("diagonal", "low-rank")))

@@ -17,9 +17,9 @@ from sampler_grids import karras
 from sampler_peers import DPM, Prescribed, Run, azula, diffusers, discrete, installed, ipndm, k_diffusion
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.random import Noise
 from ornstein.samplers import (
     DDIM,
     DDPM,

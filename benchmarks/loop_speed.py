@@ -18,9 +18,9 @@ from sampler_grids import karras
 from sampler_peers import Prescribed, azula_sampler, installed, k_sampling, replaying, scheduler_of
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, Posterior
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DDPM, DPMSolver, DPMSolverSDE, Heun, Sampler, UniPC, levels, sample, walk
 from ornstein.schedules import VE, Grid
 

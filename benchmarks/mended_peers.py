@@ -6,7 +6,7 @@ import inspect
 import textwrap
 from typing import Any
 
-from ornstein.errors import RunError
+from ornstein.common.errors import RunError
 
 
 def mended(kind: Any, method: str, changes: dict[str, str]) -> Any:

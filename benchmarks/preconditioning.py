@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 from training_sets import PROBLEMS, HeldOut, Problem, gaussian_loss
 
+from ornstein.common.files import write_json
 from ornstein.covariance.base import posterior_variance
 from ornstein.denoisers import Network, Preconditioning, fit_gaussian, fit_mixture
-from ornstein.files import write_json
 from ornstein.nets import MLP, Net, UNet
 from ornstein.training import LogNormal, Loss, Trainer
 from ornstein.training.pace import Pace

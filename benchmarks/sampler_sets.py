@@ -13,12 +13,12 @@ from real_data import load
 from sklearn import datasets
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.data import laws
 from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Mixture
 from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.matched import matched
-from ornstein.random import Noise
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import math
 
 import torch
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Kernel, estimate
 from ornstein.data.laws import cosines_covariance
-from ornstein.random import Noise
 
 SIZE, SETS = 128, 20
 LAWS = {

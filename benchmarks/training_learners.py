@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from training_sets import CENTRE, WIDTH, Denoise, Problem
 
 from ornstein.denoisers import Network
-from ornstein.fitting_network import fit_reference
+from ornstein.fitting.network import fit_reference
 from ornstein.nets.accepts import inputs_of
 from ornstein.training import LogNormal, Loss, Pace, Trainer, fit, weight_named
 from ornstein.training.best import holding

@@ -14,10 +14,10 @@ from real_data import load
 from sklearn import datasets
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.denoisers import Gaussian
 from ornstein.denoisers.fit import fit_gaussian
 from ornstein.nets import MLP, Net, UNet
-from ornstein.random import Noise
 
 PAIRS = 1024
 """Held-out pairs of a signal and a noise level, at least; signals are used again, with other noise, where there are fewer."""

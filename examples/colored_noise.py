@@ -2,10 +2,10 @@
 
 import torch
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Stationary
 from ornstein.data import examples
 from ornstein.denoisers import Colored, fit_gaussian
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, sample
 from ornstein.schedules import VP
 

@@ -8,21 +8,14 @@ import ornstein
 ROOT = Path(ornstein.__file__).parent
 
 LAYERS = (
-    ("errors",),
-    ("checks", "files", "ranks"),
-    ("random", "linear", "signals"),
+    ("common",),
     ("measurements", "covariance"),
     ("schedules", "nets"),
     ("process",),
     ("denoisers",),
     ("samplers", "posterior", "training"),
-    ("scaling", "storage"),
-    ("conditions", "imputing"),
-    ("methods", "saving"),
-    ("drawing",),
-    ("model",),
-    ("fitting_stream", "fitting_network"),
     ("fitting",),
+    ("model",),
     ("data", "metrics", "plots", "estimator"),
     ("tour", "report"),
     ("demo",),

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from kinds import EVENT, MEAN, SCHEDULES, normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.process import KINDS, Process
-from ornstein.random import Noise
 from ornstein.schedules import VE, VP, Cosine, Discrete, RectifiedFlow
 
 every = pytest.mark.parametrize("name", SCHEDULES)

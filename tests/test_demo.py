@@ -7,7 +7,8 @@ import torch
 
 import ornstein as orn
 from kinds import normal
-from ornstein import demo, files
+from ornstein import demo
+from ornstein.common import files
 from ornstein.data import examples
 
 X = orn.Signals(normal(24, 1, 12, seed=1).cumsum(2), rate=10.0, channels=("walk",), units=("m",))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kinds import ENDS_AT_ZERO, SCHEDULES
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.samplers import DDIM, Heun, Sampler
 from ornstein.samplers.certify import certify
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule, grids, karras, log_snr, spectral, uniform

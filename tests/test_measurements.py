@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ornstein.errors import InputError
-from ornstein.linear import LinearMap
+from ornstein.common.errors import InputError
+from ornstein.common.linear import LinearMap
+from ornstein.common.random import Noise
 from ornstein.measurements import Average, Blur, Composition, Downsample, Linear, Mask, Measurement
-from ornstein.random import Noise
 
 TAPS = torch.tensor([0.5, 1.0, -0.25], dtype=torch.float64)
 MATRIX = Noise(9).normal(4, (24,))

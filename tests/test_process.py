@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kinds import EVENT, FULL, MEAN, POINTS, SCHEDULES
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
-from ornstein.errors import InputError
 from ornstein.process import Process
-from ornstein.random import Noise
 from ornstein.schedules import VE, VP, Cosine, Discrete
 from truth import condition, spectrum_covariance
 

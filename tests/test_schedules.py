@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kinds import ENDS_AT_ZERO, SCHEDULES
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule
 
 TIMES = torch.linspace(0, 1, 101, dtype=torch.float64)

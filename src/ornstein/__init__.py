@@ -4,13 +4,13 @@ One interface (``fit``, ``sample``, ``log_prob``, ``posterior``) over Gaussian, 
 sampler and every way of conditioning, exact in closed form.
 """
 
-from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, ranks, samplers, schedules, training
+from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
+from ornstein.common import ranks
+from ornstein.common.errors import InputError, OrnsteinError, RunError
+from ornstein.common.signals import Signals
 from ornstein.data import read, write
-from ornstein.errors import InputError, OrnsteinError, RunError
-from ornstein.fitting import fit
 from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
-from ornstein.model import Model, load
-from ornstein.signals import Signals
+from ornstein.model import Model, fit, load
 
 __all__ = [
     "Average",

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
-from ornstein import data, files
+from ornstein import data
+from ornstein.common import files
+from ornstein.common.errors import InputError, RunError, unknown_name
+from ornstein.common.signals import Signals
 from ornstein.data import examples
-from ornstein.errors import InputError, RunError, unknown_name
-from ornstein.fitting import fit
+from ornstein.model.fit import fit
 from ornstein.report import write_report
 from ornstein.report.choices import hidden_stretch
 from ornstein.report.words import LANGUAGES
-from ornstein.signals import Signals
 
 SAMPLES = 50
 IMPUTED = 10

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ornstein.errors import InputError
-from ornstein.fitting import fit
+from ornstein.common.errors import InputError
+from ornstein.model.fit import fit
 
 Array = npt.NDArray[np.float64]
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.linear import LinearMap
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.linear import LinearMap
 
 Shape = tuple[int, ...]
 

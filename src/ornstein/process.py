@@ -17,9 +17,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.random import Noise
 from ornstein.covariance import Spectral
-from ornstein.errors import InputError, unknown_name
-from ornstein.random import Noise
 from ornstein.schedules import Grid, Schedule, Time
 
 KINDS = ("x0", "eps", "score", "v", "velocity")

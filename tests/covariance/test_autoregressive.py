@@ -16,13 +16,13 @@ from torch import Tensor
 
 import ornstein as orn
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Autoregressive, Conditioned, condition, conditioning, estimate
 from ornstein.covariance.prediction import burg, yule_walker
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.measurements import Mask
-from ornstein.random import Noise
-from ornstein.storage.encode import decode_law, encode_law
+from ornstein.model.storage.encode import decode_law, encode_law
 
 SIGMAS = torch.tensor([0.0, 0.3, 5.0, math.inf], dtype=torch.float64)
 

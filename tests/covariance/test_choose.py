@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Autoregressive, Dense, Diagonal, Estimate, Kronecker, LowRank, Stationary, estimate
 from ornstein.covariance.choose import candidates_for, choose
 from ornstein.covariance.structure import Options
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "auto_structure.py"
 

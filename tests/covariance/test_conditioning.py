@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.linear import LinearMap
+from ornstein.common.random import Noise
 from ornstein.covariance import (
     Conditioned,
     Conditioning,
@@ -29,10 +32,7 @@ from ornstein.covariance import (
 )
 from ornstein.covariance.conditioning import diagonal_noise
 from ornstein.covariance.iterative import conjugate_gradients, lanczos_logdet
-from ornstein.errors import InputError, RunError
-from ornstein.linear import LinearMap
 from ornstein.measurements import Average, Blur, Downsample, Linear, Mask, Measurement
-from ornstein.random import Noise
 from structures import NAMES, TWINS, Twin, circle
 
 KERNEL = torch.tensor([0.2, 1.0, -0.3], dtype=torch.float64)

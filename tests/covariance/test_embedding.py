@@ -7,9 +7,9 @@ import pytest
 import scipy.linalg
 import torch
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import embed, stationary_draws
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 torch.set_num_threads(1)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import KERNELS, STRUCTURES, Accumulator, Dense, Estimate, Kronecker, LowRank, Spectral, Stationary, estimate
 from ornstein.covariance.missing import expectation_maximization
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from structures import circle
 
 SEVERAL = [s for s in STRUCTURES if s not in ("autoregressive", "periodic")]

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import KERNELS, Kernel, estimate, similarity
 from ornstein.covariance.kernels import fit_kernel
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 SIZE, CASES = 40, 200
 TRUE = {

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import LowRank, estimate, lowrank
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 LAW = LowRank(truth.orthogonal(30, 1)[:, :3], torch.tensor([9.0, 4.0, 2.0]), 0.3)
 

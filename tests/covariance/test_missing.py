@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, LowRank, Spectral, estimate
 from ornstein.covariance.missing import expectation_maximization, observed_pairs
 from ornstein.covariance.missing_factors import Factors, fit_factors, low_rank_with_gaps
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 BASIS = truth.orthogonal(12, 1)[:, :2]
 LAW = LowRank(BASIS, torch.tensor([6.0, 3.0]), 0.2)

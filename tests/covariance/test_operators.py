@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from structures import BASIS, INSIDE, NAMES, TWINS, Twin, circle
 
 SIGMAS = torch.tensor([0.0, 0.3, 5.0, math.inf], dtype=torch.float64)

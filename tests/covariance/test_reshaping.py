@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import (
     Dense,
     Diagonal,
@@ -21,8 +23,6 @@ from ornstein.covariance import (
     recolor,
     transport,
 )
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from structures import TWINS, circle
 
 torch.set_num_threads(1)

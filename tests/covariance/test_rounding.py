@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 import truth
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.linear import LinearMap
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, condition, conditioned, conditioning
 from ornstein.covariance.iterative import conjugate_gradients
-from ornstein.errors import InputError, RunError
-from ornstein.linear import LinearMap
 from ornstein.measurements import Linear, Mask
-from ornstein.random import Noise
 from structures import TWINS
 
 FLAT = next(twin for twin in TWINS if twin.name == "flat dense x diagonal")

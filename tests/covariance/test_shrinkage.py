@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import truth
+from ornstein.common.random import Noise
 from ornstein.covariance import SHRINKAGES, Diagonal, estimate
 from ornstein.covariance.shrinking import nonlinear, shrunk
-from ornstein.random import Noise
 
 SPREAD = torch.cat([torch.ones(8), 3 * torch.ones(16), 10 * torch.ones(16)]).to(torch.float64)
 """The law of Ledoit and Wolf's simulations: a fifth of the eigenvalues 1, two fifths 3, two fifths 10."""

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Kronecker, Stationary, estimate
 from ornstein.covariance import stationary_fits as fits
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from structures import circle
 
 LAG = (torch.arange(128, dtype=torch.float64).unsqueeze(1) - torch.arange(128)).abs()

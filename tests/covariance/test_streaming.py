@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import ornstein as orn
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.random import Noise
 from ornstein.covariance import (
     Accumulator,
     SpectrumAccumulator,
@@ -30,8 +32,6 @@ from ornstein.covariance import (
     accumulate_variances,
     batches,
 )
-from ornstein.errors import InputError, RunError
-from ornstein.random import Noise
 
 KINDS = [Accumulator, VarianceAccumulator, SpectrumAccumulator]
 BY_KIND: dict[type, Callable[..., Any]] = dict(zip(KINDS, [accumulate, accumulate_variances, accumulate_spectrum], strict=True))

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data import numpy_files, read, write
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 nan = float("nan")
 VALUES = np.arange(24.0).reshape(2, 3, 4)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from ornstein.common.errors import InputError
 from ornstein.data import examples
-from ornstein.errors import InputError
 
 
 def needs(package: str) -> pytest.MarkDecorator:

@@ -11,8 +11,8 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.data import laws
-from ornstein.errors import InputError
 
 N = 20000
 

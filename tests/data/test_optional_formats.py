@@ -11,9 +11,9 @@ import pytest
 import torch
 from scipy.io import wavfile
 
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data import read, write
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 nan = float("nan")
 X = Signals(torch.randn(1, 2, 500, generator=torch.Generator().manual_seed(0)), 250.0, ("ECG", "EEG"), ("mV", "uV"))

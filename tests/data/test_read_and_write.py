@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.signals import Signals
 from ornstein.data import delimited, read, write
-from ornstein.errors import InputError, RunError
-from ornstein.signals import Signals
 
 X = Signals(torch.arange(12, dtype=torch.float64).reshape(1, 2, 6), 10.0, ("ECG", "EEG"), ("mV", "µV"))
 

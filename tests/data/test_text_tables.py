@@ -10,9 +10,9 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data import read, write
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 nan = math.nan
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from kinds import EVENT, gaussian, normal
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Network, Predicted
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition, accepts
 from ornstein.schedules import VP, Cosine
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from kinds import COLORS, EVENT, LAWS, MASK, SIZE, colored, normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal, Stationary
 from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Mixture, Posterior
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import start
 from ornstein.schedules import VP
 from truth import gaussian_log_prob

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from kinds import BATCHES, CASES, EVENT, LAWS, SIZE, normal
+from ornstein.common.random import Noise
 from ornstein.denoisers import Empirical, Gaussian, Law, Mixture
-from ornstein.random import Noise
 
 every_law = pytest.mark.parametrize("name", LAWS)
 DRAWS = 20000

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kinds import EVENT, FULL, LAWS, MASK, POINTS, SIZE, UNEVEN, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense
 from ornstein.denoisers import Empirical, cloud
-from ornstein.errors import InputError
 from truth import denoise, gaussian_log_prob, spectrum_covariance
 
 X = 2 * normal(5, *EVENT, seed=20)

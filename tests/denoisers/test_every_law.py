@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MEAN, NO_DENSITY, ON_A_SUBSPACE, SIZE, colored, gaussian, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Spectral
 from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture
-from ornstein.errors import InputError
 from truth import orthogonal
 
 X = 2 * normal(CASES, *EVENT, seed=20)

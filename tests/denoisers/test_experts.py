@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from kinds import EVENT, SIZE, gaussian, mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Mixture, Network, Preconditioning
 from ornstein.denoisers.experts import LARGEST, Experts
-from ornstein.errors import InputError
-from ornstein.fitting_network import fit_reference
+from ornstein.fitting.network import fit_reference
+from ornstein.model.storage import decode_law, encode_law
 from ornstein.nets import MLP
-from ornstein.storage import decode_law, encode_law
 
 LEVELS = (1e-3, 0.05, 0.4, 3.0, 50.0, 1e6)
 SKEWED = Mixture(

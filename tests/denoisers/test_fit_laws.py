@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from kinds import EVENT, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Options, Stationary
 from ornstein.denoisers import Empirical, Gaussian, Mixture, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.fit import _maximize
-from ornstein.errors import InputError
 from truth import gaussian_log_prob, spectrum_covariance
 
 TRUE = Mixture(

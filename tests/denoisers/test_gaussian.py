@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kinds import EVENT, FULL, LAWS, MEAN, SIZE, SPECTRUM, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, LowRank
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.measurements import Linear
 from truth import denoise, gaussian_log_prob, orthogonal, spectrum_covariance
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from kinds import EVENT, FULL, MEAN, normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Colored, Compiled, Gaussian, Guided, Network, guided
-from ornstein.errors import InputError
 from ornstein.nets import Condition
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, RK4, Exponential, run, sample
 from ornstein.schedules import VE, VP, Cosine, Grid, log_snr
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kinds import CASES, EVENT, FULL, LAWS, MASK, NARROW, POINTS, SIZE, gaussian, kernel, mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Conditioned, Dense, Diagonal, Stationary
 from ornstein.covariance.conditioned import CHOLESKY_LIMIT
 from ornstein.denoisers import Empirical, Gaussian, Law, Mixture
-from ornstein.errors import InputError
 from ornstein.measurements import Average, Blur, Downsample, Linear, Mask, Measurement
 from truth import condition, gaussian_log_prob, spectrum_covariance
 

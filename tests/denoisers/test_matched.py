@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from kinds import BATCHES, LAWS, SIZE, gaussian
+from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Gaussian, Law
 from ornstein.denoisers.matched import matched
-from ornstein.errors import InputError
 
 
 def moments(law: Law) -> tuple[torch.Tensor, torch.Tensor]:

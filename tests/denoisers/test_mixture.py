@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from kinds import EVENT, FULL, MEAN, SIZE, gaussian, mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.errors import InputError
 from ornstein.measurements import Mask
 from truth import denoise, gaussian_log_prob
 

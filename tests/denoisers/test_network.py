@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 import truth
 from kinds import EVENT, FULL, MEAN, NARROW, SIZE, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Network
 from ornstein.denoisers.network import HIGHEST
 from ornstein.denoisers.preconditioning import FORMS, LOWEST
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition
 
 LEVELS = (0.01, 0.3, 2.0, 50.0)

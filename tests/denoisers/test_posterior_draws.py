@@ -15,9 +15,9 @@ from torch import Tensor
 
 import ornstein.denoisers.cloud
 from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MASK, MEAN, POINTS, SIZE, gaussian, kernel, mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Autoregressive
 from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Posterior
-from ornstein.errors import InputError
 from ornstein.measurements import Mask
 from truth import condition, denoise
 

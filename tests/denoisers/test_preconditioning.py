@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from kinds import mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Gaussian, Preconditioning
 from ornstein.denoisers.preconditioning import FORMS, LOWEST
-from ornstein.errors import InputError
 from structures import NAMES, TWINS, Twin
 
 LEVELS = (1e-3, 0.05, 0.7, 30.0)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kinds import ENDS_AT_ZERO, EVENT, MEAN, SCHEDULES, gaussian, normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Predicted
-from ornstein.errors import InputError
 from ornstein.process import KINDS
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Heun, run
 from ornstein.schedules import VP, Cosine, Discrete, RectifiedFlow, Schedule
 from truth import denoise

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from kinds import normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian, Predicted, from_diffusers
 from ornstein.denoisers.chains import chain
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DPMSolver, run
 from ornstein.schedules import VP, Cosine, Discrete, RectifiedFlow
 from truth import denoise, spectrum_covariance

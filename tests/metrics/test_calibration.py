@@ -7,7 +7,7 @@ import torch
 from scipy.stats import norm
 
 from kinds import normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.metrics import band, coverage, crps, interval_score, mean_with_error, pit, rank_histogram
 
 CASES, ENTRIES, DRAWS = 400, 6, 99

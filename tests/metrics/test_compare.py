@@ -7,7 +7,7 @@ import torch
 
 import ornstein as orn
 from kinds import normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.metrics import Candidate, blocks, compare, held_out_log_prob
 from truth import gaussian_log_prob
 

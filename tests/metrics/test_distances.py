@@ -8,7 +8,7 @@ from scipy.stats import energy_distance as one_dimensional
 from scipy.stats import norm, wasserstein_distance
 
 from kinds import normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.metrics import energy_distance, sliced_wasserstein
 
 

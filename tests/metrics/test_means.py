@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kinds import normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.metrics import Mean, mean_with_error
 
 

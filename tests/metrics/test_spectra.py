@@ -5,8 +5,8 @@ import torch
 
 from kinds import LAWS
 from ornstein.covariance import Dense
+from ornstein.fitting.scaling import Stretched
 from ornstein.metrics import Spectrum, spectrum
-from ornstein.scaling import Stretched
 from truth import spectrum_covariance
 
 

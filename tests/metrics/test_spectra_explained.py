@@ -7,11 +7,11 @@ import torch
 
 import truth
 from ornstein import plots
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal, LowRank
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.errors import InputError
 from ornstein.metrics import contrast, explained, explained_of, half_level, noise_levels
-from ornstein.random import Noise
 
 torch.set_num_threads(1)
 

@@ -8,10 +8,10 @@ import torch
 from scipy.stats import binom
 
 import ornstein as orn
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.metrics import marchenko_pastur, noise_spectrum, sample_spectrum, significant
 from ornstein.metrics.noise_edge import tracy_widom
-from ornstein.random import Noise
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from small_nets import Shape, awake, inputs, normal
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets import MLP, Transformer, UNet
 from ornstein.nets.unet import Level
 from truth import denoise, orthogonal

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_nets import normal
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets import Condition, Conditioner
 from ornstein.nets.embedding import HIGHEST, LOWEST, Fourier
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets import MLP, Net, Transformer, UNet, default_net, describe
 from ornstein.nets.choose import MANY, amount
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_nets import CASES, GIVEN, NETS, SERIES, SHAPES, awake, build, condition, inputs, normal
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets import Condition, Net, default_net
 
 every = pytest.mark.parametrize("name", NETS)

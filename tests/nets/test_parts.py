@@ -9,7 +9,7 @@ import torch
 from small_nets import normal
 from torch import nn
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets.layers import FUSED, attention, groups, modulate, seeded
 from ornstein.nets.patches import joined, patched
 from ornstein.nets.rotary import Rotary, rotate

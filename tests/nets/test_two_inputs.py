@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_nets import awake, normal
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets import MLP, Net, Transformer, UNet
 from ornstein.nets.accepts import accepts, inputs_of
 

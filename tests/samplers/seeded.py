@@ -12,9 +12,9 @@ import torch
 from steps import SPECTRUM
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian
-from ornstein.random import Noise
 from ornstein.samplers import Context, Exact, Level, Sampler, run
 from ornstein.samplers.adams_bashforth import AdamsBashforth
 from ornstein.samplers.deis import DEIS

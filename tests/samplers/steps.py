@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kinds import normal
+from ornstein.common.linear import LinearMap
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
 from ornstein.denoisers import Gaussian
-from ornstein.linear import LinearMap
 from ornstein.process import Process
 from ornstein.samplers import Context, Level, Sampler, levels, run
 from ornstein.schedules import Grid, Schedule

@@ -10,9 +10,9 @@ from steps import LAW, SIZE, exact_law, laws_along, step
 from torch import Tensor
 
 from kinds import BATCHES, CASES, SCHEDULES, kernel, mixture, normal
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Posterior
-from ornstein.errors import InputError, RunError
-from ornstein.random import Noise
 from ornstein.samplers import Exact, Sampler, encode, levels, run, start
 from ornstein.samplers.adaptive import Adaptive
 from ornstein.samplers.rk4 import RK4

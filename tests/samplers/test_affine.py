@@ -13,9 +13,9 @@ import torch
 from steps import LAW, MEAN, SIZE, STRUCTURES, exact_law, final_error, implicit, laws_along, step
 
 from kinds import SCHEDULES
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Euler, Exact, Heun, Sampler, levels, run, sample
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule
 

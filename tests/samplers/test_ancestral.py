@@ -14,9 +14,9 @@ from steps import LAW, MEAN, SIZE, STRUCTURES, exact_law, implicit, laws_along, 
 from torch import Tensor
 
 from kinds import BATCHES, CASES, ENDS_AT_ZERO, EVENT, SCHEDULES, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Autoregressive, Dense, Diagonal
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Mixture, Posterior
-from ornstein.errors import InputError
 from ornstein.process import Process
 from ornstein.samplers import DDPM, Context, Exact, Level, Sampler, levels, sample
 from ornstein.samplers.ancestral import Ancestral

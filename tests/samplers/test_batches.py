@@ -7,9 +7,9 @@ import torch
 from steps import LAW, STRUCTURES
 
 from kinds import EVENT, LAWS, ONLY_GAUSSIAN, SAMPLERS, colored, gaussian, kernel, mixture, normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian, Law, Posterior
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DDPM, Exact, Exponential, Heun, Sampler, batches, encode, run, sample, start
 from ornstein.samplers.frame import Frame
 from ornstein.schedules import VP, Cosine, Grid, RectifiedFlow

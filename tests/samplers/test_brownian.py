@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kinds import ENDS_AT_ZERO, SCHEDULES, gaussian
-from ornstein.random import Noise
+from ornstein.common.random import Noise
 from ornstein.samplers import DDIM, DDPM, DPMSolverSDE, Sampler, StochasticHeun, levels, run, start
 from ornstein.samplers.brownian import BrownianPath
 from ornstein.schedules import VE, Cosine, Discrete, Grid, Schedule

@@ -13,9 +13,9 @@ from steps import LAW, MEAN, SIZE, SPECTRUM, STRUCTURES, exact_law, implicit, la
 from torch import Tensor
 
 from kinds import REFERENCED, SAMPLERS, SCHEDULES, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, LowRank, Spectral
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.samplers import DDIM, DDPM, Context, Euler, Exact, Heun, Level, Sampler, levels, sample
 from ornstein.samplers.certify import Certificate, certify
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule

@@ -11,9 +11,9 @@ import torch
 from steps import LAW, MEAN, SIZE, SPECTRUM, Units, exact_law, final_error, laws_along, read, start_of, step
 
 from kinds import SCHEDULES
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.process import Process
 from ornstein.samplers import Context, Heun, Level, levels
 from ornstein.samplers.stochastic_heun import StochasticHeun

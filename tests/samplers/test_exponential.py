@@ -16,10 +16,10 @@ from steps import LAW, MEAN, SIZE, STRUCTURES, exact_law, implicit, laws_along, 
 
 from kinds import EVENT, FULL, SCHEDULES, kernel, mixture, normal
 from kinds import MEAN as EVENT_MEAN
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, encode, levels, run, sample, walk
 from ornstein.samplers.exponential import Exponential, typical
 from ornstein.samplers.quadrature import slopes

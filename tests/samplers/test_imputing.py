@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kinds import EVENT, FULL, MEAN, gaussian, normal
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Network
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition
 from ornstein.samplers import DDIM, DDPM, DPMSolver, Exponential
 from ornstein.samplers.imputing import impute

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kinds import normal
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.samplers.lanczos import apply, linearize
 from truth import spectrum_covariance
 

@@ -11,11 +11,11 @@ from steps import LAW, MEAN, SIZE, SPECTRUM, exact_law, final_error, laws_along,
 from torch import Tensor
 
 from kinds import SCHEDULES
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.errors import InputError
 from ornstein.process import Process
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Context, Exact, Keyed, Level, Sampler, levels, run
 from ornstein.samplers.langevin import PredictorCorrector
 from ornstein.samplers.stochastic_heun import StochasticHeun

@@ -25,10 +25,10 @@ from kinds import (
     mixture,
     normal,
 )
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Posterior
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DDPM, Euler, Exact, Heun, Sampler, run, sample, start
 from ornstein.schedules import VP, Cosine, Discrete, Grid, RectifiedFlow
 

@@ -27,10 +27,10 @@ from steps import LAW, MEAN, SIZE
 from torch import Tensor
 
 from kinds import SCHEDULES
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, Posterior
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Heun, Sampler, encode, run, sample
 from ornstein.samplers.adams_bashforth import AdamsBashforth
 from ornstein.samplers.deis import DEIS

@@ -11,10 +11,10 @@ from steps import LAW, MEAN, SIZE, SPECTRUM, exact_law, final_error, laws_along,
 from torch import Tensor
 
 from kinds import SCHEDULES, normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Posterior
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DDPM, Exact, Heun, Level, Sampler, encode, levels, run, sample, start
 from ornstein.samplers.adaptive import Adaptive
 from ornstein.samplers.langevin import PredictorCorrector

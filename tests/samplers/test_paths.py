@@ -11,9 +11,9 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian, Mixture
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, DDPM, Euler, Heun, Sampler, run, sample, start
 from ornstein.schedules import VE, VP, Cosine, Grid, RectifiedFlow, Schedule
 from truth import spectrum_covariance

@@ -12,8 +12,8 @@ from steps import LAW, SIZE, SPECTRUM, exact_law, final_error, laws_along, step
 from torch import Tensor
 
 from kinds import SCHEDULES
-from ornstein.errors import InputError
-from ornstein.random import Noise
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.samplers import DDIM, Context, Exact, Level, Past, Sampler, levels, run, start
 from ornstein.samplers.restart import Restart
 from ornstein.schedules import VE, VP, Cosine, Discrete, Grid, RectifiedFlow, Schedule

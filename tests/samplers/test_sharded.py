@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
+from ornstein.common.ranks import ALONE, current
 from ornstein.covariance import Dense
 from ornstein.covariance.moving import moved
 from ornstein.denoisers import Denoiser, Gaussian, Guided, Mixture, Network, Predicted
-from ornstein.errors import InputError
 from ornstein.nets import MLP
-from ornstein.random import Noise
-from ornstein.ranks import ALONE, current
 from ornstein.samplers import (
     DDIM,
     DDPM,
@@ -180,7 +180,7 @@ def test_what_a_sampler_holds_is_brought_along():
 
 def test_numbers_belong_to_cases_in_any_chunk(monkeypatch):
     whole = Noise(3).normals(50, (7,), (1, 5))
-    monkeypatch.setattr("ornstein.random._CHUNK", 8)
+    monkeypatch.setattr("ornstein.common.random._CHUNK", 8)
     torch.testing.assert_close(Noise(3).normals(50, (7,), (1, 5)), whole, rtol=0, atol=0)
 
 

@@ -10,8 +10,8 @@ import torch
 from steps import LAW, MEAN, SIZE, SPECTRUM, STRUCTURES, exact_law, final_error, laws_along, step
 
 from kinds import SCHEDULES
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.samplers import DDIM, DDPM, Exact, levels
 from ornstein.schedules import VP, Cosine, Discrete, RectifiedFlow, Schedule
 from truth import orthogonal

@@ -10,11 +10,11 @@ import torch
 from steps import LAW, MEAN, STRUCTURES, Affine, step
 
 from kinds import SCHEDULES, mixture
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior
 from ornstein.denoisers.matched import matched
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import DDIM, Exact, Heun, levels, run, sample, start, walk
 from ornstein.samplers.exponential import Exponential, deviation, flow
 from ornstein.samplers.teleport import Teleport, landing, residual, teleport_level

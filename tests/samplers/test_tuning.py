@@ -11,11 +11,11 @@ import torch
 from steps import LAW
 
 from kinds import EVENT, mixture
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior
 from ornstein.denoisers.matched import matched
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers import Exact, Sampler, run, sample
 from ornstein.samplers.adams_bashforth import AdamsBashforth
 from ornstein.samplers.exponential import Exponential

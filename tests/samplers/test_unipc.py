@@ -10,9 +10,9 @@ import pytest
 import torch
 from seeded import BOTH, MODES, THREE, Seeded, map_error, map_of, window
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian
-from ornstein.random import Noise
 from ornstein.samplers import Level, levels, run
 from ornstein.samplers.dpm_solver import DPMSolver
 from ornstein.samplers.unipc import UniPC

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.data.laws import cosine_components, cosines_covariance
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.schedules import Discrete
 from ornstein.tour import compute
 from ornstein.tour.compute import COPIES

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.data.laws import cosine_components
 from ornstein.denoisers import Empirical, Gaussian, Network, Predicted
-from ornstein.errors import InputError
 from ornstein.process import Process
-from ornstein.random import Noise
 from ornstein.tour import compute, learned, reversal
 from ornstein.tour.page import _read
 from ornstein.training.loss import Draw, Loss

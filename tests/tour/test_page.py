@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.tour import compute, render, write_tour
 from ornstein.tour.page import SCRIPTS, _read, dictionary, number, script
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.training import Averages
 
 

@@ -16,8 +16,8 @@ import torch
 from small_runs import Small, labels, reference, signals
 from torch import Tensor
 
-import ornstein.files
-from ornstein.errors import InputError, RunError
+import ornstein.common.files
+from ornstein.common.errors import InputError, RunError
 from ornstein.training import Checkpoints, Trained, fit, held_out, read_journal
 from ornstein.training import run as module_of_run
 from ornstein.training.checkpoint import fingerprint
@@ -222,7 +222,7 @@ def test_a_full_disk_leaves_the_checkpoints_before(tmp_path: Path, monkeypatch: 
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, {"w": torch.ones(3)}, {"step": 1}, {})
     room = [after]
-    real = ornstein.files.sync
+    real = ornstein.common.files.sync
 
     def full(path: Path) -> None:
         if path.is_file():
@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_the_checkpoints_before(tmp_path: Path, monkeypatch: 
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(path)
 
-    monkeypatch.setattr(ornstein.files, "sync", full)
+    monkeypatch.setattr(ornstein.common.files, "sync", full)
     with pytest.raises(RunError, match=r"checkpoint-000000002\.\w+ cannot be written \(No space left on device\): free space"):
         checkpoints.save(2, {"w": torch.zeros(3)}, {"step": 2}, {})
     found = checkpoints.newest()

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ornstein import training
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.ranks import ALONE, Ranks, current, joined
 from ornstein.covariance import Dense
 from ornstein.denoisers import Gaussian, Network
-from ornstein.errors import InputError, RunError
 from ornstein.nets import MLP, Condition
-from ornstein.ranks import ALONE, Ranks, current, joined
 from ornstein.training import Budget, Checkpoints, HeldOut, LogNormal, Loss, Run, Trainer, Uncertainty
 from ornstein.training.distributed import bare, spread, whole
 from ornstein.training.session import _together
@@ -300,7 +300,8 @@ def test_the_example_trains_on_two_processes(tmp_path):
 KILLED = """
 import os, signal, sys, torch
 sys.path[:0] = [{tests!r}, {here!r}]
-from ornstein import ranks, training
+from ornstein import training
+from ornstein.common import ranks
 from ornstein.training import session
 from test_distributed import module, signals
 session.SAVE_SECONDS = session.SAVE_SHARE = 0.0

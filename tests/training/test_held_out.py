@@ -6,8 +6,8 @@ import pytest
 import torch
 from small_runs import CASES, SHAPE, Silent, Small, labels, reference, signals
 
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Network
-from ornstein.errors import InputError
 from ornstein.training import HeldOut, LogNormal, Loss, Uncertainty, split
 from ornstein.training.best import Best, assign, holding
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ornstein.errors import InputError, RunError
+from ornstein.common.errors import InputError, RunError
 from ornstein.training import Display, Journal, Record, TensorBoard, read_journal
 from ornstein.training.show import duration, said
 

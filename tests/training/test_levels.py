@@ -8,8 +8,8 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Spectral
-from ornstein.errors import InputError
 from ornstein.training import LogNormal, SpectrumLevels
 from structures import NAMES, TWINS
 from truth import orthogonal

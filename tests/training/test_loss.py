@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import truth
 from kinds import FULL, MEAN, normal
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Denoiser, Empirical, Gaussian, Mixture, Network
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition
 from ornstein.training import EDM, WEIGHTS, Eps, LogNormal, Loss, MinSNR, NoiseLevels, SpectrumLevels, Uncertainty, weight_named
 from ornstein.training.loss import Draw

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from kinds import normal
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Gaussian, Network
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition
-from ornstein.random import Noise
 from ornstein.training import LogNormal, Loss, Masks, Trainer, completed
 from ornstein.training.loss import Draw
 from ornstein.training.masks import KINDS

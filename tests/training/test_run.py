@@ -9,8 +9,8 @@ import torch
 from small_runs import CASES, Silent, Small, labels, reference, signals, weights
 from torch import Tensor, nn
 
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Network
-from ornstein.errors import InputError
 from ornstein.nets import MLP, Condition
 from ornstein.training import Budget, HeldOut, LogNormal, Loss, Pace, Record, Run, Trainer, fit, held_out
 from ornstein.training import run as module_of_run

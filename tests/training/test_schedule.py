@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.training import Budget, Order, Pace
 
 

@@ -13,7 +13,7 @@ import typer
 from ornstein.cli import bench, fit, impute, pages, sample, score, show, spectrum
 from ornstein.cli.common import Interrupted
 from ornstein.cli.words import LANGUAGES, WORDS
-from ornstein.errors import InputError, RunError, unknown_name
+from ornstein.common.errors import InputError, RunError, unknown_name
 
 Words = Callable[[str], str]
 

@@ -13,14 +13,14 @@ from torch import Tensor
 
 import ornstein as orn
 from ornstein import plots
-from ornstein.checks import count
 from ornstein.cli import show
+from ornstein.common.checks import count
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.files import refuse_existing, write_bytes
 from ornstein.covariance import Dense, Spectral, as_spectral
 from ornstein.data.laws import cosines_covariance, ornstein_uhlenbeck_covariance
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError, unknown_name
-from ornstein.files import refuse_existing, write_bytes
-from ornstein.methods import AWARE, GRIDS, SAMPLERS, SCHEDULES, SPECTRAL, grid_named, look_up
+from ornstein.model.methods import AWARE, GRIDS, SAMPLERS, SCHEDULES, SPECTRAL, grid_named, look_up
 from ornstein.samplers import Sampler
 from ornstein.samplers.certificate import Certificate
 from ornstein.samplers.certify import certify

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 import typer
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.model import Model
-from ornstein.signals import Signals
 
 Words = Callable[[str], str]
 

@@ -12,14 +12,14 @@ from ornstein.cli import show
 from ornstein.cli.common import Interrupted, Words, example, options
 from ornstein.cli.progress import fitting
 from ornstein.cli.sample import read_condition
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.covariance import Spectral
 from ornstein.data.labels import label_channel, read_labels
 from ornstein.denoisers import Law
-from ornstein.errors import InputError
-from ornstein.fitting_network import Training
+from ornstein.fitting.network import Training
 from ornstein.model import Model
-from ornstein.signals import Signals
-from ornstein.storage import refuse_folder
+from ornstein.model.storage import refuse_folder
 from ornstein.training.masks import Masks
 
 

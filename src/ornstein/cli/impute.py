@@ -9,10 +9,10 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import Words, event, example, fitting, options
-from ornstein.errors import InputError
-from ornstein.files import refuse_existing
+from ornstein.common.errors import InputError
+from ornstein.common.files import refuse_existing
+from ornstein.common.signals import Signals
 from ornstein.model import Model
-from ornstein.signals import Signals
 
 
 def register(app: typer.Typer, words: Words) -> None:

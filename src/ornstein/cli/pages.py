@@ -8,9 +8,9 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.common.errors import InputError
+from ornstein.common.files import refuse_existing
 from ornstein.demo import run_demo
-from ornstein.errors import InputError
-from ornstein.files import refuse_existing
 from ornstein.report import write_report
 from ornstein.tour import write_tour
 

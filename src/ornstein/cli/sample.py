@@ -8,7 +8,7 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import Words, example, options
-from ornstein.files import refuse_existing
+from ornstein.common.files import refuse_existing
 from ornstein.model import Model
 
 

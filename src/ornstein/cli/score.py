@@ -10,9 +10,9 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import Words, event, example, fitting, options
-from ornstein.files import refuse_existing, write_text
+from ornstein.common.files import refuse_existing, write_text
+from ornstein.common.signals import Signals
 from ornstein.model import Model
-from ornstein.signals import Signals
 
 
 def register(app: typer.Typer, words: Words) -> None:

@@ -10,12 +10,12 @@ import typer
 
 import ornstein as orn
 from ornstein import plots
-from ornstein.checks import count
 from ornstein.cli import show
 from ornstein.cli.spectrum_page import page
+from ornstein.common.checks import count
+from ornstein.common.errors import unknown_name
+from ornstein.common.files import refuse_existing, write_bytes
 from ornstein.covariance import Diagonal, amplitude
-from ornstein.errors import unknown_name
-from ornstein.files import refuse_existing, write_bytes
 from ornstein.metrics import SampleSpectrum, explained, half_level, noise_levels, noise_spectrum, sample_spectrum
 
 Words = Callable[[str], str]

@@ -9,9 +9,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance.base import refuse_dense
-from ornstein.errors import InputError
 
 
 class Moments(ABC):

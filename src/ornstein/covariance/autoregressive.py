@@ -19,11 +19,11 @@ import torch
 from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance.base import Covariance, Sigma
 from ornstein.covariance.levels import PerCase, by_level
 from ornstein.covariance.structures import Diagonal
-from ornstein.errors import InputError
 
 Array = npt.NDArray[np.float64]
 

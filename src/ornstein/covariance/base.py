@@ -13,8 +13,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ornstein.errors import InputError
-from ornstein.random import Noise
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 
 Sigma: TypeAlias = float | Tensor
 """A noise level in data scale: one number, or one per case with shape (case,)."""

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.signals import Signals
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 
 _ENTRIES = 2**22
 """Numbers per piece: 32 MiB in float64, and enough rows for matrix products to run at full speed."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance.structure import Options, fit_structure
-from ornstein.errors import InputError
 
 _DENSE_MOST = 2048
 _KERNEL_MOST = 512

@@ -13,11 +13,11 @@ import math
 import torch
 from torch import Tensor
 
+from ornstein.common.linear import LinearMap
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Sigma, Spectral
 from ornstein.covariance.iterative import Product, conjugate_gradients, lanczos_logdet
 from ornstein.covariance.levels import PerCase, by_level
-from ornstein.linear import LinearMap
 
 CHOLESKY_LIMIT = 2048
 """Measurements up to this number are solved by one Cholesky factor of S; beyond it conjugate gradients take over."""

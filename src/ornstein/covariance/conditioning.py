@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.linear import LinearMap
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.conditioned import Conditioned
 from ornstein.covariance.structures import Dense, Diagonal, as_spectral
-from ornstein.errors import InputError
-from ornstein.linear import LinearMap
 
 CONDITION_DENSE = 1024
 LOG_TAU = math.log(2 * math.pi)

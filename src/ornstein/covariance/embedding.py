@@ -13,9 +13,9 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.random import Noise
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 
 Autocovariance: TypeAlias = checks.ArrayLike | Callable[[Tensor], Tensor]
 """c_0, c_1, ... as numbers, or a function of lags (float64 tensor of whole numbers) that returns them."""

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
@@ -21,7 +22,6 @@ from ornstein.covariance.missing_factors import low_rank_with_gaps
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
 from ornstein.covariance.structures import Dense, Stationary, as_spectral
-from ornstein.errors import InputError
 
 _CHUNK = 8192
 _LONG = 2048

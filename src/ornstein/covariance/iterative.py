@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ornstein.errors import RunError
-from ornstein.random import Noise
+from ornstein.common.errors import RunError
+from ornstein.common.random import Noise
 
 Product = Callable[[Tensor], Tensor]
 

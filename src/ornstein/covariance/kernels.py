@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance.base import refuse_dense
 from ornstein.covariance.structures import Dense
-from ornstein.errors import InputError, unknown_name
 
 Correlation = Callable[[Tensor, Tensor, Tensor], Tensor]
 

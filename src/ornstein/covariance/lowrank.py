@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance.structures import LowRank
-from ornstein.random import Noise
 
 _SMALL = 1500
 """Up to this many rows or columns a full decomposition is as fast as iterating."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance.base import refuse_dense
-from ornstein.errors import InputError
 
 ITERATIONS = 200
 TOLERANCE = 1e-5

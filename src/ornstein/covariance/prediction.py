@@ -10,8 +10,8 @@ import torch
 from scipy.linalg import solve_toeplitz
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance.autoregressive import Array, Autoregressive
-from ornstein.errors import InputError
 
 _SMALLEST = 1e-10
 """Innovations stop falling at this share of the variance: what is left is rounding, not a longer memory."""

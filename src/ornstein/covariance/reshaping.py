@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance.base import Covariance, Operator, Spectral
 from ornstein.covariance.structures import Dense, as_spectral
-from ornstein.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

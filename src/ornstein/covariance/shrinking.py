@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance.structures import Dense
-from ornstein.errors import InputError, unknown_name
 
 SHRINKAGES = ("none", "ledoit-wolf", "oas", "nonlinear")
 _FAR = 50.0

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import torch.distributed as dist
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, OrnsteinError, RunError, unknown_name
 from ornstein.covariance.accumulator import Accumulator, Moments, SpectrumAccumulator, VarianceAccumulator
 from ornstein.covariance.batches import as_array, pieces
-from ornstein.errors import InputError, OrnsteinError, RunError, unknown_name
 
 ENGINES = ("dask", "local", "torch")
 M = TypeVar("M", bound=Moments)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import stationary_fits as time
 from ornstein.covariance.base import Covariance, Spectral, refuse_dense
 from ornstein.covariance.kernels import KERNELS, fit_kernel
@@ -16,7 +17,6 @@ from ornstein.covariance.prediction import burg
 from ornstein.covariance.separable import separable
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structures import Diagonal, Kronecker
-from ornstein.errors import InputError, unknown_name
 
 ANY_ORDER = ("dense", "diagonal", "low-rank")
 """Structures of a vector whose entries have no order."""

@@ -7,9 +7,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance.base import Operator, Spectral, clip, refuse_dense
-from ornstein.errors import InputError
 
 
 class Diagonal(Spectral):

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 
 TIME_NAMES = {"time", "t", "times", "timestamp", "datetime", "date", "时间"}
 INDEX_NAMES = {"", "sample", "index"}

@@ -6,10 +6,10 @@ import csv
 import io
 from pathlib import Path
 
+from ornstein.common.signals import Signals
 from ornstein.data.loaded import Loaded
 from ornstein.data.table import columns_of, from_table, header_of
 from ornstein.data.text import decode, parse
-from ornstein.signals import Signals
 
 
 def read(path: Path, orient: str) -> Loaded:

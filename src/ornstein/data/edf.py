@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ornstein.checks import extra
+from ornstein.common.checks import extra
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data.loaded import Loaded, broken, picked, single
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 
 def read(path: Path, channels: tuple[str, ...]) -> Loaded:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ornstein.errors import InputError
-from ornstein.signals import Signals
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 
 
 def electricity() -> Signals:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ornstein.errors import InputError, RunError
-from ornstein.signals import Signals
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.signals import Signals
 
 Labels = list[int] | list[str]
 

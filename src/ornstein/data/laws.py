@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.signals import Signals
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 
 LOWEST, HIGHEST = 0.5, 8.0
 """The range of frequencies of ``cosines``, in cycles per signal."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ornstein.errors import InputError
-from ornstein.signals import Signals
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 
 MAX_BYTES = 4 * 2**30
 """Compressed files may claim any size in a few bytes: no more than this is unpacked into memory."""

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.signals import Signals
 from ornstein.data.loaded import MAX_BYTES, Loaded, broken
-from ornstein.errors import InputError, unknown_name
-from ornstein.signals import Signals
 
 MAP_FROM = 64 * 2**20
 """Files of this size and more are mapped, not read: pages are fetched from disk when they are touched."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ornstein.checks import extra
+from ornstein.common.checks import extra
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data.loaded import MAX_BYTES, Loaded, broken
 from ornstein.data.table import CASE, Table, columns_of, from_table, header_of, split_name
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 
 def read(path: Path, orient: str) -> Loaded:

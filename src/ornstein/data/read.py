@@ -7,11 +7,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from ornstein.common.errors import InputError, RunError, unknown_name
+from ornstein.common.files import path_of
+from ornstein.common.signals import Signals
 from ornstein.data import delimited, edf, numpy_files, parquet, wav
 from ornstein.data.loaded import Loaded, picked
-from ornstein.errors import InputError, RunError, unknown_name
-from ornstein.files import path_of
-from ornstein.signals import Signals
 
 TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """Suffixes of text tables, and the delimiter that ``write`` uses for each."""

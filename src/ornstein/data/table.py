@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data import clock
 from ornstein.data.loaded import Loaded
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 CASE = "case"
 

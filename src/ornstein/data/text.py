@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ornstein.common.errors import InputError
 from ornstein.data import clock
 from ornstein.data.table import CASE, Table, split_name
-from ornstein.errors import InputError
 
 MISSING = {"", "na", "nan", "n/a", "#n/a", "null"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.data.loaded import Loaded, broken, single
-from ornstein.errors import InputError
-from ornstein.signals import Signals
 
 
 def read(path: Path) -> Loaded:

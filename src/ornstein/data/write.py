@@ -6,12 +6,12 @@ import os
 
 import torch
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import unknown_name
+from ornstein.common.files import atomic, path_of
+from ornstein.common.signals import Signals
 from ornstein.data import delimited, edf, numpy_files, parquet, wav
 from ornstein.data.read import SUFFIXES, TABLES
-from ornstein.errors import unknown_name
-from ornstein.files import atomic, path_of
-from ornstein.signals import Signals
 
 
 def write(path: str | os.PathLike[str], signals: Signals | checks.ArrayLike, *, force: bool = False) -> None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
-from ornstein.errors import InputError
 from ornstein.measurements import Measurement
-from ornstein.random import Noise
 
 Shape = tuple[int, ...]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError, unknown_name
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.schedules import Cosine, Discrete, Schedule
 
 KINDS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Operator, Sigma, Spectral, Stationary
 from ornstein.denoisers.base import Denoiser, Law, Posterior, White
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
-from ornstein.errors import InputError
 
 
 class Colored(Denoiser):

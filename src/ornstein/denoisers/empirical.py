@@ -10,14 +10,14 @@ import math
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.linear import LinearMap
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal, Operator, Sigma, Spectral, condition
 from ornstein.covariance.base import column, posterior_variance, shrinkage
 from ornstein.denoisers.base import Conditional, Law, Posterior, Shape, White, white_numbers
 from ornstein.denoisers.cloud import Cloud, KernelPosterior
-from ornstein.errors import InputError
-from ornstein.linear import LinearMap
 from ornstein.measurements import Measurement
-from ornstein.random import Noise
 
 _EVIDENCE_NUMBERS = 1 << 22
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import as_spectral
 from ornstein.denoisers.mixture import Mixture
-from ornstein.errors import InputError
-from ornstein.random import Noise
 
 LOWEST, UPMOST = 1e-4, 1e8
 """Noise, for signals of about unit variance, outside which the level counts as these: both squares are safe in float32, and a direction

@@ -7,13 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Options, as_spectral, estimate
 from ornstein.covariance.structure import check_structure, fit_structure
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
-from ornstein.errors import InputError
 
 _EM_STEPS = 200
 _EM_TOLERANCE = 1e-6

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Covariance, Sigma, Spectral, condition
 from ornstein.denoisers.base import Conditional, Law, Posterior, Shape, White, white_numbers
-from ornstein.errors import InputError
 from ornstein.measurements import Measurement
-from ornstein.random import Noise
 
 
 class Gaussian(Law):

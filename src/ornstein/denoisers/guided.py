@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Sigma
 from ornstein.denoisers.base import Denoiser, Posterior
 from ornstein.denoisers.network import Network
-from ornstein.errors import InputError
 from ornstein.nets import Condition
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Spectral
 from ornstein.denoisers.base import Law
 from ornstein.denoisers.gaussian import Gaussian
-from ornstein.errors import InputError
 
 
 def matched(law: Law) -> Gaussian:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
 from ornstein.denoisers.base import Conditional, Law, Posterior, White
 from ornstein.denoisers.gaussian import Gaussian
-from ornstein.errors import InputError
 from ornstein.measurements import Measurement
-from ornstein.random import Noise
 
 
 class Mixture(Law):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Sigma
 from ornstein.covariance.base import on_device
 from ornstein.denoisers.base import Denoiser, Posterior
@@ -14,7 +15,6 @@ from ornstein.denoisers.completion import Completed
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.preconditioning import LOWEST, Preconditioning
-from ornstein.errors import InputError
 from ornstein.nets import Condition
 from ornstein.nets.accepts import answered, evaluating, finite, first_parameter, inputs_of, name_of
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Diagonal, Sigma, Spectral
 from ornstein.covariance.base import column, posterior_variance, shrinkage
 from ornstein.covariance.moving import moved
@@ -17,7 +18,6 @@ from ornstein.denoisers.experts import Experts
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
-from ornstein.errors import InputError, unknown_name
 
 FORMS = ("covariance", "whitened", "diagonal", "scalar")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Sigma
 from ornstein.denoisers.base import Denoiser, Posterior, Shape
-from ornstein.errors import InputError, unknown_name
 from ornstein.nets.accepts import answered, evaluating, finite, name_of
 from ornstein.process import KINDS, Process
 from ornstein.schedules import Schedule

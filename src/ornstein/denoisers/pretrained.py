@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ornstein.checks import extra
+from ornstein.common.checks import extra
+from ornstein.common.errors import InputError
 from ornstein.denoisers.base import Shape
 from ornstein.denoisers.chains import Chain, chain
 from ornstein.denoisers.predicted import Predicted
-from ornstein.errors import InputError
 from ornstein.schedules import Schedule
 
 MODELS = ("UNet1DModel", "UNet2DModel")

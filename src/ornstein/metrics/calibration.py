@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.metrics.means import mean_with_error
-from ornstein.random import Noise
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 

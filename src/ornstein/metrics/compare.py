@@ -10,12 +10,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.fitting import fit
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.model import Model
-from ornstein.signals import Signals
+from ornstein.model.fit import fit
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Operator, amplitude
-from ornstein.errors import InputError
 from ornstein.metrics.spectra import spectrum
 
 

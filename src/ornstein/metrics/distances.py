@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
-from ornstein.random import Noise
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 
 _CHUNK = 1024
 

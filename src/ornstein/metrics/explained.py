@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.covariance import Covariance, Dense, Operator
 from ornstein.denoisers import Gaussian, Law
-from ornstein.errors import InputError
 from ornstein.metrics.spectra import spectrum
-from ornstein.random import Noise
 
 
 @dataclass(frozen=True, eq=False)

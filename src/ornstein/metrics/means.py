@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 
 Array = npt.NDArray[np.float64]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.covariance import estimate
 from ornstein.covariance.base import refuse_dense
-from ornstein.errors import InputError
+from ornstein.fitting.scaling import Scaler
 from ornstein.metrics.noise_edge import LEAST, Significant, significant
 from ornstein.metrics.spectra import Spectrum, spectrum
-from ornstein.scaling import Scaler
-from ornstein.signals import Signals
 
 
 @dataclass(frozen=True, eq=False)

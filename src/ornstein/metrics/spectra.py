@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein.covariance import Operator, Spectral
-from ornstein.scaling import Stretched
+from ornstein.fitting.scaling import Stretched
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import TypeGuard, cast
 import torch
 from torch import Tensor, nn
 
-from ornstein.errors import InputError, RunError
+from ornstein.common.errors import InputError, RunError
 from ornstein.nets.condition import Condition
 
 NOISE = (-0.5, 0.5)

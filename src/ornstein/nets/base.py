@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.nets.condition import Condition
 from ornstein.nets.embedding import Conditioner, Shape
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ornstein.checks import count
-from ornstein.errors import unknown_name
+from ornstein.common.checks import count
+from ornstein.common.errors import unknown_name
 from ornstein.nets.base import Net, event
 from ornstein.nets.embedding import Shape
 from ornstein.nets.mlp import MLP

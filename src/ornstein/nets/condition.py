@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 
 NO_LABEL = -1
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ornstein.checks import count
-from ornstein.errors import InputError
+from ornstein.common.checks import count
+from ornstein.common.errors import InputError
 from ornstein.nets.condition import NO_LABEL, Condition
 from ornstein.nets.layers import unit
 

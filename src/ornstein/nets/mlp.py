@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ornstein.checks import count
+from ornstein.common.checks import count
 from ornstein.nets.base import Net, event
 from ornstein.nets.embedding import Conditioner, Shape
 from ornstein.nets.layers import modulate, seeded, zeroed

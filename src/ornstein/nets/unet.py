@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ornstein.checks import count
-from ornstein.errors import InputError
+from ornstein.common.checks import count
+from ornstein.common.errors import InputError
 from ornstein.nets.base import Net, event
 from ornstein.nets.embedding import Conditioner, Shape
 from ornstein.nets.layers import attention, groups, modulate, seeded, zeroed

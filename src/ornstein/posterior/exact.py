@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Conditional, Denoiser, Law
-from ornstein.errors import InputError
 from ornstein.measurements import Measurement
 
 

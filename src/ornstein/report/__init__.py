@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ornstein import files
-from ornstein.errors import unknown_name
+from ornstein.common import files
+from ornstein.common.errors import unknown_name
 from ornstein.report.analysis import Analysis, analyse
 from ornstein.report.page import render
 from ornstein.report.words import LANGUAGES

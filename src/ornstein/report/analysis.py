@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError, unknown_name
-from ornstein.fitting import ANALYTIC, fit
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.signals import Signals
 from ornstein.metrics import Candidate, Score, Spectrum, blocks, compare
 from ornstein.model import Model
+from ornstein.model.fit import ANALYTIC, fit
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
 from ornstein.report.holdout import Holdout, measure
 from ornstein.report.moments import Moments, moments_of, null_directions, spectrum_of
 from ornstein.report.scoring import Distances, Held, Surprises, compare_laws, hold_out, surprises_of
-from ornstein.signals import Signals
 
 SHOWN = 24
 """Cases and samples drawn in the first figure."""

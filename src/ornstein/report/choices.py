@@ -6,10 +6,10 @@ import math
 
 import torch
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.metrics import Candidate
-from ornstein.signals import Signals
 
 LEAST_CASES = 8
 LEAST_TIMES = 4

@@ -8,10 +8,10 @@ import torch
 from matplotlib.figure import Figure
 
 from ornstein import plots
+from ornstein.common.signals import Signals
 from ornstein.plots.style import clock
 from ornstein.report.analysis import SHOWN, SURPRISING, Analysis
 from ornstein.report.holdout import Holdout
-from ornstein.signals import Signals
 
 _IMAGES = 10
 

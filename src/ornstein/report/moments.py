@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.signals import Signals
 from ornstein.covariance import Spectral, estimate
 from ornstein.metrics import Spectrum, spectrum
 from ornstein.model import Model
-from ornstein.signals import Signals
 
 _HEAT = 240
 _HEAT_CHANNELS = 16

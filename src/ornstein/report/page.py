@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from ornstein.errors import unknown_name
+from ornstein.common.errors import unknown_name
 from ornstein.metrics import Candidate
 from ornstein.plots import style
 from ornstein.report.analysis import SURPRISING, Analysis

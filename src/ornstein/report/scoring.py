@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
 from ornstein.metrics import (
     Candidate,
     Fold,
@@ -23,7 +24,6 @@ from ornstein.metrics import (
 from ornstein.model import Model
 from ornstein.report.choices import candidates
 from ornstein.report.holdout import Imputed
-from ornstein.signals import Signals
 
 TAIL = 0.05
 _OWN_DRAWS = 400

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import RunError
+from ornstein.common import checks
+from ornstein.common.errors import RunError
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
 

@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Colored, Gaussian, Law
 from ornstein.denoisers.base import white_numbers
-from ornstein.errors import InputError, unknown_name
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.lanczos import Product, apply, linearize
 from ornstein.samplers.level import Level, bridge

@@ -15,10 +15,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser
-from ornstein.errors import InputError
 from ornstein.process import Process
-from ornstein.random import Noise
 from ornstein.samplers.brownian import BrownianPath
 from ornstein.samplers.level import Level, level_at, levels
 from ornstein.schedules import Grid, Schedule

@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ornstein.random import Noise
+from ornstein.common.random import Noise
 from ornstein.samplers.level import Level
 
 _DEEPEST = 31

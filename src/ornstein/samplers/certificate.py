@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Operator, Sigma, Spectral, as_spectral
 from ornstein.denoisers import Gaussian, Posterior
 from ornstein.denoisers.base import White
-from ornstein.errors import InputError
 from ornstein.samplers.base import Sampler, Source, walk
 from ornstein.samplers.certificate import Certificate
 from ornstein.samplers.level import Level, levels

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.samplers.base import Context, Sampler, blend
 from ornstein.samplers.level import Level, bridge
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein.errors import unknown_name
+from ornstein.common.errors import unknown_name
 from ornstein.samplers.base import Context, Sampler, blend
 from ornstein.samplers.level import Level, bridge, fresh_share
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import unknown_name
+from ornstein.common import checks
+from ornstein.common.errors import unknown_name
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
 from ornstein.samplers.multistep import corrected, exponential_moments, straight, visit, weights

@@ -8,10 +8,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Operator
 from ornstein.covariance.moving import moved
 from ornstein.denoisers import Colored, Compiled, Denoiser, Gaussian, Guided, Law, Network, Predicted
-from ornstein.errors import InputError
 from ornstein.samplers.base import Sampler
 
 Part = TypeVar("Part", Sampler, Gaussian, "Gaussian | None")

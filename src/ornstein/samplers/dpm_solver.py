@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import unknown_name
+from ornstein.common import checks
+from ornstein.common.errors import unknown_name
 from ornstein.samplers.base import Context, Past, Sampler
 from ornstein.samplers.level import Level
 from ornstein.samplers.multistep import corrected, exponential_moments, straight, usable, weights

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
 from ornstein.samplers.base import Context, Past, Sampler
 from ornstein.samplers.dpm_solver import check, extrapolated, moments
 from ornstein.samplers.level import Level

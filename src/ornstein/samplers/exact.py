@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Denoiser, Gaussian
-from ornstein.errors import InputError
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
 

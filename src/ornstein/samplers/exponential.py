@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Gaussian
-from ornstein.errors import InputError
 from ornstein.samplers.base import Context, Past, Sampler
 from ornstein.samplers.level import Level
 from ornstein.samplers.multistep import usable

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal, Spectral
 from ornstein.denoisers import Denoiser, Gaussian
-from ornstein.random import Noise
 from ornstein.samplers.base import Sampler, Source
 from ornstein.samplers.level import Level
 from ornstein.schedules import Schedule

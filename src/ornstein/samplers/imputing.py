@@ -9,11 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Network
-from ornstein.errors import InputError
 from ornstein.nets import Condition
-from ornstein.random import Noise
 from ornstein.samplers.base import Sampler, walk
 from ornstein.samplers.devices import brought
 from ornstein.samplers.level import levels

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 
 Product = Callable[[Tensor], Tensor]
 """Vectors (..., d) -> C times each of them."""

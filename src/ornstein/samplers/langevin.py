@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
 from ornstein.samplers.base import Context, Sampler
 from ornstein.samplers.level import Level
 from ornstein.samplers.wrapper import Wrapper

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian
-from ornstein.random import Noise
 from ornstein.samplers.base import Sampler, run
 from ornstein.samplers.plan import Plan
 from ornstein.samplers.strata import Counted, Strata, converging, fine

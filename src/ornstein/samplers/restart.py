@@ -10,8 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.samplers.base import Context, Past, Sampler, Source
 from ornstein.samplers.level import Level, fresh_share
 from ornstein.samplers.wrapper import Wrapper

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers.base import Keyed, Sampler, State, walk
 from ornstein.samplers.devices import brought, run_device
 from ornstein.samplers.frame import TILE, Frame, Turned

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.ranks import Ranks
 from ornstein.denoisers import Denoiser
-from ornstein.ranks import Ranks
 from ornstein.samplers.base import Sampler
 from ornstein.samplers.frame import TILE
 from ornstein.samplers.sampling import Steps, sample

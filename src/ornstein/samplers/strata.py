@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Sigma
 from ornstein.denoisers import Denoiser, Gaussian, Posterior
-from ornstein.random import Noise
 from ornstein.samplers.base import Sampler, run
 from ornstein.samplers.exponential import Exponential, basis, deviation, flow
 from ornstein.samplers.level import levels

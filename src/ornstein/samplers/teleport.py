@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian, Law
-from ornstein.errors import InputError
-from ornstein.random import Noise
 from ornstein.samplers.base import Context, Sampler, walk
 from ornstein.samplers.exponential import Exponential, basis, deviation, flow
 from ornstein.samplers.level import Level, levels

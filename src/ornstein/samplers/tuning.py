@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ornstein import checks
+from ornstein.common import checks
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Denoiser, Gaussian, Law
 from ornstein.denoisers.matched import matched

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 
 Time = float | Tensor
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.schedules.base import Grid, Schedule, Time, as_time
 
 

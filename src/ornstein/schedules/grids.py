@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.errors import InputError
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.schedules.base import Grid, Schedule
 
 HIGH, LOW = 80.0, 0.002

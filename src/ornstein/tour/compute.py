@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense, nearest_distance, recolor, similarity
 from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Empirical, Gaussian
-from ornstein.random import Noise
 from ornstein.tour import learned, reversal, spectra, views
 from ornstein.tour.curve import Curve, prepare
 

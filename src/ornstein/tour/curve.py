@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.data.laws import cosine_components
-from ornstein.errors import InputError
 
 SHORTEST, LONGEST = 8, 2000
 LARGEST_MATRIX = 200

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Network
 from ornstein.nets import MLP
-from ornstein.random import Noise
 from ornstein.samplers import DDPM, sample
 from ornstein.tour import reversal
 from ornstein.training import Eps, Loss, NoiseLevels, Pace, Trainer

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ornstein import files
-from ornstein.errors import unknown_name
+from ornstein.common import files
+from ornstein.common.errors import unknown_name
 from ornstein.tour.compute import Tour, compute
 from ornstein.tour.learned import TRAINING
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ornstein.common.random import Noise
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser
 from ornstein.process import Process
-from ornstein.random import Noise
 from ornstein.samplers import DDPM, run, start
 from ornstein.schedules import Discrete
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
 
 
 class Averages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ornstein import checks
+from ornstein.common import checks
 
 STEPS = 2000
 """The budget of a caller who names none."""

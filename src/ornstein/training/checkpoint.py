@@ -22,9 +22,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ornstein import checks, files
-from ornstein.errors import InputError, RunError
-from ornstein.ranks import ALONE, Ranks
+from ornstein.common import checks, files
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.ranks import ALONE, Ranks
 from ornstein.training import sharded
 from ornstein.training.distributed import split
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from ornstein.errors import InputError, RunError, unknown_name
-from ornstein.ranks import Ranks
+from ornstein.common.errors import InputError, RunError, unknown_name
+from ornstein.common.ranks import Ranks
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.ranks import Ranks, current, own_device
 from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
 from ornstein.nets import Condition, accepts, default_net
 from ornstein.nets.accepts import first_parameter, name_of
-from ornstein.ranks import Ranks, current, own_device
 from ornstein.training.best import assign
 from ornstein.training.budget import Budget
 from ornstein.training.checkpoint import fingerprint

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ornstein.errors import unknown_name
+from ornstein.common.errors import unknown_name
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 

@@ -8,11 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network, Preconditioning
-from ornstein.errors import InputError
 from ornstein.nets import Condition
-from ornstein.ranks import ALONE, Ranks
 from ornstein.training.loss import Draw, Loss
 from ornstein.training.weights import EDM
 

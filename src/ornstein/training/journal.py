@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ornstein.errors import RunError
+from ornstein.common.errors import RunError
 from ornstein.training.record import Record
 
 

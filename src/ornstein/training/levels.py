@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
-from ornstein.errors import InputError
 
 PLACES = 2048
 """Places of the tabulated distribution of log sigma, 0.005 apart over the usual range."""

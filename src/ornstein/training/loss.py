@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
 from ornstein.denoisers import Network
-from ornstein.errors import InputError
 from ornstein.nets import Condition
-from ornstein.random import Noise
 from ornstein.training.levels import NoiseLevels
 from ornstein.training.masks import Masks
 from ornstein.training.weights import EDM, Weight

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.random import Noise
 from ornstein.denoisers import Law
-from ornstein.errors import InputError, unknown_name
 from ornstein.measurements import Mask
 from ornstein.nets import Condition
-from ornstein.random import Noise
 
 KINDS = ("points", "blocks", "channels")
 SHAPE, PLACES = 3, 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ornstein import checks
-from ornstein.random import Noise
+from ornstein.common import checks
+from ornstein.common.random import Noise
 
 ORDER = 5
 """Stream of the order; 0 to 4 are those of loss and masks."""

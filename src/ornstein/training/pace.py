@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ornstein import checks
+from ornstein.common import checks
 
 LONGEST = 0.1
 """Share of the budget that warming up may take."""

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from ornstein import checks
+from ornstein.common import checks
 from ornstein.denoisers import Network
 from ornstein.nets.accepts import evaluating
 from ornstein.training.best import Best, holding

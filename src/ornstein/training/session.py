@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ornstein.errors import InputError, RunError
+from ornstein.common.errors import InputError, RunError
 from ornstein.training import sharded
 from ornstein.training.checkpoint import JOURNAL, Checkpoints, refuse_other
 from ornstein.training.interrupts import deferred

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from ornstein.errors import RunError
-from ornstein.files import sync
-from ornstein.ranks import Ranks
+from ornstein.common.errors import RunError
+from ornstein.common.files import sync
+from ornstein.common.ranks import Ranks
 
 
 def write(folder: Path, tensors: dict[str, Tensor], ranks: Ranks) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ornstein.errors import InputError
+from ornstein.common.errors import InputError
 from ornstein.training.record import Record
 
 SHOWN = ("loss", "gradient", "rate", "skipped", "held_out", "best", "gaussian")

@@ -10,11 +10,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import InputError, RunError
+from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network
-from ornstein.errors import InputError, RunError
 from ornstein.nets import Condition
-from ornstein.ranks import ALONE, Ranks
 from ornstein.training.averages import Averages
 from ornstein.training.distributed import spread, whole
 from ornstein.training.forward import Forward, low_precision, seeded_layers

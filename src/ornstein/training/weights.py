@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ornstein import checks
+from ornstein.common import checks
+from ornstein.common.errors import unknown_name
 from ornstein.denoisers import Preconditioning
-from ornstein.errors import unknown_name
 from ornstein.nets.embedding import PAIRS, Fourier
 from ornstein.nets.layers import zeroed
 

@@ -1,0 +1,157 @@
+"""Standardisation: signals in the user's units become numbers of order one, and come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.common.errors import unknown_name
+from ornstein.covariance import Moments, Operator, Spectral
+from ornstein.measurements import Measurement, Shape
+
+STANDARDIZE = ("channel", "feature", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """x = centre + scale u, entry by entry; ``centre`` and ``scale`` have the event's shape, scale > 0."""
+
+    centre: Tensor
+    scale: Tensor
+
+    @classmethod
+    def fit(cls, x: Tensor, standardize: str) -> Scaler:
+        """Mean and deviation of x (case, *event), NaN left out; a constant channel or feature keeps scale 1.
+
+        "channel"  one pair per channel (over cases and time), which keeps stationary and separable structure;
+                   x without a channel axis (case, time) is one channel
+        "feature"  one pair per entry: for vectors whose entries have different units
+        "none"     no change
+        """
+        axes = _pooled(standardize, x.ndim)
+        if axes is None:
+            return cls._identity(x.shape[1:])
+        centre = x.nanmean(axes, keepdim=True)
+        return cls._spread(centre, (x - centre).square().nanmean(axes, keepdim=True), x.shape[1:])
+
+    @classmethod
+    def from_moments(cls, moments: Moments, variance: Tensor, standardize: str) -> Scaler:
+        """The same from accumulated moments and the ``variance`` (*event) of every entry (or its mean over time)."""
+        event = variance.shape
+        axes = _pooled(standardize, 1 + len(event))
+        if axes is None:
+            return cls._identity(event)
+        centre = moments.mean.view(1, *event).mean(axes, keepdim=True)
+        apart = moments.mean_from(centre.expand(1, *event).flatten()).view(1, *event)
+        return cls._spread(centre, (variance + apart.square()).mean(axes, keepdim=True), event)
+
+    @classmethod
+    def _identity(cls, event: torch.Size) -> Scaler:
+        return cls(torch.zeros(event, dtype=torch.float64), torch.ones(event, dtype=torch.float64))
+
+    @classmethod
+    def _spread(cls, centre: Tensor, square: Tensor, event: torch.Size) -> Scaler:
+        scale = square.sqrt()
+        # deviations at the level of rounding belong to a constant
+        constant = scale <= 1e-12 * (centre.abs() + torch.finfo(torch.float64).tiny)
+        scale = torch.where(constant | (scale == 0), torch.ones_like(scale), scale)
+        return cls(centre[0].expand(event).clone(), scale[0].expand(event).clone())
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every entry has the same scale."""
+        return bool((self.scale == self.scale.flatten()[0]).all())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """u = (x - centre) / scale."""
+        return (x.to(torch.float64) - self.centre) / self.scale
+
+    def decode(self, u: Tensor) -> Tensor:
+        """x = centre + scale u."""
+        return self.centre + self.scale * u
+
+    def log_jacobian(self, covariance: Operator) -> float:
+        """log |dx/du| on the support of a law with this covariance: sum log scale where it has full rank.
+
+        On a support spanned by orthonormal columns U it is 1/2 log det (U^T diag(scale^2) U).
+        """
+        scale = self.scale.flatten()
+        if not isinstance(covariance, Spectral) or covariance.rank() == covariance.size:
+            return float(scale.log().sum())
+        if self.uniform:
+            return covariance.rank() * float(scale[0].log())
+        basis = torch.linalg.eigh(covariance.dense()).eigenvectors[:, covariance.size - covariance.rank() :]
+        return 0.5 * float(torch.logdet(basis.T @ (scale.square().unsqueeze(-1) * basis)))
+
+    def measured(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral) -> Standardised:
+        """y = A x + n as a measurement of u: either A itself in scaled units, or A diag(scale)."""
+        event = tuple(self.scale.shape)
+        residual = measurement.outputs(y, event) - measurement.apply(self.centre, event)
+        if not (self.uniform or measurement.selects):
+            return Standardised(Rescaled(measurement, self.scale), residual, noise, 0.0)
+        out = measurement.output_shape(event)
+        unit = self.scale.flatten()[0].expand(out) if self.uniform else measurement.apply(self.scale, event)
+        flat = unit.flatten()
+        if isinstance(noise, Spectral):
+            noise = noise.dense()
+        if isinstance(noise, Tensor) and noise.ndim == 2:
+            scaled_noise: float | Tensor = noise / torch.outer(flat, flat)
+        else:
+            scaled_noise = torch.as_tensor(noise, dtype=torch.float64).flatten() / flat
+        return Standardised(measurement, residual / unit, scaled_noise, float(flat.log().sum()))
+
+
+def check_standardize(standardize: str) -> None:
+    """Raise ``InputError`` unless it is one of STANDARDIZE."""
+    if standardize not in STANDARDIZE:
+        raise unknown_name("standardize", standardize, STANDARDIZE)
+
+
+def _pooled(standardize: str, ndim: int) -> list[int] | None:
+    """The axes of (case, *event) that share one centre and scale; None for no change."""
+    check_standardize(standardize)
+    kept = 1 if ndim > 2 else 0
+    return {"channel": [0, *range(1 + kept, ndim)], "feature": [0], "none": None}[standardize]
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """A measurement of u, its y and noise, and the log-Jacobian to take off its evidence."""
+
+    measurement: Measurement
+    y: Tensor
+    noise: float | Tensor | Spectral
+    log_jacobian: float
+
+
+@dataclass(frozen=True, eq=False)
+class Rescaled(Measurement):
+    """u -> A (scale u)."""
+
+    inner: Measurement
+    scale: Tensor
+
+    def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
+        return self.inner.apply(x * self.scale.to(x), event_shape)
+
+    def output_shape(self, event_shape: Shape) -> Shape:
+        return self.inner.output_shape(event_shape)
+
+
+class Stretched(Operator):
+    """diag(scale) Sigma diag(scale): a covariance in the user's units."""
+
+    def __init__(self, inner: Operator, scale: Tensor) -> None:
+        self.inner, self.scale, self.size = inner, scale.flatten(), inner.size
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return self.inner.batch_shape
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        return self.scale * (self.inner @ (self.scale * x))
+
+    def diagonal(self) -> Tensor:
+        return self.scale**2 * self.inner.diagonal()

@@ -1,0 +1,260 @@
+"""Model: a law with its scaling, names and units, in the user's own numbers."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import ornstein.posterior
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
+from ornstein.covariance import Dense, Operator, Spectral
+from ornstein.denoisers import Denoiser, Law, Network
+from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.scaling import Scaler, Stretched
+from ornstein.measurements import Measurement
+from ornstein.model import imputing
+from ornstein.model.drawing import placed, run_of, told, under
+from ornstein.model.methods import schedule_named, start_of
+from ornstein.model.saving import Saved, read, write
+from ornstein.nets.accepts import name_of
+from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
+from ornstein.samplers.imputing import impute as fill_gaps
+from ornstein.schedules import Schedule
+
+_DENSE = 1024
+
+
+class Surprise(NamedTuple):
+    """-log_prob in nats per case, and the share of held-out cases at least as surprising (None without held-out cases)."""
+
+    nats: Tensor
+    p_value: Tensor | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """A fitted law in the user's units: what ``fit``, ``load`` and ``posterior`` return.
+
+    Everything goes in and comes out as (case, *event) in the units of the data; standardisation happens inside, and every
+    log-density includes its Jacobian. A posterior is a Model too; given many y at once it holds one law per case.
+
+    law           the denoiser, in standardised coordinates
+    scaler        the standardisation
+    channels, units, rate   of the signals it was fitted on; () and None for plain arrays
+    reference     sorted held-out log-densities, the basis of p-values
+    log_evidence  log p(y) in nats of the measurement it was conditioned on
+    conditions    what a network was told of each signal, and in which units; None without
+    training      how a network was trained, in numbers and words; None for every other law
+    """
+
+    law: Denoiser
+    scaler: Scaler
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    rate: float | None = None
+    reference: Tensor | None = None
+    log_evidence: Tensor | None = None
+    conditions: Conditions | None = None
+    training: Mapping[str, object] | None = None
+    _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        named = f", channels={', '.join(self.channels)}" if self.channels else ""
+        kind = f"Network of {name_of(self.law.module)}" if isinstance(self.law, Network) else type(self.law).__name__
+        return f"Model({kind}, event_shape={self.event_shape}{named})"
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """The shape of one signal."""
+        return self.law.event_shape
+
+    @property
+    def exact(self) -> Law:
+        """The law in standardised coordinates, for what only an analytic one can do. Raises ``InputError`` for any other denoiser."""
+        if isinstance(self.law, Law):
+            return self.law
+        if isinstance(self.law, Network):
+            raise InputError(
+                "this needs a density, which a network does not have: fit 'gaussian' or 'mixture' to the same signals and ask that model"
+            )
+        raise InputError(f"this needs a Gaussian, mixture or empirical law, but the model is a {type(self.law).__name__}")
+
+    @property
+    def moments(self) -> Law:
+        """The law whose mean and covariance are those of the signals: the law itself, or the Gaussian that a network stands on."""
+        return self.law.reference if isinstance(self.law, Network) else self.exact
+
+    def sample(
+        self,
+        cases: int,
+        *,
+        sampler: str | Sampler | Tuned | None = None,
+        steps: Steps | None = None,
+        schedule: str | Schedule = "vp",
+        grid: str = "own",
+        label: object = None,
+        condition: object = None,
+        guidance: float = 1.0,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+        first: int = 0,
+    ) -> Tensor:
+        """``cases`` new signals (cases, *event), numbered from ``first``; signal i under a seed is the same in any batch.
+
+        Without ``sampler``, exact draws from an analytic law, and 50 steps of "dpm++2m" with a network. With one, a run from noise:
+
+        sampler    a name of ``ornstein.model.methods`` ("heun", "dpm++2m", "exponential", ...), an object, or what ``tune`` returned.
+                   "auto" is ``tune`` with ``steps`` denoiser calls; the model remembers its answer
+        steps      number of steps (default 50), or the times themselves: a ``Grid`` or a list from noise to data
+        schedule   "vp", "cosine", "flow", "sigmoid", "ve", or an object
+        grid       "own" (of the schedule), "uniform", "karras", "log-snr", or "spectral", laid for the eigenvalues of the law
+        label, condition   what a network was trained with, in the units of ``fit``: for all signals, or one per signal
+        guidance   w of D = D_all + w (D_condition - D_all): 1 is plain conditioning, more is closer to the condition and less varied
+        device     where a network runs: "cpu", "cuda", ... (default: where it is; it stays there). The samples are on the CPU
+        """
+        checks.count(cases, "cases")
+        law = under(self.law, self.conditions, label, condition, guidance, cases, first=first, device=device)
+        if sampler is None and isinstance(self.law, Law):
+            if steps is not None:
+                raise InputError(f"steps is {steps}, but without a sampler the draws are exact and take none: name a sampler")
+            return self.scaler.decode(self.law.sample(cases, seed=seed, first=first))
+        method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
+        drawn = sample(law, method, plan, times, cases, seed=seed, first=first, reference=start_of(self.law))
+        return self.scaler.decode(drawn.cpu())
+
+    def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int = 0) -> Tuned:
+        """Sampler, order, grid and start of least error at ``calls`` denoiser calls, by trial: ``samplers.tune`` on this law.
+
+        A network is measured without a condition; its reference is what the covariance-aware methods solve.
+        """
+        law = placed(self.law) if isinstance(self.law, Network) else self.law
+        return tune(law, schedule_named(schedule), calls, reference=start_of(law), cases=cases, seed=seed)
+
+    def log_prob(self, x: object) -> Tensor:
+        """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
+        u = self.scaler.encode(self._signals(x))
+        return self.exact.log_prob(u) - self._log_jacobian()
+
+    def score_samples(self, x: object) -> Tensor:
+        """The same as ``log_prob``, under scikit-learn's name."""
+        return self.log_prob(x)
+
+    def surprise(self, x: object) -> Surprise:
+        """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
+
+        The held-out cases were scored by fits that had not seen them, so for exchangeable new cases P(p <= a) <= a, up to the
+        small gain of the final fit over the held-out ones, which makes it conservative (conformal; Vovk et al. 2005).
+        """
+        level = self.log_prob(x)
+        if self.reference is None:
+            return Surprise(-level, None)
+        below = torch.searchsorted(self.reference, level, right=True).to(torch.float64)
+        return Surprise(-level, (1 + below) / (1 + len(self.reference)))
+
+    def bits_per_dim(self, x: object) -> Tensor:
+        """-log2 density per entry in the user's units: -log_prob / (d log 2), per case. For continuous data it can be negative."""
+        return -self.log_prob(x) / (math.prod(self.event_shape) * math.log(2))
+
+    def mean(self) -> Tensor:
+        """The mean signal (*event). With a network, that of the signals it was trained on."""
+        return self.scaler.decode(self.moments.mean())
+
+    def covariance(self) -> Operator:
+        """The covariance over flattened events, as an operator in the user's units. With a network, that of the signals it was trained on.
+
+        With its eigenbasis (rank, solve, logdet, ...) where one scale serves all entries or d <= 1024; otherwise by its products.
+        """
+        operator = self.moments.covariance()
+        if self.scaler.uniform and isinstance(operator, Spectral):
+            return operator.scaled(float(self.scaler.scale.flatten()[0]), 0.0)
+        stretched = Stretched(operator, self.scaler.scale)
+        return Dense(stretched.dense()) if operator.size <= _DENSE and not operator.batch_shape else stretched
+
+    def posterior(self, measurement: Measurement, y: object, noise: object = 0.0) -> Model:
+        """The law of the signal given y = A x + n, as a Model again; its ``log_evidence`` is log p(y).
+
+        y (*output), or (case, *output) for one posterior per case. ``noise``: standard deviation of n in the units of y (number,
+        or one per entry), or its covariance; 0 is exact. See ``ornstein.posterior.condition`` for errors and cost.
+        """
+        values = checks.tensor(y, "y")
+        r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
+        scaled = self.scaler.measured(measurement, values, r)
+        result = ornstein.posterior.condition(self.exact, scaled.measurement, scaled.y, scaled.noise)
+        return replace(self, law=result.law, reference=None, log_evidence=result.log_evidence - scaled.log_jacobian)
+
+    def impute(
+        self,
+        x: object,
+        draws: int = 100,
+        *,
+        sampler: str | Sampler | Tuned | None = None,
+        steps: Steps | None = None,
+        schedule: str | Schedule = "vp",
+        grid: str = "own",
+        label: object = None,
+        condition: object = None,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
+
+        Cases that share a pattern of gaps are conditioned together; ``progress`` is told how many cases each pattern finished.
+        Draws of case i depend on (seed, i) only. Memory: the result; cost: one factorisation per pattern.
+
+        A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
+        alone, and those of ``sample``, with one label or condition for all cases or one for each.
+        """
+        values, count = self._signals(x, missing=True), checks.count(draws, "draws")
+        if not isinstance(self.law, Network):
+            if sampler is not None or steps is not None:
+                raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
+            told(self.law, self.conditions, label, condition, len(values))
+            return imputing.impute(self.exact, self.scaler, values, count, seed, progress)
+        law, given = placed(self.law, device), told(self.law, self.conditions, label, condition, len(values))
+        method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
+        scaled = self.scaler.encode(values)
+        drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)
+        return torch.where(torch.isnan(values), self.scaler.decode(drawn), values)
+
+    def signals(self, x: Tensor) -> Signals:
+        """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``."""
+        values = x.reshape(len(x), -1, x.shape[-1]) if x.ndim != 3 else x
+        return Signals(values, self.rate, self.channels, self.units)
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write a folder with config.json, model.safetensors, preprocessing.json and a README card; never a pickle.
+
+        The folder is whole or not there: a kill at any moment leaves the old model or the new one. ``force`` replaces a model.
+        """
+        return write(path, Saved(*(getattr(self, name) for name in Saved._fields)), force=force)
+
+    def _signals(self, x: object, *, missing: bool = False) -> Tensor:
+        values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=missing)
+        if tuple(values.shape[1:]) != self.event_shape:
+            wanted = ", ".join(map(str, self.event_shape))
+            raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
+        if not len(values):
+            raise InputError("x holds no cases: give at least one")
+        return values
+
+    def _log_jacobian(self) -> float:
+        return self.scaler.log_jacobian(self.exact.covariance())
+
+
+def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model:
+    """The model that ``Model.save`` wrote, after its checksums.
+
+    ``module`` is the architecture of a network that is not one of ``ornstein.nets``; the saved weights are put into it. Raises
+    ``InputError`` naming a missing, extra or damaged file, a class that is missing, and parameters that do not fit.
+    """
+    return Model(*read(path, module))

@@ -1,0 +1,104 @@
+"""A whole model in a folder: law, scaling, names, conditions, and a README card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from ornstein.denoisers import Denoiser, Network
+from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.scaling import Scaler
+from ornstein.model.storage import decode_law, encode_law, read_folder, write_folder
+from ornstein.nets import Net, describe
+from ornstein.nets.accepts import name_of
+
+NETWORKS = 2
+"""The format of folders with a network; all other folders are of format 1, which older versions read."""
+
+
+class Saved(NamedTuple):
+    """What a folder holds: the fields of ``Model``, in its order."""
+
+    law: Denoiser
+    scaler: Scaler
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    rate: float | None
+    reference: Tensor | None
+    log_evidence: Tensor | None
+    conditions: Conditions | None
+    training: Mapping[str, object] | None
+
+
+def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
+    """Write the folder; see ``Model.save``."""
+    spec, tensors = encode_law(model.law)
+    tensors = {f"law.{name}": value for name, value in tensors.items()}
+    config: dict[str, Any] = {"law": spec}
+    if isinstance(model.law, Network):
+        config |= {"format": NETWORKS, "training": dict(model.training or {})}
+    tensors |= {"scaler.centre": model.scaler.centre, "scaler.scale": model.scaler.scale}
+    for name in ("reference", "log_evidence"):
+        if (value := getattr(model, name)) is not None:
+            tensors[name] = value
+    shape = list(model.law.event_shape)
+    metadata: dict[str, Any] = {"channels": list(model.channels), "units": list(model.units), "rate": model.rate, "event_shape": shape}
+    if model.conditions is not None:
+        metadata["conditions"] = {"classes": model.conditions.classes, "names": list(model.conditions.names)}
+        for name in ("vector", "signal"):
+            if (scaler := getattr(model.conditions, name)) is not None:
+                tensors |= {f"conditions.{name}.centre": scaler.centre, f"conditions.{name}.scale": scaler.scale}
+    return write_folder(path, config, metadata, {k: v.contiguous() for k, v in tensors.items()}, card(model), force=force)
+
+
+def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved:
+    """What ``write`` wrote; see ``ornstein.load``."""
+    config, metadata, tensors = read_folder(path)
+    law = decode_law(config["law"], {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")}, module)
+    channels, units = tuple(metadata["channels"]), tuple(metadata["units"])
+    scaler = Scaler(tensors["scaler.centre"], tensors["scaler.scale"])
+    conditions = _conditions(metadata["conditions"], tensors) if "conditions" in metadata else None
+    training = config.get("training")
+    return Saved(
+        law, scaler, channels, units, metadata["rate"], tensors.get("reference"), tensors.get("log_evidence"), conditions, training
+    )
+
+
+def _conditions(known: dict[str, Any], tensors: dict[str, Tensor]) -> Conditions:
+    vector, signal = (
+        Scaler(tensors[f"conditions.{name}.centre"], tensors[f"conditions.{name}.scale"])
+        if f"conditions.{name}.centre" in tensors
+        else None
+        for name in ("vector", "signal")
+    )
+    return Conditions(known["classes"], tuple(known["names"]), vector, signal)
+
+
+def card(model: Saved) -> str:
+    """README.md of the folder: what the model is, and the lines that use it."""
+    names = ", ".join(f"{c} [{u}]" if u else c for c, u in zip(model.channels, model.units, strict=True)) or "not named"
+    rate = f"{model.rate:g} Hz" if model.rate else "not given"
+    facts, load = [f"channels: {names}", f"sampling rate: {rate}"], 'orn.load("this folder")'
+    if isinstance(model.law, Network):
+        net = model.law.module
+        facts.append(f"network: {describe(net) if isinstance(net, Net) else name_of(net)}")
+        if model.conditions is not None:
+            facts.append(f"conditions: {model.conditions.described()}")
+        if model.training:
+            facts.append("training: " + ", ".join(f"{name} {_short(value)}" for name, value in model.training.items()))
+        if not isinstance(net, Net):
+            load = f'orn.load("this folder", module={name_of(net)}(...))'
+    listed = "".join(f"- {fact}\n" for fact in facts)
+    kind = type(model.law).__name__.lower()
+    return (
+        f"# Ornstein model\n\nA {kind} law of signals with shape {model.law.event_shape}.\n\n{listed}\n"
+        f"```python\nimport ornstein as orn\n\nmodel = {load}\nmodel.sample(10)\n```\n"
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

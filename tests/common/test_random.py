@@ -1,0 +1,113 @@
+"""Noise that belongs to a case: published test vectors, independence of the batch, and the right law."""
+
+from __future__ import annotations
+
+import pytest
+import scipy.stats
+import torch
+
+from ornstein.common.random import Noise, philox
+
+ONES = 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((ONES, ONES, ONES, ONES), (ONES, ONES), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+        ),
+    ],
+)
+def test_known_answers_of_random123(counter: tuple[int, ...], key: tuple[int, int], words: tuple[int, ...]) -> None:
+    a, b, c, d = (torch.tensor([word]) for word in counter)
+    assert tuple(int(word) for word in philox((a, b, c, d), key)) == words
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (4,), (2, 5)])
+def test_a_case_does_not_depend_on_its_batch(kind: str, shape: tuple[int, ...]) -> None:
+    whole = getattr(Noise(7), kind)(11, shape, stream=3)
+    assert whole.shape == (11, *shape)
+    assert whole.dtype == torch.float64
+    for first, cases in ((0, 1), (4, 3), (10, 1)):
+        assert torch.equal(getattr(Noise(7, first), kind)(cases, shape, stream=3), whole[first : first + cases])
+
+
+def test_a_case_does_not_depend_on_the_size_of_a_pass() -> None:
+    """70 000 cases of 5 numbers take more than one internal pass; the last case is still its own."""
+    assert torch.equal(Noise(1).normal(70_000, (5,))[-1:], Noise(1, 69_999).normal(1, (5,)))
+
+
+def test_chosen_cases() -> None:
+    chosen = torch.tensor([9, 2, 2])
+    assert torch.equal(Noise(7, index=chosen).normal(3, (5,), stream=1), Noise(7).normal(10, (5,), stream=1)[chosen])
+    assert torch.equal(Noise(7, index=chosen).uniform(3, (2,)), Noise(7).uniform(10, (2,))[chosen])
+
+
+def test_longer_signals_begin_like_shorter_ones() -> None:
+    assert torch.equal(Noise(5).normal(1, (9,))[:, :4], Noise(5).normal(1, (4,)))
+
+
+def test_case_numbers_beyond_32_bits() -> None:
+    far = Noise(0, first=2**32 - 1).normal(2, (4,))
+    assert torch.equal(far[1:], Noise(0, first=2**32).normal(1, (4,)))
+    assert not torch.equal(far[1:], Noise(0, first=0).normal(1, (4,)))
+
+
+SEEDS = [0, 1, -1, 2**31, 2**32, 2**32 + 1, 2**40, -(2**32), 2**63 - 1]
+
+
+def test_every_seed_and_stream_is_its_own() -> None:
+    drawn = [Noise(seed).normal(1, (16,), stream) for seed in SEEDS for stream in (0, 1, 2, 2**31)]
+    assert len({tuple(x.flatten().tolist()) for x in drawn}) == len(drawn)
+
+
+@pytest.mark.parametrize("seed", [0, -3, 2**40])
+def test_law(seed: int) -> None:
+    """Kolmogorov-Smirnov at p > 1e-4: each of these tests would fail for one seed in 10 000."""
+    z = Noise(seed).normal(20_000, (5,), stream=2).flatten().numpy()
+    assert scipy.stats.kstest(z, "norm").pvalue > 1e-4
+    u = Noise(seed).uniform(20_000, (5,), stream=2)
+    assert float(u.min()) > 0
+    assert float(u.max()) < 1
+    assert scipy.stats.kstest(u.flatten().numpy(), "uniform").pvalue > 1e-4
+
+
+def test_planted_wrong_law_is_noticed() -> None:
+    z = Noise(0).normal(20_000, (5,)).flatten().numpy()
+    assert scipy.stats.kstest(1.05 * z, "norm").pvalue < 1e-4
+    assert scipy.stats.kstest(z + 0.03, "norm").pvalue < 1e-4
+
+
+def test_no_correlation_across_entries_cases_streams_and_seeds() -> None:
+    """Correlations of 40 000 pairs against 5 standard errors: two-sided false-alarm rate 6e-7 per pair, 1e-4 in all."""
+    n = 40_000
+    base = Noise(0).normal(n, (8,))
+    columns = [*base.unbind(1), base[:, 0].roll(1), base[:, 1].roll(1)]
+    columns += [Noise(0).normal(n, (), stream=s) for s in (1, 2, 3)]
+    columns += [Noise(s).normal(n, ()) for s in (1, 2, -1, 2**32)]
+    for x in (torch.stack(columns), torch.stack(columns) ** 2, torch.stack(columns).abs().log()):
+        r = torch.corrcoef(x) - torch.eye(len(columns), dtype=torch.float64)
+        assert float(r.abs().max()) < 5 / n**0.5
+
+
+def test_nothing_asked_nothing_given() -> None:
+    assert Noise().normal(0, (3,)).shape == (0, 3)
+    assert Noise().normal(2, (0,)).shape == (2, 0)
+    assert Noise().uniform(0).shape == (0,)
+    assert Noise().uniform(2, (0,)).shape == (2, 0)
+
+
+def test_streams_drawn_together_are_those_drawn_alone() -> None:
+    """In one call or several, chunked over cases or not, for any stream of 32 bits."""
+    noise, streams = Noise(7, first=3), (0, 5, 1 << 31, (1 << 32) - 1)
+    for cases, shape in ((3, (5,)), (700, (4, 9)), (2, (40000,))):
+        together = noise.normals(cases, shape, streams)
+        assert together.shape == (4, cases, *shape)
+        for drawn, stream in zip(together, streams, strict=True):
+            assert torch.equal(drawn, noise.normal(cases, shape, stream=stream))

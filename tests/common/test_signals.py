@@ -1,0 +1,70 @@
+"""Signals: names, units and rate agree with the values, or one sentence says why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
+
+VALUES = torch.arange(24.0, dtype=torch.float64).reshape(2, 3, 4)
+
+
+def test_defaults_and_types() -> None:
+    x = Signals(VALUES)
+    assert (x.shape, len(x), x.rate, x.channels, x.units) == ((2, 3, 4), 2, None, ("ch0", "ch1", "ch2"), ("", "", ""))
+    assert Signals(VALUES.float()).values.dtype == torch.float32
+    assert Signals(VALUES.short()).values.dtype == torch.float64
+    assert Signals(VALUES.half()).values.dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"values": VALUES[0]}, "2 axes"),
+        ({"values": VALUES[:0]}, "empty"),
+        ({"values": VALUES / 0}, "infinite"),
+        ({"channels": ("a", "b")}, "channels has 2 entries, but values has 3 channels"),
+        ({"channels": "ECG"}, "channels has 1 entries"),
+        ({"channels": (1, 2, 3)}, "one word per channel"),
+        ({"units": ("mV",)}, "units has 1 entries"),
+        ({"rate": 0}, "rate is 0, but must be above 0"),
+        ({"rate": "fast"}, "rate is 'fast', but must be a number"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Signals(**{"values": VALUES, **arguments})  # type: ignore[arg-type]
+
+
+def test_choosing_cases_keeps_a_batch() -> None:
+    x = Signals(VALUES, rate=10, channels=(" a ", "b", "c"), units=("mV", "", "s"))
+    for chosen in (1, -1, np.int64(1), torch.tensor(1), [1], slice(1, 2), torch.tensor([False, True])):
+        part = x[chosen]  # type: ignore[index]
+        assert torch.equal(part.values, VALUES[1:])
+        assert (part.rate, part.channels, part.units) == (10, ("a", "b", "c"), ("mV", "", "s"))
+    assert [float(one.values[0, 0, 0]) for one in x] == [0, 12]
+    with pytest.raises(InputError, match="case is 2, but there are 2 cases"):
+        x[2]
+
+
+def test_windows_are_the_right_samples() -> None:
+    x = Signals(VALUES, rate=10).windows(3, 1)
+    assert x.shape == (4, 3, 3)
+    for case in range(2):
+        for start in range(2):
+            assert torch.equal(x.values[2 * case + start], VALUES[case, :, start : start + 3])
+    assert Signals(VALUES).windows(3).shape == (2, 3, 3)
+    with pytest.raises(InputError, match="window is 5 samples, but the signals have only 4"):
+        Signals(VALUES).windows(5)
+    with pytest.raises(InputError, match="hop is 0"):
+        Signals(VALUES).windows(2, 0)
+
+
+def test_other_values_under_the_same_names() -> None:
+    x = Signals(VALUES, rate=10, channels=("a", "b", "c"))
+    assert x.with_values(-VALUES).channels == x.channels
+    with pytest.raises(InputError, match="channels has 3 entries"):
+        x.with_values(VALUES[:, :2])
