@@ -9,14 +9,14 @@ ROOT = Path(ornstein.__file__).parent
 
 LAYERS = (
     ("common",),
-    ("measurements", "covariance"),
+    ("data", "measurements", "covariance"),
     ("schedules", "nets"),
     ("process",),
     ("denoisers",),
     ("samplers", "posterior", "training"),
     ("fitting",),
     ("model",),
-    ("data", "metrics", "plots", "estimator"),
+    ("metrics", "plots", "estimator"),
     ("tour", "report"),
     ("demo",),
     ("cli",),
