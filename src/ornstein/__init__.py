@@ -5,7 +5,7 @@ sampler and every way of conditioning, exact in closed form.
 """
 
 from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
-from ornstein.common import ranks
+from ornstein.common import random, ranks
 from ornstein.common.errors import InputError, OrnsteinError, RunError
 from ornstein.common.signals import Signals
 from ornstein.data import read, write
@@ -32,6 +32,7 @@ __all__ = [
     "nets",
     "posterior",
     "process",
+    "random",
     "ranks",
     "read",
     "samplers",
