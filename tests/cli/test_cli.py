@@ -8,7 +8,7 @@ import torch
 
 import ornstein as orn
 from ornstein.cli import main
-from ornstein.cli.words import WORDS
+from ornstein.cli.words import dictionary
 from ornstein.data.laws import ornstein_uhlenbeck
 
 
@@ -100,7 +100,7 @@ def test_every_command_has_help_with_an_example(command, language, capsys):
 
 
 def test_both_languages_have_the_same_words():
-    english, chinese = WORDS["en"], WORDS["zh"]
+    english, chinese = dictionary("en"), dictionary("zh")
     assert english.keys() == chinese.keys()
     for key in english:
         fields = [sorted(re.findall(r"{(\w+)", text)) for text in (english[key], chinese[key])]

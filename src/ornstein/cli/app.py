@@ -12,7 +12,7 @@ import typer
 
 from ornstein.cli import bench, fit, impute, pages, sample, score, show, spectrum
 from ornstein.cli.common import Interrupted
-from ornstein.cli.words import LANGUAGES, WORDS
+from ornstein.cli.words import LANGUAGES, dictionary
 from ornstein.common.errors import InputError, RunError, unknown_name
 
 Words = Callable[[str], str]
@@ -64,7 +64,7 @@ def _run(argv: list[str], as_json: bool) -> int:
 
 def build(language: str) -> typer.Typer:
     """The command tree with its help in one language."""
-    words = WORDS[language].__getitem__
+    words = dictionary(language).__getitem__
     app = typer.Typer(help=words("app"), add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback()
