@@ -1,7 +1,8 @@
 """Numbers that say how good a law is, each with its standard error."""
 
+from ornstein.fitting.held_out import Fold, blocks
 from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, interval_score, pit, rank_histogram
-from ornstein.metrics.compare import Candidate, Fold, Score, blocks, compare, fold_models, held_out_log_prob
+from ornstein.metrics.compare import Candidate, Score, compare, fold_models, held_out_log_prob
 from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels

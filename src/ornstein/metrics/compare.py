@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
-from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.fitting.held_out import Fold
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.model import Model
 from ornstein.model.fit import fit
@@ -43,35 +41,6 @@ class Score:
     bits: Mean
     difference: Mean | None
     outside: int
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Case numbers to fit on and to test on."""
-
-    train: Tensor
-    test: Tensor
-
-
-def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
-    """``folds`` contiguous blocks of cases, each held out once.
-
-    ``overlap`` = how many neighbours on either side share samples with a case; so many cases next to a block are not fitted
-    on either. Raises ``InputError`` where fewer than two cases would be left to fit or to hold out.
-    """
-    folds = checks.count(folds, "folds", at_least=2)
-    overlap = checks.count(overlap, "overlap", at_least=0)
-    edges = [round(k * cases / folds) for k in range(folds + 1)]
-    numbers = torch.arange(cases)
-    found = []
-    for a, b in pairwise(edges):
-        train = numbers[(numbers < a - overlap) | (numbers >= b + overlap)]
-        if b <= a or len(train) < 2:
-            raise InputError(
-                f"{cases} cases with overlap {overlap} cannot be cut into {folds} folds with two cases left to fit: use fewer folds"
-            )
-        found.append(Fold(train, numbers[a:b]))
-    return tuple(found)
 
 
 def fold_models(

@@ -1,0 +1,98 @@
+"""Surprise that can be trusted: new cases are judged by the laws that judged the cases they had not seen, and by no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.denoisers import Law
+from ornstein.fitting.scaling import Scaler
+
+Fit = Callable[[Tensor], tuple[Scaler, Law]]
+"""From cases in the user's units to their scaling and a law of the scaled ones. The scaling belongs to the fit: one that has seen
+the held-out cases makes each entry of theirs look closer, which adds up over many entries."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Case numbers to fit on and to test on."""
+
+    train: Tensor
+    test: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A law fitted without one fold, with its scaling, and the log-densities in nats it gave to that fold's cases, ascending."""
+
+    law: Law
+    scaler: Scaler
+    scores: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log density in nats per case of x (case, *event), in the user's units."""
+        return self.law.log_prob(self.scaler.encode(x)) - self.scaler.log_jacobian(self.law.covariance())
+
+
+def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
+    """``folds`` contiguous blocks of cases, each held out once.
+
+    ``overlap`` = how many neighbours on either side share samples with a case; so many cases next to a block are not fitted
+    on either. Raises ``InputError`` where fewer than two cases would be left to fit or to hold out.
+    """
+    folds = checks.count(folds, "folds", at_least=2)
+    overlap = checks.count(overlap, "overlap", at_least=0)
+    edges = [round(k * cases / folds) for k in range(folds + 1)]
+    numbers = torch.arange(cases)
+    found = []
+    for a, b in pairwise(edges):
+        train = numbers[(numbers < a - overlap) | (numbers >= b + overlap)]
+        if b <= a or len(train) < 2:
+            raise InputError(
+                f"{cases} cases with overlap {overlap} cannot be cut into {folds} folds with two cases left to fit: use fewer folds"
+            )
+        found.append(Fold(train, numbers[a:b]))
+    return tuple(found)
+
+
+def judges(x: Tensor, fit: Fit, folds: Sequence[Fold], tell: Callable[[str], None] = lambda _: None) -> tuple[Judge, ...]:
+    """One judge per fold of the cases x (case, *event): its law is fitted on ``train`` and scores ``test``.
+
+    Cases with NaN take part in the fit where it allows that, and are not scored; a fold without a complete case has no judge.
+    Cost: one fit and one log-density per fold.
+    """
+    complete = ~torch.isnan(x).flatten(1).any(1)
+    found = []
+    for k, fold in enumerate(folds):
+        tell(f"fold {k + 1} of {len(folds)}")
+        test = fold.test[complete[fold.test]]
+        if len(test):
+            scaler, law = fit(x[fold.train])
+            judge = Judge(law, scaler, torch.empty(0, dtype=torch.float64))
+            found.append(Judge(law, scaler, judge.log_prob(x[test]).sort().values))
+    return tuple(found)
+
+
+def p_value(bench: Sequence[Judge], x: Tensor) -> Tensor:
+    """How surprising new cases x (case, *event) are, each at least 1 / (n + 1):
+
+        p(x) = (1 + sum_k #{i in fold k: log p_k(x_i) <= log p_k(x)}) / (n + 1)      (cross-conformal; Vovk 2015, eq. 6)
+
+    with p_k the law fitted without fold k and n the number of held-out cases. Both sides of each comparison are judged by a law
+    that has seen neither, so p is fair however few the cases; equal scores count against surprise. For a case that is
+    exchangeable with the others P(p <= a) <= 2 a + (1 - a) K / (n + 1) whatever the law (Barber et al. 2021, theorem 4), and in
+    practice about a. Cost: one log-density under each of the K laws.
+    """
+    return ranked([judge.scores for judge in bench], [judge.log_prob(x) for judge in bench])
+
+
+def ranked(scores: Sequence[Tensor], levels: Sequence[Tensor]) -> Tensor:
+    """(1 + number of scores at or below the level) / (1 + number of scores), over pairs of ascending scores (n_k,) and levels (case,)."""
+    below = sum(torch.searchsorted(held, level, right=True) for held, level in zip(scores, levels, strict=True))
+    return (1 + torch.as_tensor(below, dtype=torch.float64)) / (1 + sum(len(held) for held in scores))
