@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 settings.register_profile("ornstein", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("ornstein")
+os.environ["ORNSTEIN_LANG"] = "en"  # whatever the locale of whoever runs them

@@ -1,16 +1,23 @@
 """Ornstein: diffusion models for signals, covariance first.
 
-One interface (``fit``, ``sample``, ``log_prob``, ``posterior``) over Gaussian, mixture and empirical laws that share every
-sampler and every way of conditioning, exact in closed form.
+One interface (``fit``, ``sample``, ``log_prob``, ``posterior``) over Gaussian, mixture and empirical laws and networks that
+share every sampler and every way of conditioning, exact in closed form where there is one.
+
+Every public name is imported when it is first used, so that ``import ornstein`` and the help of the command line are instant.
 """
 
-from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
-from ornstein.common import random, ranks
-from ornstein.common.errors import InputError, OrnsteinError, RunError
-from ornstein.common.signals import Signals
-from ornstein.data import read, write
-from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
-from ornstein.model import Model, fit, load
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
+    from ornstein.common import ranks
+    from ornstein.common.errors import InputError, OrnsteinError, RunError
+    from ornstein.common.signals import Signals
+    from ornstein.data import read, write
+    from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
+    from ornstein.model.fit import fit
+    from ornstein.model.model import Model, load
 
 __all__ = [
     "Average",
@@ -32,7 +39,6 @@ __all__ = [
     "nets",
     "posterior",
     "process",
-    "random",
     "ranks",
     "read",
     "samplers",
@@ -40,3 +46,31 @@ __all__ = [
     "training",
     "write",
 ]
+
+_NAMES = {
+    "common.errors": ("InputError", "OrnsteinError", "RunError"),
+    "common.signals": ("Signals",),
+    "data": ("read", "write"),
+    "measurements": ("Average", "Blur", "Downsample", "Linear", "Mask"),
+    "model.fit": ("fit",),
+    "model.model": ("Model", "load"),
+}
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+_MODULES = {"ranks": "common.ranks"} | {name: name for name in __all__ if name not in _HOMES and name != "ranks"}
+"""Where each name lives: what the imports above say to readers and type checkers, which see no ``__getattr__``."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            value = import_module(f"ornstein.{_MODULES[name]}")
+        elif name in _HOMES:
+            value = getattr(import_module(f"ornstein.{_HOMES[name]}"), name)
+        else:
+            raise AttributeError(f"module 'ornstein' has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

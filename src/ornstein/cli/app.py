@@ -1,104 +1,82 @@
 """The application: languages, exit codes, and one place where errors become sentences."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Any
 
-import torch
 import typer
 
-from ornstein.cli import bench, fit, impute, pages, sample, score, show, spectrum
+from ornstein.cli import console, show
+from ornstein.cli.commands import build
 from ornstein.cli.common import Interrupted
-from ornstein.cli.words import LANGUAGES, dictionary
+from ornstein.cli.words import LANGUAGES, Words, preferred
 from ornstein.common.errors import InputError, RunError, unknown_name
-
-Words = Callable[[str], str]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Exit code 0, 2 (usage or data), 3 (run time) or 130 (interrupted)."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in argv
-    sys.exit(_run(argv, as_json))
+    console.prepare()
+    sys.exit(_run(argv, "--json" in argv))
 
 
 def _run(argv: list[str], as_json: bool) -> int:
     try:
         language, argv = _language(argv)
+        words = Words(console.speakable(language), language)
         with warnings.catch_warnings():
             warnings.simplefilter("once", UserWarning)
             warnings.showwarning = show.note
-            result = build(language)(argv, standalone_mode=False)
+            result = build(words)(argv, prog_name="ornstein", standalone_mode=False, obj=words)
         if result == 130:  # what some versions of the parser make of Ctrl-C
             raise KeyboardInterrupt
-    except InputError as problem:
-        show.error(str(problem), 2, as_json)
-        return 2
-    except RunError as problem:
-        show.error(str(problem), 3, as_json)
-        return 3
-    except (MemoryError, torch.OutOfMemoryError):
-        show.error("not enough memory: use fewer cases or draws, shorter windows, or a lighter structure", 3, as_json)
-        return 3
-    except Interrupted as stop:
-        show.error(str(stop), 130, as_json)
-        return 130
-    except (KeyboardInterrupt, typer.Abort):
+    except Exception as problem:
+        found = _told(problem)
+        if found is None:
+            raise
+        sentence, code = found
+        if sentence:  # the parser's way to say that the help was shown for want of arguments
+            show.error(sentence, code, as_json)
+        return code
+    except KeyboardInterrupt:
         show.error("interrupted; nothing was written half", 130, as_json)
         return 130
-    except OSError as problem:
-        show.error(f"{problem.strerror or problem}{f': {problem.filename}' if problem.filename else ''}", 3, as_json)
-        return 3
-    except Exception as problem:
-        # the parser's own errors carry a sentence and an exit code; anything else is a defect and keeps its traceback
-        sentence = getattr(problem, "format_message", None)
-        if sentence is None:
-            raise
-        show.error(sentence(), int(getattr(problem, "exit_code", 2)), as_json)
-        return int(getattr(problem, "exit_code", 2))
     return result if isinstance(result, int) else 0
 
 
-def build(language: str) -> typer.Typer:
-    """The command tree with its help in one language."""
-    words = dictionary(language).__getitem__
-    app = typer.Typer(help=words("app"), add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-    @app.callback()
-    def top(
-        lang: Annotated[str, typer.Option("--lang", help=words("lang"))] = language,
-        show_version: Annotated[bool, typer.Option("--version", help=words("version"), is_eager=True, callback=_version)] = False,
-    ) -> None:
-        pass
-
-    for command in (fit, sample, score, impute):
-        command.register(app, words)
-    spectrum.register(app, words)
-    bench.register(app, words)
-    pages.register(app, words, language)
-    return app
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        show.line(version("ornstein"))
-        raise typer.Exit
+def _told(problem: Exception) -> tuple[str, int] | None:
+    """The sentence and the exit code of an error; None for a defect, which keeps its traceback."""
+    if isinstance(problem, InputError):
+        return str(problem), 2
+    if isinstance(problem, RunError):
+        return str(problem), 3
+    if isinstance(problem, Interrupted):
+        return str(problem), 130
+    if isinstance(problem, typer.Abort):
+        return "interrupted; nothing was written half", 130
+    if isinstance(problem, MemoryError) or type(problem).__name__ == "OutOfMemoryError":  # PyTorch's, which need not be imported here
+        return "not enough memory: use fewer cases or draws, shorter windows, or a lighter structure", 3
+    if isinstance(problem, OSError):
+        return f"{problem.strerror or problem}{f': {problem.filename}' if problem.filename else ''}", 3
+    sentence: Any = getattr(problem, "format_message", None)  # the parser's own errors carry a sentence and an exit code
+    return None if sentence is None else (sentence(), int(getattr(problem, "exit_code", 2)))
 
 
 def _language(argv: list[str]) -> tuple[str, list[str]]:
     """``--lang`` works anywhere on the line, since help has to know it before the commands are built."""
-    chosen, rest = os.environ.get("ORNSTEIN_LANG", "en"), []
+    (chosen, source), rest = preferred(os.environ), []
     given = iter(argv)
     for word in given:
         if word == "--lang":
-            chosen = next(given, "")
+            chosen, source = next(given, ""), "--lang"
         elif word.startswith("--lang="):
-            chosen = word.removeprefix("--lang=")
+            chosen, source = word.removeprefix("--lang="), "--lang"
         else:
             rest.append(word)
     if chosen not in LANGUAGES:
-        raise unknown_name("--lang", chosen, LANGUAGES)
+        raise unknown_name(source, chosen, LANGUAGES)
     return chosen, rest

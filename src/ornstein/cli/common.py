@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import typer
 
+from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
-from ornstein.common.signals import Signals
-from ornstein.model import Model
 
-Words = Callable[[str], str]
+if TYPE_CHECKING:
+    import torch
+
+    from ornstein import Model, Signals
 
 
 class Interrupted(Exception):
@@ -30,7 +31,7 @@ def options(words: Words) -> Callable[[str | tuple[str, ...], str], Any]:
 
 def example(words: Words, text: str) -> str:
     """The last line of the help of a command."""
-    return f"{words('example')}: {text}"
+    return words("example") + text
 
 
 def fitting(x: Signals, model: Model) -> Signals:

@@ -3,24 +3,21 @@
 import math
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import Interrupted, Words, example, options
+from ornstein.cli.common import Interrupted, example, options
 from ornstein.cli.progress import fitting
 from ornstein.cli.sample import read_condition
+from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
-from ornstein.common.signals import Signals
-from ornstein.covariance import Spectral
-from ornstein.data.labels import label_channel, read_labels
-from ornstein.denoisers import Law
-from ornstein.fitting.network import Training
-from ornstein.model import Model
-from ornstein.model.storage import refuse_folder
-from ornstein.training.masks import Masks
+
+if TYPE_CHECKING:
+    from ornstein import Model, Signals
+    from ornstein.fitting.network import Training
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -60,13 +57,20 @@ def register(app: typer.Typer, words: Words) -> None:
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
+        from ornstein.model.storage import refuse_folder
+
         refuse_folder(output, force)
         x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
         told: object = None
         if labels is not None:
             x, told = _labelled(x, labels)
         training: Training = {}
-        for name, value in (("batch", batch), ("rate", learning_rate), ("patience", patience), ("masks", Masks() if masks else None)):
+        for name, value in (
+            ("batch", batch),
+            ("rate", learning_rate),
+            ("patience", patience),
+            ("masks", orn.training.Masks() if masks else None),
+        ):
             if value is not None:
                 training[name] = value  # type: ignore[literal-required]  # names of Training
         network = model == "network"
@@ -112,8 +116,10 @@ def register(app: typer.Typer, words: Words) -> None:
             _show_fit(fitted, x, output, model, words, as_json)
 
 
-def _labelled(x: Signals, labels: str) -> tuple[Signals, object]:
+def _labelled(x: "Signals", labels: str) -> tuple["Signals", object]:
     """The signals and the label of each case, from one of their channels or from a file."""
+    from ornstein.data.labels import label_channel, read_labels
+
     if labels in x.channels:
         return label_channel(x, labels)
     if not Path(labels).is_file():
@@ -123,7 +129,7 @@ def _labelled(x: Signals, labels: str) -> tuple[Signals, object]:
     return x, read_labels(labels)
 
 
-def _show_training(model: Model, x: Signals, output: Path, words: Words, as_json: bool) -> None:
+def _show_training(model: "Model", x: "Signals", output: Path, words: Words, as_json: bool) -> None:
     found = dict(model.training or {})
     if as_json:
         show.machine({"model": "network", "cases": len(x), "shape": list(model.event_shape), **found, "output": output})
@@ -138,10 +144,10 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
     return {"steps": found["steps"], "seconds": f"{found['seconds']:.0f}"}
 
 
-def _show_fit(model: Model, x: Signals, output: Path, kind: str, words: Words, as_json: bool) -> None:
+def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Words, as_json: bool) -> None:
     law = model.law
-    operator = law.covariance() if isinstance(law, Law) and math.prod(law.event_shape) <= 4096 else None
-    spectrum = operator if isinstance(operator, Spectral) or operator is None else orn.covariance.Dense(operator.dense())
+    operator = law.covariance() if isinstance(law, orn.denoisers.Law) and math.prod(law.event_shape) <= 4096 else None
+    spectrum = operator if isinstance(operator, orn.covariance.Spectral) or operator is None else orn.covariance.Dense(operator.dense())
     rank = spectrum.rank() if spectrum is not None else math.prod(model.event_shape)
     effective = float(spectrum.effective_rank()) if spectrum is not None else math.nan
     reference = model.reference

@@ -1,18 +1,21 @@
 """The command that fills gaps: impute."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import Words, event, example, fitting, options
+from ornstein.cli.common import event, example, fitting, options
+from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
-from ornstein.common.signals import Signals
-from ornstein.model import Model
+
+if TYPE_CHECKING:
+    import torch
+
+    from ornstein import Model, Signals
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -43,7 +46,7 @@ def register(app: typer.Typer, words: Words) -> None:
         x = fitting(orn.read(signals, orient=orient, window=window, hop=hop, key=key), model)
         with show.bar(words("imputing"), len(x), as_json) as advance:
             filled = model.impute(event(x, model), draws, seed=seed, progress=lambda n: advance(n, ""))
-        gaps = int(torch.isnan(x.values).sum())
+        gaps = int(x.values.isnan().sum())
         orn.write(output, model.signals(filled.median(0).values), force=force)
         if bands is not None:
             orn.write(bands, _bands(model, filled, level), force=force)
@@ -56,9 +59,11 @@ def register(app: typer.Typer, words: Words) -> None:
             show.line(words("banded").format(level=level, path=bands))
 
 
-def _bands(model: Model, draws: torch.Tensor, level: float) -> Signals:
+def _bands(model: "Model", draws: "torch.Tensor", level: float) -> "Signals":
     """The lower and the upper band of each channel as channels of one set of signals."""
+    import torch
+
     ends = torch.quantile(draws, torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=draws.dtype), dim=0)
     low, high = (model.signals(end) for end in ends)
     names = [f"{c} {q:.1%}" for q in (0.5 - level / 2, 0.5 + level / 2) for c in low.channels]
-    return Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)
+    return orn.Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)

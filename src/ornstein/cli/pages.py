@@ -1,32 +1,23 @@
 """Commands that write something to look at: report, tour, demo."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.cli.common import example, options
+from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
-from ornstein.demo import run_demo
-from ornstein.report import write_report
-from ornstein.tour import write_tour
-
-Words = Callable[[str], str]
 
 
-def register(app: typer.Typer, words: Words, language: str) -> None:
+def register(app: typer.Typer, words: Words) -> None:
     """Add the commands, with help from ``words``."""
+    option, language = options(words), words.written
 
-    def option(names: str | tuple[str, ...], key: str) -> Any:
-        return typer.Option(*([names] if isinstance(names, str) else names), help=words(key))
-
-    def example(text: str) -> str:
-        return f"{words('example')}: {text}"
-
-    @app.command(help=words("report"), epilog=example("ornstein report days.csv -o report.html"))
+    @app.command(help=words("report"), epilog=example(words, "ornstein report days.csv -o report.html"))
     def report(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
@@ -41,6 +32,8 @@ def register(app: typer.Typer, words: Words, language: str) -> None:
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
+        from ornstein.report import write_report
+
         refuse_existing(output, force)
         x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
         with show.bar(words("working"), None, as_json) as advance:
@@ -58,7 +51,7 @@ def register(app: typer.Typer, words: Words, language: str) -> None:
             )
         _done([written], words, as_json)
 
-    @app.command(help=words("tour"), epilog=example("ornstein tour curve.csv -o tour.html"))
+    @app.command(help=words("tour"), epilog=example(words, "ornstein tour curve.csv -o tour.html"))
     def tour(
         curve: Annotated[Path | None, typer.Argument(help=words("curve"))] = None,
         output: Annotated[Path, option(("--output", "-o"), "tour-output")] = Path("tour.html"),
@@ -66,6 +59,8 @@ def register(app: typer.Typer, words: Words, language: str) -> None:
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
+        from ornstein.tour import write_tour
+
         refuse_existing(output, force)
         values = None
         if curve is not None:
@@ -77,13 +72,15 @@ def register(app: typer.Typer, words: Words, language: str) -> None:
             values = x.values[0, 0]
         _done([write_tour(output, values, seed=seed, language=language, force=force)], words, as_json)
 
-    @app.command(help=words("demo"), epilog=example("ornstein demo -o demo"))
+    @app.command(help=words("demo"), epilog=example(words, "ornstein demo -o demo"))
     def demo(
         output: Annotated[Path, option(("--output", "-o"), "demo-output")] = Path("demo"),
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
+        from ornstein.demo import run_demo
+
         with show.bar(words("working"), None, as_json) as advance:
             written = run_demo(output, seed=seed, language=language, force=force, progress=lambda what: advance(1, what))
         _done(written, words, as_json)

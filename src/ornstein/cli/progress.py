@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ornstein.cli.common import Words
 from ornstein.cli.show import err
-from ornstein.training import Record
+from ornstein.cli.words import Words
+
+if TYPE_CHECKING:
+    from ornstein.training import Record
 
 
 @dataclass

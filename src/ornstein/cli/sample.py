@@ -1,15 +1,18 @@
 """The command that draws new signals: sample."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import Words, example, options
+from ornstein.cli.common import example, options
+from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing
-from ornstein.model import Model
+
+if TYPE_CHECKING:
+    from ornstein import Model
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -54,7 +57,7 @@ def register(app: typer.Typer, words: Words) -> None:
             show.line(words("sampled").format(count=number, path=output))
 
 
-def _labels(text: str, model: Model) -> object:
+def _labels(text: str, model: "Model") -> object:
     """One class, or several with commas between: numbers, or words where the classes have names."""
     given = [word.strip() for word in text.split(",")]
     if model.conditions is not None and model.conditions.names:

@@ -2,17 +2,18 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import Words, event, example, fitting, options
+from ornstein.cli.common import event, example, fitting, options
+from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
-from ornstein.common.signals import Signals
-from ornstein.model import Model
+
+if TYPE_CHECKING:
+    from ornstein import Model, Signals
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -39,12 +40,12 @@ def register(app: typer.Typer, words: Words) -> None:
         _show_scores(model, x, output, top, force, words, as_json)
 
 
-def _show_scores(model: Model, x: Signals, output: Path | None, top: int, force: bool, words: Words, as_json: bool) -> None:
+def _show_scores(model: "Model", x: "Signals", output: Path | None, top: int, force: bool, words: Words, as_json: bool) -> None:
     values = event(x, model)
     nats, p = model.surprise(values)
     bits = nats / (math.prod(model.event_shape) * math.log(2))
     if output is not None:
-        numbers = torch.stack([-nats, bits, *([] if p is None else [p])], 1).tolist()
+        numbers = list(zip(*(column.tolist() for column in (-nats, bits, *([] if p is None else [p]))), strict=True))
         header = ["case", "log_prob_nats", "bits_per_dim", "p_value"][: 1 + len(numbers[0])]
         lines = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(numbers)]
         write_text(output, "\n".join([",".join(header), *lines, ""]), force=force)

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from ornstein.cli.console import can_encode
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -22,7 +24,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def error(message: str, code: int, as_json: bool) -> None:
     """One sentence on standard error, as JSON if the caller is a machine."""
     if as_json:
-        print(json.dumps({"error": message, "code": code}, ensure_ascii=False), file=sys.stderr)
+        print(_json({"error": message, "code": code}, sys.stderr), file=sys.stderr)
     else:
         err.print(f"[bold red]error:[/] {escape(message)}")
 
@@ -34,11 +36,17 @@ def note(message: Warning | str, *_: object, **__: object) -> None:
 
 def machine(content: Mapping[str, object]) -> None:
     """One JSON object on standard output; infinite numbers become null, since JSON has none."""
-    print(json.dumps(_plain(content), ensure_ascii=False, allow_nan=False))
+    print(_json(_plain(content), sys.stdout))
+
+
+def _json(content: object, stream: TextIO) -> str:
+    """JSON with its letters as they are, or escaped where the stream cannot hold them: the content is the same."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return text if can_encode(text, stream.encoding) else json.dumps(content, allow_nan=False)
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, torch.Tensor):
+    if hasattr(value, "tolist"):  # a tensor or an array
         return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
