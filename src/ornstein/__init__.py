@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
-    from ornstein.common import ranks
+    from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
     from ornstein.data import read, write
@@ -39,6 +39,7 @@ __all__ = [
     "nets",
     "posterior",
     "process",
+    "random",
     "ranks",
     "read",
     "samplers",
@@ -56,7 +57,8 @@ _NAMES = {
     "model.model": ("Model", "load"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
-_MODULES = {"ranks": "common.ranks"} | {name: name for name in __all__ if name not in _HOMES and name != "ranks"}
+_SHARED = ("random", "ranks")
+_MODULES = {name: f"common.{name}" if name in _SHARED else name for name in __all__ if name not in _HOMES}
 """Where each name lives: what the imports above say to readers and type checkers, which see no ``__getattr__``."""
 
 if not TYPE_CHECKING:
