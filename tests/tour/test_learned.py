@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,19 +14,21 @@ from ornstein.covariance import Diagonal
 from ornstein.data.laws import cosine_components
 from ornstein.denoisers import Empirical, Gaussian, Network, Predicted
 from ornstein.process import Process
-from ornstein.tour import compute, learned, reversal
+from ornstein.tour import compute, learned, predictor, reversal
 from ornstein.tour.page import _read
 from ornstein.training.loss import Draw, Loss
 from ornstein.training.weights import Eps
 
 torch.set_num_threads(1)
-D, T, SEED, TRAINING = 50, reversal.STEPS, 0, 400
+D, T, SEED, TRAINING = 128, reversal.STEPS, 0, 400
 CHAIN = torch.arange(1, T + 1, dtype=torch.float64) / T
 
 
 @pytest.fixture(scope="module")
 def made():
-    """The tutorial's own job: one curve of 50 points, 100 steps of noise."""
+    """The tutorial's job on 128 points, 100 steps of noise: so many that a network which has to tell the size of the curve from the
+    noise along it, without taking away what it expects, ends 1 to 5 from it.
+    """
     return compute(cosine_components(1, D, 5, seed=SEED)[0].sum(0), SEED, training=TRAINING)
 
 
@@ -52,7 +55,7 @@ def unit_normal(d: int) -> Gaussian:
 
 def test_the_network_is_the_noise_prediction_it_says_it_is():
     f = Linear(D)
-    network = Network.of(learned.NoisePrediction(f), unit_normal(D), "scalar")
+    network = Network.of(predictor.NoisePrediction(f), unit_normal(D), "scalar")
 
     def eps(x_t, t):
         return f(x_t, reversal.SCHEDULE.noise_level(t).log() / 4)
@@ -77,7 +80,7 @@ def test_the_loss_is_that_of_the_noise(made, short):
     z = Noise((SEED + 1) << 32).normal(learned.BATCH, (D,))
     assert float(short.losses[0]) == pytest.approx(float(z.square().mean()), rel=1e-4)
     loss = Loss(learned.ChainLevels(), Eps())
-    for_each = loss(learned.untrained(D, SEED), curve.expand(learned.BATCH, -1), Draw(SEED + 1, 0, 0, learned.BATCH))
+    for_each = loss(predictor.untrained(D, SEED), curve.expand(learned.BATCH, -1), Draw(SEED + 1, 0, 0, learned.BATCH))
     torch.testing.assert_close(for_each.detach().double(), z.square().mean(-1), rtol=1e-3, atol=0)
 
 
@@ -111,7 +114,7 @@ def test_exact_and_learned_runs_meet_the_same_noise(made, short):
 
 def test_errors_of_a_network_that_knows_nothing_and_of_the_best_denoiser(made):
     curve = made.arrays["curve"]
-    nothing = learned.errors(learned.untrained(D, SEED), curve, SEED)
+    nothing = learned.errors(predictor.untrained(D, SEED), curve, SEED)
     assert nothing.shape == (T + 1,)
     # each is the rms of 64 x 50 normal numbers: 5.5 deviations, false alarms below 1e-5 in all
     assert float((nothing - 1).abs().max()) < 5.5 / math.sqrt(2 * learned.RUNS * D)
@@ -140,7 +143,7 @@ def test_the_numbers_of_the_page_are_those_of_its_runs(made):
     assert n["early_loss"] == float(a["losses"][39])
     assert n["early_rms"] == pytest.approx(float((a["moment_1"][0] - a["curve"]).square().mean().sqrt()))
     assert n["magnified"] == pytest.approx(float(a["sigma"][-1] / a["alpha"][-1]))
-    assert n["parameters"] == sum(p.numel() for p in learned.untrained(D, SEED).module.parameters())
+    assert n["parameters"] == sum(p.numel() for p in predictor.untrained(D, SEED).module.parameters())
 
 
 def test_the_script_knows_the_moments():
@@ -160,3 +163,41 @@ def test_the_same_seed_gives_the_same_network(made, short):
 def test_too_short_a_training_is_refused(training):
     with pytest.raises(InputError, match="training is"):
         compute(training=training)
+
+
+def walk(length):
+    return torch.randn(length, generator=torch.Generator().manual_seed(length), dtype=torch.float64).cumsum(0)
+
+
+def test_a_turned_curve_is_the_same_problem():
+    """Where the basis of the network turns with the curve, so do its predictions: no shape is harder than another."""
+    turn = torch.linalg.qr(torch.randn(D, D, generator=torch.Generator().manual_seed(2), dtype=torch.float32)).Q
+    plain, turned = (predictor.untrained(D, SEED).module.inner for _ in range(2))
+    for network in (plain, turned):  # as untrained networks predict 0, their last layers and expectations are made up here
+        generator = torch.Generator().manual_seed(3)
+        for layer in (network.inner.last, network.expected[-1]):
+            torch.nn.init.normal_(layer.weight, generator=generator)
+    turned.basis.copy_(turn @ plain.basis)
+    x, noise = Noise(1).normal(3, (D,)).float(), torch.tensor([-1.0, 0.0, 0.6])
+    with torch.no_grad():
+        torch.testing.assert_close(turned(x @ turn.T, noise), plain(x, noise) @ turn.T, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [8, 64, 128, 200, 235])
+def test_every_length_comes_back_within_a_twentieth(length):
+    """235 points are shown as 200. The worst of 64 starts that were never seen counts."""
+    assert compute(walk(length), 1).arrived
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [128, 200])
+def test_a_single_spike_comes_back_too(length):
+    assert compute(torch.eye(length)[length // 3], 1).arrived
+
+
+def test_a_tour_that_did_not_come_back_is_not_called_one_that_did(made):
+    n = made.numbers
+    for name in ("reverse_learned_rms", "tries_largest"):
+        assert replace(made, numbers=n | {"reverse_learned_rms": 0.01, "tries_largest": 0.01, name: 0.051}).arrived is False
+    assert replace(made, numbers=n | {"reverse_learned_rms": 0.05, "tries_largest": 0.05}).arrived is True

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_no_key_is_missing_and_none_is_left_over(page):
     found |= {f"plot.{w}" for w in re.findall(r"words\.(\w+)", joined)}
     found |= {f"plot.lambda_{w}" for w in " ".join(re.findall(r'data-spectra="([^"]+)"', page)).split()}
     found |= set(re.findall(r'"(control\.\w+)"', joined))
-    found |= {f"intro.{w}" for w in ("cosines", "own", "every", "averaged")} | {"5f.cosines", "5f.own"}
+    found |= {f"intro.{w}" for w in ("cosines", "own", "every", "averaged")} | {"5f.cosines", "5f.own", "5b.there", "5b.short"}
     made = set(sent(page)["texts"]["en"]["texts"])
     assert found <= made
     assert set(dictionary("en")) <= found
@@ -129,6 +130,15 @@ def test_it_opens_in_the_language_asked_for(tour, page):
     assert "What is diffusion?</h2>" in page
     with pytest.raises(InputError, match="did you mean"):
         render(tour, "zn")
+
+
+def test_a_page_says_whether_its_network_came_back(tour, page):
+    short, there = "has not learned the way back", "has learned the way back"
+    assert len(re.findall(short, page.split("<footer>")[0])) == 3  # 4a, 5e and 5b, of a training of 20 steps
+    assert there not in page.split("<footer>")[0]
+    trained = render(replace(tour, numbers=tour.numbers | {"reverse_learned_rms": 0.01, "tries_largest": 0.02}))
+    assert len(re.findall(there, trained.split("<footer>")[0])) == 1
+    assert short not in trained.split("<footer>")[0]
 
 
 def test_own_curves_are_described_as_such(page):

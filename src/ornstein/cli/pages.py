@@ -1,7 +1,8 @@
 """Commands that write something to look at: report, tour, demo."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,8 +10,11 @@ import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.words import Words
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.files import refuse_existing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -36,7 +40,7 @@ def register(app: typer.Typer, words: Words) -> None:
 
         refuse_existing(output, force)
         x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
-        with show.bar(words("working"), None, as_json) as advance:
+        with show.stages(words("working"), as_json) as tell:
             written = write_report(
                 output,
                 x,
@@ -47,13 +51,15 @@ def register(app: typer.Typer, words: Words) -> None:
                 title=path.name,
                 overlap=0 if window is None or hop is None else -(-window // hop) - 1,
                 force=force,
-                progress=lambda what: advance(1, what),
+                progress=tell,
             )
         _done([written], words, as_json)
 
     @app.command(help=words("tour"), epilog=example(words, "ornstein tour curve.csv -o tour.html"))
     def tour(
         curve: Annotated[Path | None, typer.Argument(help=words("curve"))] = None,
+        case: Annotated[int | None, option("--case", "tour-case")] = None,
+        channel: Annotated[str | None, option("--channel", "tour-channel")] = None,
         output: Annotated[Path, option(("--output", "-o"), "tour-output")] = Path("tour.html"),
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
@@ -62,15 +68,12 @@ def register(app: typer.Typer, words: Words) -> None:
         from ornstein.tour import write_tour
 
         refuse_existing(output, force)
-        values = None
-        if curve is not None:
-            x = orn.read(curve)
-            if x.shape[:2] != (1, 1):
-                raise InputError(
-                    f"{curve} holds {x.shape[0]} signals of {x.shape[1]} channels, but the tour takes one curve: keep one row or column"
-                )
-            values = x.values[0, 0]
-        _done([write_tour(output, values, seed=seed, language=language, force=force)], words, as_json)
+        values = None if curve is None else _one_curve(curve, case, channel)
+        with show.stages(words("working"), as_json) as tell:
+            written = write_tour(
+                output, values, seed=seed, language=language, force=force, progress=lambda stage: tell(words(f"tour-{stage}"))
+            )
+        _done([written], words, as_json)
 
     @app.command(help=words("demo"), epilog=example(words, "ornstein demo -o demo"))
     def demo(
@@ -81,9 +84,27 @@ def register(app: typer.Typer, words: Words) -> None:
     ) -> None:
         from ornstein.demo import run_demo
 
-        with show.bar(words("working"), None, as_json) as advance:
-            written = run_demo(output, seed=seed, language=language, force=force, progress=lambda what: advance(1, what))
+        with show.stages(words("working"), as_json) as tell:
+            written = run_demo(output, seed=seed, language=language, force=force, progress=tell)
         _done(written, words, as_json)
+
+
+def _one_curve(path: Path, case: int | None, channel: str | None) -> "Tensor":
+    """The chosen case and channel of a file, (time,)."""
+    x = orn.read(path)
+    x = x if case is None else x[case]
+    if channel is not None:
+        if channel not in x.channels:
+            raise unknown_name("--channel", channel, x.channels)
+        place = x.channels.index(channel)
+        x = replace(x, values=x.values[:, place : place + 1], channels=(channel,), units=x.units[place : place + 1])
+    if len(x) > 1:
+        raise InputError(f"{path} holds {len(x)} signals, but the tour takes one curve: choose it with --case, 0 to {len(x) - 1}")
+    if x.shape[1] > 1:
+        raise InputError(
+            f"{path} has {x.shape[1]} channels, but the tour takes one curve: choose it with --channel, such as --channel {x.channels[0]!r}"
+        )
+    return x.values[0, 0]
 
 
 def _done(paths: list[Path], words: Words, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,3 +84,17 @@ def bar(label: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, s
             progress.update(task, advance=steps, description=f"{label} {what}".strip())
 
         yield advance
+
+
+@contextmanager
+def stages(label: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Yields tell(what): what is being done now, in a bar where a person watches; elsewhere a line with the seconds since the start."""
+    began = time.monotonic()
+    with bar(label, None, quiet) as advance:
+
+        def tell(what: str) -> None:
+            if not quiet and not err.is_terminal:
+                err.print(escape(f"{time.monotonic() - began:6.1f} s  {what}"))
+            advance(1, escape(what))
+
+        yield tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,9 @@ from ornstein.tour.curve import Curve, prepare
 COPIES = 50
 """Noisy copies, white draws and recoloured draws: as many as in the tutorial."""
 
+STAGES = ("views", "spectra", "reversal", "training", "trials")
+"""What is computed, in this order; more than nine tenths of the time is the training."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tour:
@@ -27,21 +31,27 @@ class Tour:
     numbers: dict[str, float]
     arrays: dict[str, Tensor]
 
+    @property
+    def arrived(self) -> bool:
+        """Whether every learned run, the one shown and those from other noise, came back to the curve."""
+        return max(self.numbers["reverse_learned_rms"], self.numbers["tries_largest"]) <= learned.REACHED
 
-def compute(curve: object = None, seed: int = 0, *, training: int = learned.TRAINING) -> Tour:
+
+def compute(
+    curve: object = None, seed: int = 0, *, training: int = learned.TRAINING, progress: Callable[[str], None] | None = None
+) -> Tour:
     """The tour of ``curve`` (length,), or of five random cosines.
 
     training  optimiser steps of the network that learns the way back
+    progress  is told each of ``STAGES`` as it begins
     Raises ``InputError`` as ``prepare`` does, for a seed that is not a whole number from 0, and for fewer than 20 training steps.
     Cost: the training (``learned.learn``), and a few eigendecompositions of at most 200 x 200.
     """
     seed = checks.count(seed, "seed", at_least=0)
     training = checks.count(training, "training", at_least=learned.FEWEST)
     made = prepare(curve, seed)
+    tell = progress or (lambda _: None)
     signal, d = made.values, len(made.values)
-    noise = Noise(seed).normal(COPIES, (d,))
-    kernel = similarity(signal)
-    ensemble = Dense(cosines_covariance(d))
     numbers: dict[str, float] = {
         "d": d,
         "length": made.length,
@@ -52,20 +62,27 @@ def compute(curve: object = None, seed: int = 0, *, training: int = learned.TRAI
         "copies": COPIES,
         "steps": reversal.STEPS,
     }
+    noise = Noise(seed).normal(COPIES, (d,))
     arrays = {"curve": signal, "components": made.components, "noise": noise}
-    chapters = (
-        _views(signal, noise, kernel, ensemble),
-        _spectra(signal, noise, kernel, ensemble),
-        _reversal(signal, kernel, ensemble, seed),
-    )
-    exact = chapters[-1][1]["reverse_one"]
-    for more_numbers, more_arrays in (*chapters, _learned(signal, exact, seed, training)):
+    for more_numbers, more_arrays in _chapters(signal, noise, seed, training, tell):
         numbers |= more_numbers
         arrays |= more_arrays
     return Tour(made, numbers, arrays)
 
 
 _Chapter = tuple[dict[str, float], dict[str, Tensor]]
+
+
+def _chapters(signal: Tensor, noise: Tensor, seed: int, training: int, tell: Callable[[str], None]) -> Iterator[_Chapter]:
+    kernel, ensemble = similarity(signal), Dense(cosines_covariance(len(signal)))
+    tell("views")
+    yield _views(signal, noise, kernel, ensemble)
+    tell("spectra")
+    yield _spectra(signal, noise, kernel, ensemble)
+    tell("reversal")
+    back = _reversal(signal, kernel, ensemble, seed)
+    yield back
+    yield _learned(signal, back[1]["reverse_one"], seed, training, tell)
 
 
 def _views(signal: Tensor, noise: Tensor, kernel: Dense, ensemble: Dense) -> _Chapter:
@@ -148,8 +165,10 @@ def _reversal(signal: Tensor, kernel: Dense, ensemble: Dense, seed: int) -> _Cha
     return numbers, arrays
 
 
-def _learned(signal: Tensor, exact: Tensor, seed: int, training: int) -> _Chapter:
+def _learned(signal: Tensor, exact: Tensor, seed: int, training: int, tell: Callable[[str], None]) -> _Chapter:
+    tell("training")
     made = learned.learn(signal, exact[-1:], seed, training)
+    tell("trials")
     moments, runs = list(made.runs), list(made.runs.values())
     to_curve = [(run - signal).square().mean(-1).sqrt() for run in runs]
     gap = (runs[-1] - exact).square().mean(-1).sqrt()
@@ -172,6 +191,7 @@ def _learned(signal: Tensor, exact: Tensor, seed: int, training: int) -> _Chapte
         "tries": learned.RUNS,
         "tries_mean": float(ends.mean()),
         "tries_largest": float(ends.max()),
+        "reach": learned.REACHED,
         "magnified": float(reversal.SCHEDULE.noise_level(1.0)),
     }
     arrays = {

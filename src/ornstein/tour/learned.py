@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.random import Noise
-from ornstein.covariance import Diagonal
-from ornstein.denoisers import Denoiser, Gaussian, Network
-from ornstein.nets import MLP
+from ornstein.denoisers import Denoiser, Network
 from ornstein.samplers import DDPM, sample
 from ornstein.tour import reversal
+from ornstein.tour.predictor import untrained
 from ornstein.training import Eps, Loss, NoiseLevels, Pace, Trainer
 
 TRAINING = 1000
@@ -28,9 +27,10 @@ MOMENTS = (0.05, 0.1, 0.2, 0.4, 1.0)
 EARLY = 1
 """Which of the moments figure 5d shows: the network knows the shape by then, and not its size."""
 
-BATCH, RATE, DEPTH = 64, 3e-3, 2
-NARROWEST = 128
-"""The width of the network is at least this, and never below the number of points: the noise to be told apart fills all of them."""
+REACHED = 0.05
+"""A run has come back to the curve where its rms distance from it, in standard deviations of the curve, is at most this."""
+
+BATCH, RATE = 64, 3e-3
 
 RUNS = 64
 """Further noises that the network is tried on: as starts of runs, and at every step of the schedule."""
@@ -48,25 +48,6 @@ class ChainLevels(NoiseLevels):
         return reversal.SCHEDULE.noise_level(times).to(u.device)[step - 1]
 
 
-class NoisePrediction(nn.Module):
-    """A module that predicts the noise, eps = f(x_t, log(sigma) / 4), as the F of a ``Network`` around N(0, I).
-
-        D = x / (1 + sigma^2) + sigma F / sqrt(1 + sigma^2) = x - sigma f    for    F = sigma x_t - sqrt(1 + sigma^2) f
-
-    with x_t = x / sqrt(1 + sigma^2): under a variance-preserving schedule, what the network sees is x_t itself.
-    """
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x_t: Tensor, noise: Tensor) -> Tensor:
-        """x_t (case, d) and log(sigma) / 4, (case,) -> F (case, d)."""
-        sigma = (4 * noise).exp().unsqueeze(-1)
-        eps: Tensor = self.inner(x_t, noise)
-        return sigma * x_t - (1 + sigma**2).sqrt() * eps
-
-
 @dataclass(frozen=True, eq=False)
 class Learned:
     """A trained noise predictor as a denoiser, the loss of every training step, and reverse runs of moments on the way.
@@ -78,13 +59,6 @@ class Learned:
     network: Network
     losses: Tensor
     runs: dict[int, Tensor]
-
-
-def untrained(d: int, seed: int) -> Network:
-    """A noise predictor for curves (d,) that has seen nothing: it predicts 0."""
-    net = MLP((d,), width=max(NARROWEST, -(-d // 64) * 64), depth=DEPTH, seed=seed)
-    reference = Gaussian(torch.zeros(d, dtype=torch.float64), Diagonal(torch.ones(d, dtype=torch.float64)))
-    return Network.of(NoisePrediction(net), reference, "scalar")
 
 
 def learn(signal: Tensor, start: Tensor, seed: int, steps: int = TRAINING) -> Learned:

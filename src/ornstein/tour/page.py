@@ -7,6 +7,7 @@ import html
 import json
 import os
 import re
+from collections.abc import Callable
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def write_tour(
     training: int = TRAINING,
     language: str = "en",
     force: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the tour of ``curve`` as one self-contained bilingual HTML page, and return its path.
 
@@ -38,6 +40,7 @@ def write_tour(
     seed      of the noise, of the network, and of the default curve
     training  steps of the network that learns the way back, 20 or more
     language  "en" or "zh": what the page opens in
+    progress  is told what begins: each of ``compute.STAGES``, then "page"
 
     Raises ``InputError`` for a curve that cannot be used, an unknown language, or a path that exists (unless ``force``);
     ``RunError`` where the file cannot be written. Cost: the training, about 5 s of one core for 100 points and 10 s for 200;
@@ -45,7 +48,10 @@ def write_tour(
     """
     files.refuse_existing(path, force)
     _known(language)
-    page = render(compute(curve, seed, training=training), language)
+    tour = compute(curve, seed, training=training, progress=progress)
+    if progress is not None:
+        progress("page")
+    page = render(tour, language)
     files.write_text(path, page, force=force)
     return Path(path)
 
@@ -110,11 +116,13 @@ def number(value: float, digits: str) -> str:
 
 
 def _texts(tour: Tour, words: dict[str, str]) -> dict[str, str]:
-    """The text keys of one language with formulas and numbers in place; three of them depend on the curve."""
+    """The text keys of one language with formulas and numbers in place; some of them depend on the curve."""
     chosen = dict(words)
     chosen["intro.origin"] = words["intro.own" if tour.curve.own else "intro.cosines"]
     chosen["intro.points"] = words["intro.averaged" if tour.curve.length > len(tour.curve.values) else "intro.every"]
     chosen["5f.caption"] = words["5f.own" if tour.curve.own else "5f.cosines"]
+    chosen["5b.verdict"] = words["5b.there" if tour.arrived else "5b.short"]
+    chosen["learned.warning"] = "" if tour.arrived else words["5b.short"]
     rows = (line.split("\t") for line in _read("formulas.html").splitlines()[1:])
     formulas = {f"formula.{name}": math for name, math in rows}
     return {key: _fill(text, tour, words) for key, text in {**chosen, **formulas}.items()}
