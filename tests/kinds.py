@@ -112,6 +112,14 @@ def mixture() -> Mixture:
     return Mixture(torch.tensor([0.5, 0.3, 0.2]), parts)
 
 
+def mixture_of(*spectra: tuple[float, ...], one_basis: bool) -> Mixture:
+    """Dense components with these eigenvalues, in one basis or each in its own."""
+    parts = [Dense(spectrum_covariance(spectrum, 1 if one_basis else 30 + k)) for k, spectrum in enumerate(spectra)]
+    if one_basis:
+        parts = [parts[0], *(Dense.from_eigen(parts[0].basis, torch.tensor(s, dtype=torch.float64)) for s in spectra[1:])]
+    return Mixture(torch.tensor([0.6, 0.4]), [Gaussian(MEAN, parts[0]), Gaussian(MEAN + 2, parts[1])])
+
+
 def kernel() -> Empirical:
     return Empirical(POINTS, FULL.scaled(0.4, 0.0), log_weights=UNEVEN)
 
@@ -132,6 +140,8 @@ LAWS: dict[str, Callable[[], Law]] = {
     "gaussian-constrained": lambda: gaussian().condition(MASK, normal(3, seed=9)).law,
     "gaussian-implicit": implicit,
     "mixture": mixture,
+    "mixture-dense": lambda: mixture_of(SPECTRUM, (2.0, 1.0, 0.7, 0.6, 0.4, 0.2), one_basis=False),
+    "mixture-one-basis": lambda: mixture_of(SPECTRUM, (2.0, 1.0, 0.7, 0.6, 0.4, 0.2), one_basis=True),
     "mixture-conditioned": lambda: mixture().condition(MASK, normal(3, seed=9), 0.5).law,
     "points": lambda: Empirical(POINTS, log_weights=UNEVEN),
     "points-conditioned": lambda: Empirical(POINTS).condition(MASK, normal(3, seed=9), 0.8).law,

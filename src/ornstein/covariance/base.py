@@ -197,11 +197,17 @@ class Spectral(Covariance):
         return self.map(lambda lam: posterior_variance(lam, sigma))
 
     def mahalanobis(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
-        w, s = self.rotate(x), column(sigma, self.eigenvalues)
-        level = self.eigenvalues + s**2
-        distance = (w**2 * _inverse(level)).sum(-1)
+        return self.distance(self.rotate(x), sigma)
+
+    def distance(self, w: Tensor, sigma: Sigma = 0.0) -> Tensor:
+        """``mahalanobis`` of coordinates w (..., k) in the eigenbasis."""
+        level = self.eigenvalues + column(sigma, self.eigenvalues) ** 2
+        # divided before it is squared, so that neither square of two large numbers overflows to inf * 0
+        distance = (w * _inverse(level).sqrt()).square().sum(-1)
+        if not isinstance(sigma, Tensor) and sigma > 0:
+            return distance  # noise reaches every direction
         off = torch.where(level > 0, torch.zeros_like(w), w).norm(dim=-1)
-        allowed = 1e-8 * (self.trace().sqrt() + x.norm(dim=-1))
+        allowed = 1e-8 * (self.trace().sqrt() + w.norm(dim=-1))
         return torch.where(off > allowed, torch.full_like(distance, torch.inf), distance)
 
     def logdet(self, sigma: Sigma = 0.0) -> Tensor:

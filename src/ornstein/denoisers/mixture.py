@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,7 +11,8 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
-from ornstein.denoisers.base import Conditional, Law, Posterior, White
+from ornstein.denoisers.base import Conditional, Law, Posterior, White, white_numbers
+from ornstein.denoisers.components import Components, responsibilities
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.measurements import Measurement
 
@@ -23,7 +24,8 @@ class Mixture(Law):
         E[x_0 | x]   = sum_k r_k m_k                                     (m_k, C_k: the component's own posterior)
         Cov[x_0 | x] = sum_k r_k (C_k + (m_k - m)(m_k - m)^T)
 
-    weights  (K,), or (*batch, K) for one mixture per case. Cost: K products with a covariance per case.
+    weights  (K,), or (*batch, K) for one mixture per case. Cost: K products with a covariance per case, as one batch where the
+    components have one structure (``components.Components``), and a single product where they have one basis.
     """
 
     def __init__(self, weights: Tensor, components: Sequence[Gaussian]) -> None:
@@ -56,36 +58,29 @@ class Mixture(Law):
         """w, shape (*batch, K)."""
         return self.log_weights.exp()
 
+    @cached_property
+    def _together(self) -> Components:
+        means = torch.broadcast_tensors(*(self._flat(c.mean()) for c in self.components))
+        return Components.of(torch.stack(means, -2), [c.covariance() for c in self.components])
+
     def mean(self) -> Tensor:
-        means = torch.stack([self._flat(c.mean()) for c in self.components], -2)
-        return self._event((self.weights.unsqueeze(-1) * means).sum(-2))
+        return self._event((self.weights.unsqueeze(-1) * self._together.means).sum(-2))
 
     def covariance(self) -> Operator:
-        return Blend(
-            self.weights, torch.stack([self._flat(c.mean()) for c in self.components], -2), [c.covariance() for c in self.components]
-        )
+        return Blend(self.weights, self._together.means, self._together.within(torch.inf, self.weights))
 
     def responsibilities(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """p(component | x), shape (case, K)."""
-        return torch.softmax(self._joint(x, sigma), -1)
-
-    def _joint(self, x: Tensor, sigma: Sigma) -> Tensor:
-        """log w_k + log N_k(x); where x is outside every support or sigma = inf, the weights alone."""
-        densities = torch.stack([c.log_prob(x, sigma) for c in self.components], -1)
-        nowhere = torch.isinf(densities).all(-1, keepdim=True)
-        return self.log_weights + torch.where(nowhere, torch.zeros_like(densities), densities)
+        return responsibilities(self.log_weights, self._together.log_prob(self._flat(x), sigma))
 
     def __call__(self, x: Tensor, sigma: Sigma) -> Posterior:
-        r = self.responsibilities(x, sigma)
-        parts = [c(x, sigma) for c in self.components]
-        means = torch.stack([self._flat(p.mean) for p in parts], -2)
-        mean = (r.unsqueeze(-1) * means).sum(-2)
-        operators = [c.covariance().posterior(sigma) for c in self.components]
-        return Posterior(self._event(mean).to(x.dtype), Blend(r, means, operators))
+        flat = self._flat(x)
+        r, mean = self._together.denoise(flat, sigma, self.log_weights)
+        covariance = Blend(r, lambda: self._together.means_given(flat, sigma), self._together.within(sigma, r))
+        return Posterior(self._event(mean).to(x.dtype), covariance)
 
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
-        densities = torch.stack([c.log_prob(x, sigma) for c in self.components], -1)
-        return torch.logsumexp(self.log_weights + densities, -1)
+        return torch.logsumexp(self.log_weights + self._together.log_prob(self._flat(x), sigma), -1)
 
     def draw(self, noise: Noise, cases: int, sigma: float = 0.0) -> Tensor:
         chosen = self._chosen(noise, cases, self.weights)
@@ -104,12 +99,12 @@ class Mixture(Law):
     def posterior_draw(self, x: Tensor, sigma: Sigma, white: White) -> Tensor:
         cumulative = self.responsibilities(x, sigma).cumsum(-1)
         target = self._uniform(white) * cumulative[..., -1]
-        chosen = (cumulative < target.unsqueeze(-1)).sum(-1).view(*target.shape, *(1,) * len(self.event_shape))
-        after = functools.cache(lambda k: white(k + 1))  # the components share their noise: only one of them is used
-        out = torch.zeros_like(x)
-        for k, component in enumerate(self.components):
-            out = torch.where(chosen == k, component.posterior_draw(x, sigma, after), out)
-        return out
+        chosen = (cumulative < target.unsqueeze(-1)).sum(-1)
+
+        def after(size: int) -> Tensor:  # the components share their noise: only one of them is used
+            return white_numbers(white, self.event_shape, size, 1)
+
+        return self._event(self._together.draw_given(self._flat(x), sigma, chosen, after)).to(x.dtype)
 
     def condition(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral = 0.0) -> Conditional:
         parts = [c.condition(measurement, y, noise) for c in self.components]
@@ -120,22 +115,28 @@ class Mixture(Law):
 
 
 class Blend(Operator):
-    """The covariance of a mixture, sum_k r_k (C_k + (m_k - m)(m_k - m)^T), from weights (..., K), means (..., K, d) and operators."""
+    """The covariance of a mixture, sum_k r_k (C_k + (m_k - m)(m_k - m)^T).
 
-    def __init__(self, weights: Tensor, means: Tensor, operators: Sequence[Operator]) -> None:
-        self.weights, self.operators = weights, tuple(operators)
-        self.size = means.shape[-1]
-        centre = (weights.unsqueeze(-1) * means).sum(-2, keepdim=True)
-        self.spread = weights.sqrt().unsqueeze(-1) * (means - centre)
+    weights (..., K), means (..., K, d) or what makes them when they are first needed, and ``within`` = sum_k r_k C_k.
+    """
+
+    def __init__(self, weights: Tensor, means: Tensor | Callable[[], Tensor], within: Operator) -> None:
+        self.weights, self.within, self.size = weights, within, within.size
+        self._means = means
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """r_k^(1/2) (m_k - m), (..., K, d)."""
+        means = self._means if isinstance(self._means, Tensor) else self._means()
+        centre = (self.weights.unsqueeze(-1) * means).sum(-2, keepdim=True)
+        return self.weights.sqrt().unsqueeze(-1) * (means - centre)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         return tuple(self.spread.shape[:-2])
 
     def __matmul__(self, x: Tensor) -> Tensor:
-        between = ((self.spread @ x.unsqueeze(-1)) * self.spread).sum(-2)
-        return between + sum((self.weights[..., k, None] * (c @ x) for k, c in enumerate(self.operators)), torch.zeros_like(between))
+        return self.within @ x + ((self.spread @ x.unsqueeze(-1)) * self.spread).sum(-2)
 
     def diagonal(self) -> Tensor:
-        between = (self.spread**2).sum(-2)
-        return between + sum((self.weights[..., k, None] * c.diagonal() for k, c in enumerate(self.operators)), torch.zeros_like(between))
+        return self.within.diagonal() + self.spread.square().sum(-2)
