@@ -98,8 +98,9 @@ def test_damaged_files(tmp_path: Path, suffix: str) -> None:
 def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, module: str, words: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / f"a.{suffix}").write_text("x")
-    with pytest.raises(InputError, match=rf"reading {words} needs the extra io: pip install 'ornstein\[io\]'"):
-        read(tmp_path / f"a.{suffix}")
+    if suffix == "parquet":  # EDF is read without it
+        with pytest.raises(InputError, match=r"reading Parquet needs the extra io: pip install 'ornstein\[io\]'"):
+            read(tmp_path / "a.parquet")
     with pytest.raises(InputError, match=rf"writing {words} needs the extra io"):
         write(tmp_path / f"b.{suffix}", X)
     assert [p.name for p in tmp_path.iterdir()] == [f"a.{suffix}"]
@@ -120,7 +121,7 @@ def test_edf_channels_of_different_rates(tmp_path: Path) -> None:
     edfio = pytest.importorskip("edfio")
     rows = np.linspace(-1, 1, 200), np.linspace(0, 1, 200), np.linspace(0, 1, 50)
     edfio.Edf([edfio.EdfSignal(row, len(row), label=f"s{i}") for i, row in enumerate(rows)]).write(tmp_path / "a.edf")
-    with pytest.raises(InputError, match=r"different rates \(s0 200 Hz, s1 200 Hz, s2 50 Hz\): choose those of one rate with channels="):
+    with pytest.raises(InputError, match=r"different rates \(200 Hz: s0, s1; 50 Hz: s2\): choose those of one rate with channels="):
         read(tmp_path / "a.edf")
     x = read(tmp_path / "a.edf", channels=["s1", "s0"])
     assert (x.shape, x.rate, x.channels) == ((1, 2, 200), 200, ("s1", "s0"))
@@ -176,7 +177,7 @@ def test_foreign_parquet(tmp_path: Path) -> None:
     assert torch.equal(x.values.nan_to_num(nan=9), torch.tensor([[[1.0, 9, 3], [1, 9, 0]]]).double())
     assert read(save(case=["x", "y"], a=[1, 2], b=[3, 4]), orient="rows").values.tolist() == [[[1, 3]], [[2, 4]]]
     for columns, sentence in (
-        ({"a": [1.0], "s": ["x"]}, "column 's' of .* holds string, but must hold numbers"),
+        ({"a": [[1.0]], "b": [2.0]}, "column 'a' of .* holds list.*, but must hold numbers"),
         ({"a": []}, "is empty"),
         ({"case": ["a"]}, "no column with values"),
     ):

@@ -28,7 +28,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         ("folder.csv", "is a folder, but must be a file"),
         ("pipe.csv", "not a regular file"),
         ("file.csv", "file.csv is empty"),
-        ("a.cvs", "suffix of a.cvs is '.cvs', but must be one of .csv, .edf, .*; did you mean '.csv'"),
+        ("a.cvs", "suffix of a.cvs is '.cvs', but must be one of .bdf, .csv, .edf, .*; did you mean '.csv'"),
         ("a", "suffix of a is ''"),
     ):
         with pytest.raises(InputError, match=sentence):
@@ -45,7 +45,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         ({"hop": 2}, "hop is 2, but there is no window"),
         ({"window": 7}, "window is 7 samples, but the signals have only 6"),
         ({"window": 0.5}, "window is 0.5, but must be a whole number"),
-        ({"rate": -1}, "a.csv: rate is -1, but must be above 0"),
+        ({"rate": -1}, "rate is -1, but must be above 0"),
         ({"channels": "EOG"}, "channels asks for 'EOG', which occurs not in .*: it has 'ECG', 'EEG'"),
         ({"channels": []}, r"channels is \[\], but must be one or more words"),
         ({"units": ["mV"]}, "units has 1 entries"),

@@ -108,7 +108,7 @@ def test_times_give_the_rate(tmp_path: Path, times: list[str], unit: str, rate: 
         (["1", "1", "1"], "not uniform"),
         (["-1e308", "0", "1e308"], "not uniform"),
         (["0", "", "2"], "no value in data row 2"),
-        (["2024-01-01", "2024-01-02", "x"], "time in data row 3 is 'x'"),
+        (["2024-01-01", "2024-01-02", "x"], "`time` in data row 3 is 'x'"),
         (["2024-01-01", "2024-01-02T00:00Z", "2024-01-03"], "data row 2"),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_lost_sample_is_noticed_anywhere_in_printed_times(tmp_path: Path) -> N
         ("a;b\n1.234,5;2\n", "comma in line 2 and a point in line 2"),
         ('a,b\n1,"2\n3,4\n', "cannot be split into cells"),
         ("a,b\n1,inf\n", r"values holds 1 infinite value, first at index \(0, 1, 0\)"),
-        ("time [days],x\n0,1\n1,2\n", "unit of the time column is 'days', but must be one of s,"),
+        ("time [moons],x\n0,1\n1,2\n", "unit of the time column is 'moons', but must be one of s,"),
         ("time,\n0,\n1,\n", "no column with values"),
         ("case,time,x\na,0,1\na,1,2\nb,0,1\n", "case 'b' of .* has 1 rows, but case 'a' has 2"),
         ("case,time,x\na,0,1\nb,0,1\na,1,2\n", "case 'a' stands in several places"),

@@ -7,7 +7,7 @@ The command line turns ``InputError`` into exit code 2 and ``RunError`` into 3.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class OrnsteinError(Exception):
@@ -27,4 +27,11 @@ def unknown_name(what: str, name: object, allowed: Iterable[str]) -> InputError:
     names = sorted(allowed)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return InputError(f"{what} is {name!r}, but must be one of {', '.join(names)}{hint}")
+    return InputError(f"{what} is {name!r}, but must be one of {listed(names, 40)}{hint}")
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """``names`` with commas between, and of more than ``most`` the first ones and the last: a message stays one line."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])}, ..., {names[-1]}"

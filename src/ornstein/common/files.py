@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ornstein.common.errors import InputError, OrnsteinError, RunError
 
-_MISTAKES = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
+MISTAKES = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
 """Causes that another path would cure; every other failure (full disk, permissions, broken device) is the machine's."""
 
 
@@ -58,9 +58,12 @@ def atomic(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Pat
 def refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
     """Say before long work, not after it, that ``path`` could not be written: it exists without ``force``, or has no folder."""
     target = path_of(path, "output")
-    if not target.parent.is_dir():
-        raise InputError(f"{target} cannot be written, because {target.parent} is not a folder: create it first or choose another path")
-    _mode(Path(os.path.realpath(target)), path, force)
+    try:
+        if not target.parent.is_dir():
+            raise InputError(f"{target} cannot be written, because {target.parent} is not a folder: create it first or choose another path")
+        _mode(Path(os.path.realpath(target)), path, force)
+    except OSError as error:
+        raise _failure(path, error) from None
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes, *, force: bool = False) -> None:
@@ -141,6 +144,6 @@ def _failure(path: str | os.PathLike[str], error: OSError | ValueError) -> Ornst
     if code in (errno.ENOENT, errno.ENOTDIR):
         return InputError(f"{name} cannot be written, because {parent} is not a folder: create it first or choose another path")
     reason = os.strerror(code) if code else str(error)
-    if code in _MISTAKES:
+    if code in MISTAKES:
         return InputError(f"{name} cannot be written ({reason}): choose another path")
     return RunError(f"{name} cannot be written ({reason}): free space, change the permissions or choose another path")

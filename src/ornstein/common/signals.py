@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,8 @@ class Signals:
     rate      samples per second in Hz, or None where time has no unit
     channels  one name per channel
     units     one unit per channel, such as "mV"; "" where unknown. Blanks around names and units are cut off.
+    labels    the class of each case, numbers or words, where a reader found one; -1 or "" where it is not known
+    notes     what a reader assumed or left out, a sentence each; ``summary`` says them after the shape
 
     Raises ``InputError`` when the shapes, names and units do not agree, or values are infinite.
     """
@@ -29,6 +31,8 @@ class Signals:
     rate: float | None = None
     channels: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    labels: tuple[int, ...] | tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values = checks.tensor(self.values, "values", ndim=(3,), missing=True, dtype=_float_dtype(self.values))
@@ -40,12 +44,29 @@ class Signals:
         for name, entries in (("channels", channels), ("units", units)):
             if len(entries) != n_channels:
                 raise InputError(f"{name} has {len(entries)} entries, but values has {n_channels} channels: give one per channel")
+        if self.labels and len(self.labels) != len(values):
+            raise InputError(f"labels has {len(self.labels)} entries, but values has {len(values)} cases: give one per case")
         rate = None if self.rate is None else checks.positive(self.rate, "rate")
         for field, value in (("values", values), ("channels", channels), ("units", units), ("rate", rate)):
             object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
         return self.values.shape[0]
+
+    def __repr__(self) -> str:
+        return f"Signals({self.summary()})"
+
+    def summary(self) -> str:
+        """What is here in one line: "20 cases of 2 channels Fz, Cz [µV], 1000 samples at 250 Hz; `time` is the clock"."""
+        cases, channels, length = self.shape
+        units = list(dict.fromkeys(self.units))
+        names = [f"{name} [{unit}]" if unit and len(units) > 1 else name for name, unit in zip(self.channels, self.units, strict=True)]
+        shown = listed(names, 6) + (f" [{units[0]}]" if len(units) == 1 and units[0] else "")
+        at = "" if self.rate is None else f" at {self.rate:.6g} Hz"
+        gaps = int(torch.isnan(self.values).sum())
+        missing = [f"{gaps} of {self.values.numel()} values are missing"] if gaps else []
+        shape = f"{_count(cases, 'case')} of {_count(channels, 'channel')} {shown}, {_count(length, 'sample')}{at}"
+        return "; ".join([shape, *missing, *self.notes])
 
     def __getitem__(self, cases: slice | list[int] | Tensor | int) -> Signals:
         """The chosen cases, always as a batch."""
@@ -54,7 +75,9 @@ class Signals:
             if not -len(self) <= case < len(self):
                 raise InputError(f"case is {case}, but there are {len(self)} cases: choose 0 to {len(self) - 1}")
             cases = [case]
-        return replace(self, values=self.values[cases])
+        chosen = torch.arange(len(self))[cases].tolist() if self.labels else []
+        labels = tuple(self.labels[i] for i in chosen)
+        return replace(self, values=self.values[cases], labels=labels)
 
     def __iter__(self) -> Iterator[Signals]:
         return (self[i] for i in range(len(self)))
@@ -66,12 +89,14 @@ class Signals:
 
     def with_values(self, values: Tensor) -> Signals:
         """The same names, units and rate around other values of shape (case, channel, time)."""
-        return replace(self, values=values)
+        same = len(values) == len(self)
+        return replace(self, values=values, labels=self.labels if same else (), notes=self.notes if same else ())
 
     def windows(self, window: int, hop: int | None = None) -> Signals:
         """Each case cut into windows of ``window`` samples, one every ``hop`` samples (default: ``window``, no overlap).
 
-        A rest shorter than a window at the end is left out. Raises ``InputError`` when a window is longer than the signals.
+        A window has the label of its case. A rest shorter than a window at the end is left out. Raises ``InputError`` when a
+        window is longer than the signals.
         """
         length = self.values.shape[2]
         window = checks.count(window, "window")
@@ -80,7 +105,13 @@ class Signals:
             raise InputError(f"window is {window} samples, but the signals have only {length}: choose a window of at most {length}")
         cut = self.values.unfold(2, window, hop)
         case, channel, pieces, _ = cut.shape
-        return replace(self, values=cut.permute(0, 2, 1, 3).reshape(case * pieces, channel, window))
+        labels = tuple(label for label in self.labels for _ in range(pieces))
+        values = cut.permute(0, 2, 1, 3).reshape(case * pieces, channel, window)
+        return replace(self, values=values, labels=labels)  # type: ignore[arg-type]  # numbers or words, as before
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _words(words: str | Sequence[str], name: str) -> tuple[str, ...]:

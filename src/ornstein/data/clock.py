@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.errors import InputError
+from ornstein.data.names import SECONDS
 
-TIME_NAMES = {"time", "t", "times", "timestamp", "datetime", "date", "时间"}
-INDEX_NAMES = {"", "sample", "index"}
-"""A first column of this name that counts 0, 1, 2, ... numbers the samples and says nothing about the rate."""
-
-_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _AT_RATE = re.compile(r"s at (\S+) Hz")
+NO_RATE = "sample [no rate]"
+_STEPS = 5
+"""A column that rises in equal steps over fewer rows than this may do so by chance."""
+_SINCE_1970 = {1.0: "s", 1e3: "ms", 1e6: "µs", 1e9: "ns"}
+_YEARS_1990_TO_2100 = (6.3e8, 4.11e9)
 
 
 def header(rate: float | None) -> str:
     """The name of the first column: it carries the rate to the last bit, which the times alone would not."""
-    return "sample" if rate is None else f"time [s at {float(rate)!r} Hz]"
+    return NO_RATE if rate is None else f"time [s at {float(rate)!r} Hz]"
 
 
-def is_stamp(text: str) -> bool:
-    """Whether ``text`` is a date, with or without a time, as ISO 8601 writes it."""
-    return bool(re.match(r"\d{4}-?\d\d-?\d\d", text)) and not _is_number(text) and _stamp(text) is not None
+def is_ours(cell: str) -> bool:
+    """Whether ``header`` wrote this name."""
+    return cell == NO_RATE or bool(re.fullmatch(r"time \[s at \S+ Hz\]", cell))
 
 
-def seconds_of(stamps: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Seconds since the first of ``stamps``."""
-    moments: list[datetime] = []
-    for row, text in enumerate(stamps):
-        moment = _stamp(text)
-        if moment is None or (moments and (moment.tzinfo is None) != (moments[0].tzinfo is None)):
-            raise InputError(f"time in data row {row + 1} is {text!r}, but must be a date and time such as {stamps[0]!r}")
-        moments.append(moment)
-    return np.array([(moment - moments[0]).total_seconds() for moment in moments])
+def since_1970(times: npt.NDArray[np.float64]) -> str:
+    """The unit in which ``times`` without one count from 1970, if they fall into the years 1990 to 2100; "" if they do not."""
+    with np.errstate(invalid="ignore"):
+        for scale, unit in _SINCE_1970.items():
+            if len(times) and bool(((times > scale * _YEARS_1990_TO_2100[0]) & (times < scale * _YEARS_1990_TO_2100[1])).all()):
+                return unit
+    return ""
 
 
-def is_index(values: npt.NDArray[np.float64]) -> bool:
-    """Whether ``values`` counts samples from 0 or from 1."""
-    start = values[0] if len(values) else 0.0
-    return bool(start in (0.0, 1.0)) and np.array_equal(values, start + np.arange(len(values)))
+def rises_evenly(values: npt.NDArray[np.float64]) -> bool:
+    """Whether ``values`` rise in equal steps, up to the rounding of printed numbers, over at least five rows."""
+    if len(values) < _STEPS or not np.isfinite(values).all() or not values[-1] > values[0]:
+        return False
+    try:
+        rate_of(values, "")
+    except InputError:
+        return False
+    return True
+
+
+def counts(values: npt.NDArray[np.float64]) -> bool:
+    """Whether ``values`` number rows: whole, and mostly one step on from the last, as also counters do that start again (0 ... 255)."""
+    if not len(values) or not np.isfinite(values).all() or not np.array_equal(values, np.round(values)):
+        return False
+    steps = np.diff(values)
+    return (
+        len(values) < 2 or bool(np.median(steps) > 0 and (steps == np.median(steps)).mean() > 0.8) or len(np.unique(values)) == len(values)
+    )
 
 
 def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
@@ -54,8 +66,9 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
     always noticed. Raises ``InputError`` for an unknown unit and for steps that are not uniform.
     """
     exact = _AT_RATE.fullmatch(unit)
-    if exact is None and unit not in _SECONDS:
-        raise InputError(f"the unit of the time column is {unit!r}, but must be one of {', '.join(filter(None, _SECONDS))}")
+    unit = unit.casefold()
+    if exact is None and unit not in SECONDS and unit:
+        raise InputError(f"the unit of the time column is {unit!r}, but must be one of s, ms, µs, ns, min, h, d")
     count = len(times)
     finite = np.isfinite(times)
     if not finite.all():
@@ -76,7 +89,7 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
             "resample to a uniform step, or drop the column and pass rate="
         )
     if exact is None:
-        return _round_number(1 / (step * _SECONDS[unit]), 2 * half / span if drift > 1e-6 * step else 0.0)
+        return _round_number(1 / (step * SECONDS.get(unit, 1.0)), 2 * half / span if drift > 1e-6 * step else 0.0)
     rate = _number(exact[1])
     if not abs(rate * step - 1) <= 0.01 + 2 * half / span:
         raise InputError(f"the time column's header says {rate:g} Hz, but its steps of {step:g} s say {1 / step:g} Hz: correct one of them")
@@ -99,21 +112,6 @@ def _round_number(rate: float, doubt: float) -> float:
         if abs(rounded / rate - 1) <= tolerance:
             return rounded
     return rate
-
-
-def _stamp(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _number(text: str) -> float:

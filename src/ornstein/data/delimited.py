@@ -7,14 +7,17 @@ import io
 from pathlib import Path
 
 from ornstein.common.signals import Signals
+from ornstein.data.lines import decode
 from ornstein.data.loaded import Loaded
-from ornstein.data.table import columns_of, from_table, header_of
-from ornstein.data.text import decode, parse
+from ornstein.data.roles import NONE, Asked
+from ornstein.data.table import columns_of, from_sheet, header_of
+from ornstein.data.text import parse
 
 
-def read(path: Path, orient: str) -> Loaded:
-    """The signals of a text table; see ``ornstein.data.read`` for ``orient`` and the accepted forms."""
-    return from_table(parse(decode(path.read_bytes(), path), path), orient, path)
+def read(path: Path, asked: Asked) -> Loaded:
+    """The signals of a text table; see ``ornstein.data.read`` for what may be asked and the accepted forms."""
+    wordy = frozenset() if asked.labels in (None, NONE) else frozenset({str(asked.labels)})
+    return from_sheet(parse(decode(path.read_bytes(), path), path, wordy, frozenset(asked.channels)), asked, path)
 
 
 def write(path: Path, signals: Signals, separator: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,7 @@ import torch
 
 from ornstein.common.errors import InputError, RunError
 from ornstein.common.signals import Signals
-
-Labels = list[int] | list[str]
+from ornstein.data.classes import Labels, typed
 
 
 def read_labels(path: str | Path) -> Labels:
@@ -28,7 +26,7 @@ def read_labels(path: str | Path) -> Labels:
             raise InputError(f"{file} cannot be read as an NPY file ({error})") from None
         if array.ndim != 1:
             raise InputError(f"{file} has shape {array.shape}, but labels need one axis: one per case")
-        return _typed(array.tolist())
+        return typed(array.tolist())
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError:
@@ -42,7 +40,7 @@ def read_labels(path: str | Path) -> Labels:
     for number, line in enumerate(lines, 1):
         if "," in line or "\t" in line or ";" in line:
             raise InputError(f"line {number} of {file} has several columns, but labels are one a line: keep one column")
-    return _typed(lines)
+    return typed(lines)
 
 
 def label_channel(x: Signals, channel: str) -> tuple[Signals, Labels]:
@@ -62,24 +60,4 @@ def label_channel(x: Signals, channel: str) -> tuple[Signals, Labels]:
         raise InputError(f"{channel} changes within case {int(changes.nonzero()[0])}, but a label is one value per case")
     kept = [i for i in range(len(x.channels)) if i != at]
     names, units = (tuple(words[i] for i in kept) for words in (x.channels, x.units))
-    return Signals(x.values[:, kept], x.rate, names, units), _typed(first[:, 0].tolist())
-
-
-def _typed(values: Sequence[object]) -> Labels:
-    """Class numbers if all of them are, otherwise words."""
-    words = [_text(value) for value in values]
-    try:
-        return [int(word) if word else -1 for word in words]
-    except ValueError:
-        return words
-
-
-def _text(value: object) -> str:
-    """A label as text: 3.0 and 3 are the same, and NaN is none."""
-    try:
-        number = float(str(value))
-    except ValueError:
-        return str(value)
-    if np.isnan(number):
-        return ""
-    return str(int(number)) if number.is_integer() else str(value)
+    return Signals(x.values[:, kept], x.rate, names, units), typed(first[:, 0].tolist())

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
 
 MAX_BYTES = 4 * 2**30
 """Compressed files may claim any size in a few bytes: no more than this is unpacked into memory."""
 
 
+class Event(NamedTuple):
+    """Something that happened in a recording: where it starts in samples from the first, and its name."""
+
+    case: int
+    start: float
+    name: str
+
+
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """The content of one file: values (case, channel, time), and names and units where the file has them."""
+    """The content of one file: values (case, channel, time), and what it says about them.
+
+    classes   the class of every sample, shape (case, time), or of every case, (case, 1); None without labels
+    asked     the labels were asked for by name, so that none may be lost
+    events    what happened and when
+    notes     what was assumed or left out, a sentence each
+    """
 
     values: npt.NDArray[Any]
     rate: float | None = None
     channels: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    classes: npt.NDArray[Any] | None = None
+    asked: bool = False
+    events: tuple[Event, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def broken(path: Path, kind: str, error: object) -> InputError:
@@ -41,10 +59,10 @@ def single(signals: Signals, kind: str) -> npt.NDArray[Any]:
     return values
 
 
-def picked(names: tuple[str, ...], chosen: tuple[str, ...], path: Path) -> list[int]:
+def picked(names: tuple[str, ...], chosen: tuple[str, ...], path: Path | str) -> list[int]:
     """The index of each chosen channel among ``names``."""
     for name in chosen:
         if names.count(name) != 1:
             found = "twice or more" if name in names else "not"
-            raise InputError(f"channels asks for {name!r}, which occurs {found} in {path}: it has {', '.join(map(repr, names))}")
+            raise InputError(f"channels asks for {name!r}, which occurs {found} in {path}: it has {listed([*map(repr, names)], 12)}")
     return [names.index(name) for name in chosen]

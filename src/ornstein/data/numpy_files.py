@@ -88,8 +88,10 @@ def _inspect(file: IO[bytes], size: int, where: str) -> _Member:
     if dtype.hasobject:
         raise InputError(f"{where} holds Python objects (pickle), which are never loaded: save it as an array of numbers")
     claimed, present = math.prod(shape) * dtype.itemsize, size - file.tell()
-    if claimed != present or min(shape, default=1) < 0:
+    if claimed != present or not all(0 <= length < 2**63 for length in shape):
         raise InputError(f"{where} claims shape {shape} of {dtype} = {claimed} bytes, but holds {present}: it is cut off or forged")
+    if not claimed:
+        raise InputError(f"{where} holds no values: its shape is {shape}")
     return _Member(shape, dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 from ornstein.common.checks import extra
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.data import names
+from ornstein.data.layout import is_known_header
 from ornstein.data.loaded import MAX_BYTES, Loaded, broken
-from ornstein.data.table import CASE, Table, columns_of, from_table, header_of, split_name
+from ornstein.data.roles import Asked
+from ornstein.data.sheet import Column, Sheet
+from ornstein.data.table import columns_of, from_sheet, header_of
 
 
-def read(path: Path, orient: str) -> Loaded:
-    """The signals of a Parquet table; nulls are missing values, a column of time stamps gives the rate."""
+def read(path: Path, asked: Asked) -> Loaded:
+    """The signals of a Parquet table; nulls are missing values, a column of time stamps gives the rate, and pandas' index is none."""
     extra("pyarrow", "io", "reading Parquet")
     parquet = extra("pyarrow.parquet", "io", "reading Parquet")
     try:
@@ -30,20 +35,13 @@ def read(path: Path, orient: str) -> Loaded:
         raise broken(path, "Parquet", error) from None
     if not table.num_rows or not table.num_columns:
         raise InputError(f"{path} is empty: it holds no values")
-    header: list[str] = []
-    texts: list[list[str]] = []
-    numbers = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if not header and split_name(name)[0].casefold() == CASE:
-            header.append(name)
-            texts.append([str(label) for label in column.to_pylist()])
-            continue
-        stamps = str(column.type).startswith("timestamp")
-        header.append("time [s]" if stamps else name)
-        numbers.append(_seconds(column) if stamps else _numbers(column, name, path))
-    if not numbers:
-        raise InputError(f"{path} has no column with values")
-    return from_table(Table(header, texts, np.stack(numbers, axis=1)), orient, path)
+    labels, ours = _index(table.schema.metadata or {}), is_known_header(table.column_names)
+    columns = [
+        _column(name, k, column, name in labels, path)
+        for k, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True))
+    ]
+    columns.sort(key=lambda column: not column.indexed)  # pandas writes its index last; it leads the table in every other format
+    return from_sheet(Sheet(columns, named=True, ours=ours), asked, path)
 
 
 def write(path: Path, signals: Signals) -> None:
@@ -54,15 +52,32 @@ def write(path: Path, signals: Signals) -> None:
     parquet.write_table(pyarrow.Table.from_arrays(columns, names=header_of(signals)), path)
 
 
-def _numbers(column: Any, name: str, path: Path) -> Any:
-    """A column as float64, nulls as NaN."""
+def _index(metadata: dict[bytes, bytes]) -> set[str]:
+    """The names of the columns that pandas wrote as the index of its frame."""
+    try:
+        listed = json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", [])
+    except (ValueError, AttributeError):
+        return set()
+    return {name for name in listed if isinstance(name, str)}
+
+
+def _column(name: str, place: int, column: Any, indexed: bool, path: Path) -> Column:
+    """One column as numbers, words or moments; nulls are missing."""
     kind = str(column.type)
-    if not kind.startswith(("int", "uint", "float", "double", "halffloat", "bool")):
+    shown = "" if indexed and name.startswith("__index_level") else name
+    blank = column.null_count == len(column)
+    if kind.startswith(("timestamp", "date", "duration")):
+        unit = "timedelta64[ns]" if kind.startswith("duration") else "datetime64[ns]"
+        moments = column.to_numpy().astype(unit)
+        times = np.where(np.isnat(moments), np.nan, (moments - moments[0]) / np.timedelta64(1, "s"))
+        return Column(shown if names.clock(shown) else f"time {shown}".strip(), place + 1, times, indexed=indexed, unit="s", stamps=True)
+    if kind.startswith(("string", "large_string", "dictionary")):
+        return Column(
+            shown, place + 1, words=["" if word is None else str(word) for word in column.to_pylist()], blank=blank, indexed=indexed
+        )
+    if kind == "null":
+        return Column(shown, place + 1, np.full(len(column), np.nan), blank=True, indexed=indexed)
+    if not kind.startswith(("int", "uint", "float", "double", "halffloat", "bool", "decimal")):
         raise InputError(f"column {name!r} of {path} holds {kind}, but must hold numbers: drop or convert it")
-    return (column.cast("int8") if kind == "bool" else column).to_numpy().astype(np.float64)
-
-
-def _seconds(column: Any) -> Any:
-    """A column of time stamps as seconds since its first, missing ones as NaN."""
-    stamps = column.to_numpy().astype("datetime64[ns]")
-    return np.where(np.isnat(stamps), np.nan, (stamps - stamps[0]) / np.timedelta64(1, "s"))
+    numbers = column.cast("int8" if kind == "bool" else "float64") if kind.startswith(("bool", "decimal")) else column
+    return Column(shown, place + 1, numbers.to_numpy().astype(np.float64), blank=blank, indexed=indexed)

@@ -1,27 +1,33 @@
-"""One door for every file of signals."""
+"""One door for every file and object of signals."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, RunError, unknown_name
-from ornstein.common.files import path_of
+from ornstein.common.files import MISTAKES, path_of
 from ornstein.common.signals import Signals
-from ornstein.data import delimited, edf, numpy_files, parquet, wav
+from ornstein.data import delimited, edf, numpy_files, objects, parquet, wav
+from ornstein.data.cutting import Around, around_events, events_listed, labelled, windows
 from ornstein.data.loaded import Loaded, picked
+from ornstein.data.roles import NONE, Asked
+from ornstein.data.table import classes_of
 
 TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 """Suffixes of text tables, and the delimiter that ``write`` uses for each."""
 
-SUFFIXES = (*TABLES, ".npy", ".npz", ".wav", ".edf", ".parquet")
+WRITTEN = (*TABLES, ".npy", ".npz", ".wav", ".edf", ".parquet")
+SUFFIXES = (*WRITTEN, ".bdf")
 _ORIENTED = (*TABLES, ".npy", ".npz", ".parquet")
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: object,
     *,
     orient: str = "auto",
     window: int | None = None,
@@ -30,19 +36,34 @@ def read(
     channels: str | Sequence[str] | None = None,
     units: str | Sequence[str] | None = None,
     key: str | None = None,
+    time: str | int | None = None,
+    index: str | int | None = None,
+    labels: str | int | None = None,
+    events: str | Sequence[str] | None = None,
+    before: float = 0.0,
+    after: float | None = None,
 ) -> Signals:
-    """Signals (case, channel, time) from a CSV, TSV, TXT, NPY, NPZ, WAV, EDF or Parquet file, chosen by its suffix.
+    """Signals (case, channel, time) from a CSV, TSV, TXT, NPY, NPZ, WAV, EDF, BDF or Parquet file, or from an object of another library.
 
+    path      a file, its format by its suffix; or a frame of pandas or polars, a Raw or Epochs of MNE, an array of xarray, a
+              collection of aeon or sktime, an array: see ``data.objects``
     orient    "columns": each column is a channel of one recording; "rows": each row is a case with one channel.
               "auto": a table with a header of names is read by columns, and so is a single column; without a header, rows are cases.
-              A first column called time (or t, timestamp, date), or of ISO time stamps, gives the rate and is dropped; its steps
-              must be uniform. A first column called case splits the rows into cases. A header "ECG [mV]" is name and unit.
               For arrays: 2-D is (case, time), or (time, channel) with "columns"; 1-D is one recording; 3-D is (case, channel, time).
     window    cut recordings into windows of this many samples, one every ``hop`` samples (default: no overlap)
-    rate      samples per second in Hz, in place of the file's
+    rate      samples per second in Hz, in place of the file's, whatever its clock says
     channels  where the file names its channels, those to keep, in this order; otherwise names for all of them
     units     one unit per channel, or one for all, in place of the file's
     key       which array of an NPZ file; default ``values``, or the only one with two or three axes
+    time      the column of a table that is the clock; index: the one that numbers its rows; labels: the column, or channel, with
+              the class of each case. By name, or by number from 1; "none" where there is none
+    events    cut at these events (names, or "all"), from ``before`` seconds before to ``after`` seconds after each (or ``window``
+              samples in all); the names become ``labels``
+
+    What a column of a table is follows from what is asked for, then from its name (a clock: time, timestamp_ms, Time (s), elapsed, ...;
+    a row number: Unnamed: 0, sample, index, ...; a case: case, epoch, trial, id, ...; a label, an event), then from its values. The
+    notes of the result say it, and ``print(x)`` shows them. The net below: a column that rises in equal steps beside others that do
+    not is refused, unless it is named as a channel. Steps of a clock must be uniform. A header "ECG [mV]" is name and unit.
 
     Empty cells, NA and NaN are missing values (NaN). Text may be UTF-8, UTF-16 or GB18030, delimited by comma, semicolon, tab or
     blanks, with a decimal comma beside semicolons or tabs. Whole-number WAV samples are scaled to [-1, 1). Nothing is ever
@@ -51,51 +72,77 @@ def read(
     Raises ``InputError`` for anything that cannot be read exactly as described, with line and column where there are any;
     ``RunError`` where permission or memory is lacking. Cost: one pass over the file.
     """
-    file = _checked(path)
-    suffix = file.suffix.lower()
     if orient not in ("auto", "rows", "columns"):
         raise unknown_name("orient", orient, ("auto", "rows", "columns"))
-    if orient != "auto" and suffix not in _ORIENTED:
-        raise InputError(f"orient is {orient!r}, but a {suffix} file has only one orientation: leave orient out")
-    if key is not None and suffix != ".npz":
-        raise InputError(f"key is {key!r}, but only an NPZ file has keys: leave key out")
     if hop is not None and window is None:
         raise InputError(f"hop is {hop}, but there is no window: give window as well")
-    chosen = _words(channels, "channels")
+    if events is not None and hop is not None:
+        raise InputError(f"hop is {hop}, but windows are cut at events: leave hop out")
+    if rate is not None:
+        rate = checks.positive(rate, "rate")
+    asked = Asked(orient, time, index, labels, words(channels, "channels"), rate)
+    if isinstance(path, str | os.PathLike) or path is None or isinstance(path, bytes):
+        file = _checked(path)
+        where: Path | str = file
+        loaded = _from_file(file, asked, key)
+    else:
+        if key is not None:
+            raise InputError(f"key is {key!r}, but only an NPZ file has keys: leave key out")
+        where = f"the {type(path).__name__}"
+        loaded = objects.load(path, asked, where)
+    if labels not in (None, NONE) and loaded.classes is None:
+        loaded = classes_of(loaded, str(labels), where)
+    signals = _named(loaded, where, asked, units)
+    if events is not None:
+        wanted = Around(words(events, "events"), before, after)
+        return around_events(signals, loaded.events, wanted, window, where)
+    if loaded.events:
+        signals = replace(signals, notes=(*signals.notes, f"events {events_listed(loaded.events)} (events= cuts at them)"))
+    if window is not None:
+        signals = windows(signals, window, hop)
+    return signals if loaded.classes is None else labelled(signals, loaded.classes, loaded.asked, window, hop, where)
+
+
+def _from_file(file: Path, asked: Asked, key: str | None) -> Loaded:
+    suffix = file.suffix.lower()
+    if asked.orient != "auto" and suffix not in _ORIENTED:
+        raise InputError(f"orient is {asked.orient!r}, but a {suffix} file has only one orientation: leave orient out")
+    if key is not None and suffix != ".npz":
+        raise InputError(f"key is {key!r}, but only an NPZ file has keys: leave key out")
+    for name, wish in (("time", asked.time), ("index", asked.index)):
+        if wish is not None and suffix not in (*TABLES, ".parquet"):
+            raise InputError(f"{name} is {wish!r}, but a {suffix} file has no columns of that kind: leave {name} out")
     try:
-        loaded = _load(file, suffix, orient, key, chosen)
-        signals = _named(loaded, file, rate, chosen, units)
+        if suffix in TABLES:
+            return delimited.read(file, asked)
+        if suffix == ".npy":
+            return numpy_files.read_npy(file, asked.orient)
+        if suffix == ".npz":
+            return numpy_files.read_npz(file, asked.orient, key)
+        if suffix == ".wav":
+            return wav.read(file)
+        if suffix in (".edf", ".bdf"):
+            return edf.read(file, asked.channels)
+        return parquet.read(file, asked)
     except MemoryError:
         raise RunError(f"{file} does not fit into memory: cut it into smaller files, or save it as a float NPY file") from None
     except PermissionError:
         raise RunError(f"{file} cannot be read: permission denied") from None
     except OSError as error:
         raise RunError(f"{file} cannot be read ({error.strerror or error})") from None
-    return signals if window is None else signals.windows(window, hop)
 
 
-def _load(file: Path, suffix: str, orient: str, key: str | None, chosen: tuple[str, ...]) -> Loaded:
-    if suffix in TABLES:
-        return delimited.read(file, orient)
-    if suffix == ".npy":
-        return numpy_files.read_npy(file, orient)
-    if suffix == ".npz":
-        return numpy_files.read_npz(file, orient, key)
-    if suffix == ".wav":
-        return wav.read(file)
-    if suffix == ".edf":
-        return edf.read(file, chosen)
-    return parquet.read(file, orient)
-
-
-def _checked(path: str | os.PathLike[str]) -> Path:
+def _checked(path: object) -> Path:
     file = path_of(path)
     try:
         found = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{file} does not exist: check the path") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file} cannot be read ({error})") from None
+    except OSError as error:
+        if error.errno in MISTAKES:
+            shown = f"{os.fspath(file)[:60]}..." if len(os.fspath(file)) > 80 else os.fspath(file)
+            raise InputError(f"{shown} is no name that a file can have ({error.strerror}): check the path") from None
+        raise RunError(f"{file} cannot be read ({error.strerror or error})") from None
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{file} is a folder, but must be a file: name a file inside it")
     if not stat.S_ISREG(found.st_mode):
@@ -107,26 +154,28 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def _named(loaded: Loaded, file: Path, rate: float | None, chosen: tuple[str, ...], units: str | Sequence[str] | None) -> Signals:
+def _named(loaded: Loaded, where: Path | str, asked: Asked, units: str | Sequence[str] | None) -> Signals:
     """The values with the names, units and rate that were asked for."""
-    values, names, file_units = loaded.values, loaded.channels, loaded.units
+    values, names, file_units, chosen = loaded.values, loaded.channels, loaded.units, asked.channels
     if not values.size:
-        raise InputError(f"{file} holds no values: its shape is {values.shape}")
+        raise InputError(f"{where} holds no values: its shape is {values.shape}")
     if names and chosen and chosen != names:
-        index = picked(names, chosen, file)
+        index = picked(names, chosen, where)
         values, file_units = values[:, index], tuple(file_units[i] for i in index)
-    new_units = (units,) * values.shape[1] if isinstance(units, str) else _words(units, "units")
+    new_units = (units,) * values.shape[1] if isinstance(units, str) else words(units, "units")
+    rate = loaded.rate if asked.rate is None else asked.rate
     try:
         # Signals turns arrays into tensors itself, so that memory maps are not copied before they are checked
-        return Signals(values, loaded.rate if rate is None else rate, chosen or names, new_units or file_units)  # type: ignore[arg-type]
+        return Signals(values, rate, chosen or names, new_units or file_units, notes=loaded.notes)  # type: ignore[arg-type]
     except InputError as error:
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
 
 
-def _words(words: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
-    if words is None:
+def words(given: str | Sequence[str] | None, name: str) -> tuple[str, ...]:
+    """One word or several as a tuple; none where nothing was given."""
+    if given is None:
         return ()
-    found = (words,) if isinstance(words, str) else tuple(words)
+    found = (given,) if isinstance(given, str) else tuple(given)
     if not found or not all(isinstance(word, str) for word in found):
-        raise InputError(f"{name} is {words!r}, but must be one or more words")
+        raise InputError(f"{name} is {given!r}, but must be one or more words")
     return found

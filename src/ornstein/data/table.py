@@ -1,82 +1,45 @@
-"""The tidy table behind CSV and Parquet: ``case, time, <channel [unit]>, ...``, one row per case and time step."""
+"""From a sheet to signals: cases, a clock, labels and events around the channels; and back to ``case, time, <channel [unit]>, ...``."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
-from ornstein.data import clock
-from ornstein.data.loaded import Loaded
+from ornstein.data import clock, names, pivot
+from ornstein.data.loaded import Event, Loaded
+from ornstein.data.rates import rate_of_table
+from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
+from ornstein.data.sheet import Column, Sheet
 
-CASE = "case"
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """``header`` names all columns (None: no header); ``texts`` are the leading text columns, ``numbers`` (row, column) the rest."""
-
-    header: list[str] | None
-    texts: list[list[str]]
-    numbers: npt.NDArray[np.float64]
+_NAME_IT = "say time={name} or index={name} (--time, --index), or name the columns to keep with channels= (--channels)"
+_NUMBER_IT = "say index={name} or time={name} (--index, --time), or index='none' if it is a signal"
 
 
-def split_name(cell: str) -> tuple[str, str]:
-    """``"ECG [mV]"`` to ``("ECG", "mV")``; without brackets the unit is empty."""
-    found = re.fullmatch(r"(.*?)\s*\[([^\[\]]*)\]", cell.strip(), re.DOTALL)
-    return (found[1], found[2].strip()) if found else (cell.strip(), "")
-
-
-def join_name(name: str, unit: str) -> str:
-    """The inverse of ``split_name``. Raises ``InputError`` for a unit with brackets and for names that no file can hold."""
-    if set("[]") & set(unit):
-        raise InputError(f"units holds {unit!r}, but a unit in a table must not contain square brackets: rename it")
-    try:
-        (name + unit).encode()
-    except UnicodeEncodeError:
-        raise InputError(f"channels holds {name!r}, which is not valid text: rename it") from None
-    if "\0" in name + unit:
-        raise InputError(f"channels holds {name!r} [{unit!r}], but a name must not contain a NUL character: rename it")
-    return f"{name} [{unit}]".strip() if unit or name.endswith("]") else name
-
-
-def from_table(table: Table, orient: str, path: Path) -> Loaded:
-    """Signals from a table, as ``read`` describes ``orient``."""
-    names = [split_name(cell) for cell in table.header or []]
-    numbers = table.numbers
-    index = bool(names) and names[0][0].casefold() in clock.INDEX_NAMES and not table.texts and clock.is_index(numbers[:, 0])
-    if orient == "rows" or (orient == "auto" and table.header is None and numbers.shape[1] > 1):
-        rows = numbers[:, 1:] if index else numbers
-        if not rows.size:
-            raise InputError(f"{path} has no column with values")
-        return Loaded(rows[:, None, :])
-    texts = list(table.texts)
-    sizes = _case_sizes(texts.pop(0), path) if names and names[0][0].casefold() == CASE and texts else [len(numbers)]
-    cases, length = len(sizes), sizes[0]
-    used = len(table.texts) - len(texts)
-    names = names[used:]
-    rate = None
-    times = _times(texts, names, numbers, length)
-    if times is not None:
-        rate = _common_rate(times.reshape(cases, length), names[0][1] if names and not texts else "", path)
-        names, numbers = names[1:], numbers if texts else numbers[:, 1:]
-    elif names and names[0][0].casefold() in clock.INDEX_NAMES and all(map(clock.is_index, numbers[:, 0].reshape(cases, length))):
-        names, numbers = names[1:], numbers[:, 1:]
-    if not numbers.shape[1]:
-        raise InputError(f"{path} has no column with values beside case and time")
-    values = numbers.reshape(cases, length, -1).transpose(0, 2, 1)
-    return Loaded(values, rate, tuple(name for name, _ in names), tuple(unit for _, unit in names))
+def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
+    """The signals of a table, as ``read`` describes them; the notes say which column was taken for what."""
+    roles = decide(sheet, asked, where)
+    if roles.variable is not None and asked.orient != "rows":
+        roles = pivot.wide(roles, where)
+    if not roles.channels:
+        beside = "" if len(sheet.columns) == 1 else " beside clock, cases, labels and events"
+        raise InputError(f"{where} has no column with values{beside}")
+    one_each = _one_row_each(roles)
+    headless = not sheet.named and len(roles.channels) > 1 and asked.time in (None, NONE)
+    if asked.orient == "rows" or (asked.orient == "auto" and (headless or one_each)):
+        return _rows(sheet, roles, asked, where, said=one_each and asked.orient == "auto")
+    return _columns(sheet, roles, asked, where)
 
 
 def header_of(signals: Signals) -> list[str]:
     """The column names: case (where there are several), time or sample, then each channel with its unit."""
-    case = [CASE] if len(signals) > 1 else []
-    return [*case, clock.header(signals.rate), *map(join_name, signals.channels, signals.units)]
+    case = [names.CASE] if len(signals) > 1 else []
+    return [*case, clock.header(signals.rate), *map(names.join_name, signals.channels, signals.units)]
 
 
 def columns_of(signals: Signals) -> list[npt.NDArray[np.generic]]:
@@ -89,36 +52,148 @@ def columns_of(signals: Signals) -> list[npt.NDArray[np.generic]]:
     return [*case, np.tile(time, cases), *values]
 
 
-def _case_sizes(labels: list[str], path: Path) -> list[int]:
-    starts = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1])]
-    names = [labels[i] for i in starts]
-    if len(set(names)) != len(names):
-        name = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"case {name!r} stands in several places of {path}: sort the rows by case and time")
-    sizes = [end - start for start, end in zip(starts, [*starts[1:], len(labels)], strict=True)]
-    for name, size in zip(names, sizes, strict=True):
+def _one_row_each(roles: Roles) -> bool:
+    """Whether a column of cases differs in every row, and no clock says that rows are moments."""
+    if roles.clocks or not roles.cases or roles.index or len(roles.channels) < 2:
+        return False
+    keys = list(zip(*(c.cells() for c in roles.cases), strict=True))
+    return len(keys) > 1 and len(set(keys)) == len(keys)
+
+
+def _rows(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str, said: bool) -> Loaded:
+    """Each row is a case of one channel, each column one of its moments."""
+    notes = list(roles.notes)
+    columns = roles.channels
+    beside = [*roles.clocks, *roles.cases, *roles.index]
+    if said:
+        notes.append(f"each row is a case, since {roles.cases[0].shown} is another in every row")
+    if beside and not sheet.ours:
+        notes.append(f"{listed([c.shown for c in beside], 4)} {'is' if len(beside) == 1 else 'are'} no part of the signals")
+    label = roles.label
+    if label is None and not sheet.named and asked.labels is None and _leads_with_classes(columns):
+        label, columns = columns[0], columns[1:]
+        notes.append(f"{label.shown} holds whole numbers beside decimals and is taken for labels (labels='none' keeps it)")
+    if asked.index != NONE and not sheet.ours:
+        refuse_ramp(columns, where, _NUMBER_IT)
+    matrix = np.stack([c.values for c in columns if c.values is not None], axis=1)
+    if not sheet.named and asked.index != NONE:
+        _refuse_first_row(matrix, where)
+    classes = None if label is None else np.array(label.cells(), dtype=object)[:, None]
+    rate = asked.rate or sheet.across or (None if sheet.named else sheet.rate)
+    return Loaded(matrix[:, None, :], rate, classes=classes, asked=asked.labels is not None, notes=tuple(notes))
+
+
+def _leads_with_classes(columns: list[Column]) -> bool:
+    """Whether a first column of a few whole numbers stands beside decimals, as in the UCR archive."""
+    first, rest = columns[0].values, [c.values for c in columns[1:] if c.values is not None]
+    if first is None or len(rest) < 2 or len(first) < 4 or not np.array_equal(first, np.round(first)):
+        return False
+    kinds, counts = np.unique(first, return_counts=True)
+    decimals = float(np.mean([np.mean(v != np.round(v)) for v in rest]))
+    return 1 < len(kinds) <= len(first) / 2 and bool((counts > 1).all()) and decimals > 0.9
+
+
+def _refuse_first_row(matrix: npt.NDArray[np.float64], where: Path | str) -> None:
+    """A first row that rises in equal steps above rows that do not is a header of times."""
+    if len(matrix) > 2 and clock.rises_evenly(matrix[0]) and not any(clock.rises_evenly(row) for row in matrix[1:6]):
+        raise InputError(
+            f"the first row of {where} rises in equal steps, as times or column numbers do, and the rows below do not: "
+            "remove it and pass rate=, or say index='none' (--index none) if it is a signal"
+        )
+
+
+def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loaded:
+    """Each column is a channel, and rows are moments of one recording or of several cases."""
+    notes = list(roles.notes)
+    values = [c.values for c in roles.channels if c.values is not None]
+    sizes = _case_sizes(roles, len(values[0]), sheet.ours, notes, where)
+    cases, length = len(sizes), sizes[0]
+    rate, said = rate_of_table(sheet, roles, asked, cases, where)
+    notes += said
+    for one in roles.index:
+        if not sheet.ours:
+            notes.append(f"{one.shown} numbers the rows")
+            _warn_skips(one, length, where)
+    picked = set(asked.channels) if sheet.named else set()
+    if not (sheet.ours or picked or len(asked.channels) == len(roles.channels)) and asked.index != NONE:
+        refuse_ramp(roles.channels, where, _NAME_IT)
+    batch = np.stack(values, axis=1).reshape(cases, length, -1).transpose(0, 2, 1)
+    titles = [names.split_name(c.name) if sheet.ours else title_and_unit(c) for c in roles.channels] if sheet.named else []
+    classes = None if roles.label is None else np.array(roles.label.cells(), dtype=object).reshape(cases, length)
+    return Loaded(
+        batch,
+        rate,
+        tuple(name for name, _ in titles),
+        tuple(unit for _, unit in titles),
+        classes=classes,
+        asked=asked.labels is not None,
+        events=_events(roles.events, length),
+        notes=tuple(notes),
+    )
+
+
+def _case_sizes(roles: Roles, rows: int, ours: bool, notes: list[str], where: Path | str) -> list[int]:
+    """How many rows each case has; all rows are one case where the columns of cases do not change."""
+    keys = [" ".join(key) for key in zip(*(c.cells() for c in roles.cases), strict=True)] if roles.cases else [""] * rows
+    if roles.clocks and not ours and len(keys) > 1 and len(set(keys)) == len(keys):
+        notes.append(f"{roles.cases[0].shown} numbers the rows")
+        return [rows]
+    starts = [0, *(i for i in range(1, len(keys)) if keys[i] != keys[i - 1])]
+    if len(starts) == 1:
+        return [rows]
+    found = [keys[i] for i in starts]
+    if len(set(found)) != len(found):
+        name = next(name for name in found if found.count(name) > 1)
+        raise InputError(f"case {name!r} stands in several places of {where}: sort the rows by case and time")
+    sizes = [end - start for start, end in zip(starts, [*starts[1:], rows], strict=True)]
+    for name, size in zip(found, sizes, strict=True):
         if size != sizes[0]:
-            first = f"case {names[0]!r} has {sizes[0]}"
-            raise InputError(f"case {name!r} of {path} has {size} rows, but {first}: cut or pad them to one length")
+            first = f"case {found[0]!r} has {sizes[0]}"
+            raise InputError(f"case {name!r} of {where} has {size} rows, but {first}: cut or pad them to one length")
+    if roles.cases[0].name != names.CASE:
+        notes.append(f"{' and '.join(c.shown for c in roles.cases)} tell{'s' * (len(roles.cases) == 1)} the cases apart")
     return sizes
 
 
-def _times(
-    texts: list[list[str]], names: list[tuple[str, str]], numbers: npt.NDArray[np.float64], length: int
-) -> npt.NDArray[np.float64] | None:
-    """The time of every row, from stamps or from a first column of that name; None where there is neither."""
-    if texts:
-        return np.concatenate([clock.seconds_of(texts[0][start : start + length]) for start in range(0, len(texts[0]), length)])
-    return numbers[:, 0] if names and names[0][0].casefold() in clock.TIME_NAMES else None
+def _warn_skips(one: Column, length: int, where: Path | str) -> None:
+    """A counter that skips has lost rows, which leaves no trace in the signals."""
+    values = one.values
+    if values is None or len(values) < 3 or len(np.unique(values)) == 1:
+        return
+    steps = np.diff(values.reshape(-1, length), axis=1)
+    usual = np.median(steps) if steps.size else 0.0
+    skips = np.argwhere(steps > usual)
+    if usual > 0 and len(skips) and (steps == usual).mean() > 0.8:
+        row = int(skips[0][0] * length + skips[0][1]) + 1
+        warnings.warn(f"{where}: {one.shown} skips after data row {row}, so samples may be missing there", stacklevel=2)
 
 
-def _common_rate(times: npt.NDArray[np.float64], unit: str, path: Path) -> float | None:
+def _events(one: Column | None, length: int) -> tuple[Event, ...]:
+    """Every row where the cell of events becomes another than empty or 0."""
+    if one is None:
+        return ()
+    cells, found = ["" if _is_zero(c) else c for c in one.cells()], []
+    for row, cell in enumerate(cells):
+        if cell and (row % length == 0 or cells[row - 1] != cell):
+            found.append(Event(row // length, float(row % length), cell))
+    return tuple(found)
+
+
+def _is_zero(cell: str) -> bool:
     try:
-        rate = clock.rate_of(times[0], unit)
-        for case in times[1:]:
-            other = rate if np.array_equal(case, times[0]) else clock.rate_of(case, unit)
-            if rate is not None and other is not None and abs(other / rate - 1) > 1e-3:
-                raise InputError(f"cases were sampled at {rate:g} and {other:g} Hz: resample them to one rate")
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return rate
+        return float(cell) == 0
+    except ValueError:
+        return cell.casefold() in ("nan", "na", "none")
+
+
+def classes_of(loaded: Loaded, name: str, where: Path | str) -> Loaded:
+    """The channel of this name taken out of the signals, as the class of every sample."""
+    if name not in loaded.channels:
+        raise InputError(f"labels is {name!r}, but must be a channel of {where}: it has {listed(loaded.channels or ('no names',), 12)}")
+    if len(loaded.channels) == 1:
+        raise InputError(f"{name} is the only channel, so nothing is left to fit: give labels in a file of their own")
+    at = loaded.channels.index(name)
+    kept = [i for i in range(len(loaded.channels)) if i != at]
+    classes = np.array([[float(v) for v in row] for row in loaded.values[:, at]], dtype=object)
+    channels, units = (tuple(words[i] for i in kept) for words in (loaded.channels, loaded.units or ("",) * len(loaded.channels)))
+    return replace(loaded, values=loaded.values[:, kept], channels=channels, units=units, classes=classes, asked=True)

@@ -11,7 +11,7 @@ from ornstein.common.errors import unknown_name
 from ornstein.common.files import atomic, path_of
 from ornstein.common.signals import Signals
 from ornstein.data import delimited, edf, numpy_files, parquet, wav
-from ornstein.data.read import SUFFIXES, TABLES
+from ornstein.data.read import TABLES, WRITTEN
 
 
 def write(path: str | os.PathLike[str], signals: Signals | checks.ArrayLike, *, force: bool = False) -> None:
@@ -27,8 +27,8 @@ def write(path: str | os.PathLike[str], signals: Signals | checks.ArrayLike, *, 
     is full or the folder is not writable; no half-written file is left in any case.
     """
     suffix = path_of(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise unknown_name(f"the suffix of {os.fspath(path)}", suffix, SUFFIXES)
+    if suffix not in WRITTEN:
+        raise unknown_name(f"the suffix of {os.fspath(path)}", suffix, WRITTEN)
     batch = signals if isinstance(signals, Signals) else _signals(signals)
     with atomic(path, force=force) as temporary:
         if suffix in TABLES:

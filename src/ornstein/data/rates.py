@@ -1,0 +1,92 @@
+"""The sampling rate of a table: from its clock, from what stands beside it, or from the caller."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ornstein.common.errors import InputError
+from ornstein.data import clock, names, stamps
+from ornstein.data.roles import Asked, Roles
+from ornstein.data.sheet import Column, Sheet
+
+
+def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: Path | str) -> tuple[float | None, list[str]]:
+    """The rate that was asked for, of the first clock that is uniform, or that stands beside the table; and what to say of it."""
+    failed = None
+    for one in roles.clocks:
+        try:
+            times, unit, said = _times(one, cases)
+            rate = _common_rate(times, unit, where)
+        except InputError as error:
+            failed = failed or (one, error if str(where) in str(error) else InputError(f"{where}: {error}"))
+            continue
+        if asked.rate is not None:
+            return asked.rate, [] if sheet.ours else [f"{one.shown} is a clock of {rate or math.nan:.6g} Hz, and rate= is used"]
+        stated = _named_rate(one)
+        if stated is not None and rate is not None and abs(rate / stated - 1) < 0.01:
+            rate = stated
+        return rate if rate is not None else stated, [] if sheet.ours else [f"{one.shown} is the clock{said}"]
+    if failed is None:
+        return asked.rate or sheet.rate, [f"{sheet.rate:g} Hz stands above the table"] if sheet.rate and not asked.rate else []
+    one, nominal = failed[0], asked.rate or sheet.rate or _named_rate(failed[0])
+    jitters = nominal is not None and _only_jitters(one, cases, nominal)
+    if nominal is None or (asked.rate is None and not jitters):
+        raise failed[1]
+    if not jitters:
+        warnings.warn(f"{where}: {one.shown} jumps, so samples may be missing or out of order, but rate= counts them evenly", stacklevel=2)
+    said = "rate=" if asked.rate else f"the {nominal:g} Hz that the file states"
+    return nominal, [f"{one.shown} is not uniform, and {said} is used"]
+
+
+def _named_rate(one: Column) -> float | None:
+    """The rate in the name of a clock, as in ``Time:512Hz``."""
+    named = names.clock(one.name)
+    return named.rate if named else None
+
+
+def _times(one: Column, cases: int) -> tuple[npt.NDArray[np.float64], str, str]:
+    """(case, step) times, their unit, and what was assumed about it."""
+    if one.words is not None:
+        words = one.words
+        length = len(words) // cases
+        parts = [stamps.wall_clock(stamps.seconds_of(words[i : i + length], one.shown)) for i in range(0, len(words), length)]
+        return np.stack(parts), "s", ""
+    assert one.values is not None
+    times = one.values.reshape(cases, -1)
+    named = names.clock(one.name)
+    square = names.split_name(names.bare(one.name))[1]
+    unit = square or (named.unit if named else "") or (one.unit if one.unit.casefold() in names.SECONDS else "")
+    if unit:
+        return times, unit, ""
+    since = clock.since_1970(one.values)
+    if since:
+        return times, since, f" in {since} since 1970"
+    return times, "", ", taken as seconds"
+
+
+def _common_rate(times: npt.NDArray[np.float64], unit: str, where: Path | str) -> float | None:
+    try:
+        rate = clock.rate_of(times[0], unit)
+        for case in times[1:]:
+            other = rate if np.array_equal(case, times[0]) else clock.rate_of(case, unit)
+            if rate is not None and other is not None and abs(other / rate - 1) > 1e-3:
+                raise InputError(f"cases were sampled at {rate:g} and {other:g} Hz: resample them to one rate")
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return rate
+
+
+def _only_jitters(one: Column, cases: int, rate: float) -> bool:
+    """Whether times rise, and stay within a step of those of an even clock: no sample is lost."""
+    try:
+        times, unit, _ = _times(one, cases)
+    except InputError:
+        return False
+    seconds = (times - times[:, :1]) * names.SECONDS.get(unit.casefold(), 1.0)
+    off = seconds * rate - np.arange(seconds.shape[1])
+    return bool(np.isfinite(off).all() and (np.diff(seconds, axis=1) > 0).all() and np.abs(off).max() < 1)

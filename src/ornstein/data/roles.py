@@ -1,0 +1,227 @@
+"""What each column of a sheet is: clock, row number, case, label, event or channel, and the evidence for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ornstein.common.errors import InputError, listed
+from ornstein.data import clock, names
+from ornstein.data.cells import MISSING
+from ornstein.data.sheet import Column, Sheet
+
+NONE = "none"
+"""``time="none"``: no column is one."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller of ``read`` says about the columns of a table; a column is given by its name or its number from 1."""
+
+    orient: str = "auto"
+    time: str | int | None = None
+    index: str | int | None = None
+    labels: str | int | None = None
+    channels: tuple[str, ...] = ()
+    rate: float | None = None
+
+
+@dataclass
+class Roles:
+    """The columns of a sheet by their role, and a sentence for everything that was assumed or left out."""
+
+    clocks: list[Column] = field(default_factory=list)
+    index: list[Column] = field(default_factory=list)
+    cases: list[Column] = field(default_factory=list)
+    label: Column | None = None
+    events: Column | None = None
+    variable: Column | None = None
+    channels: list[Column] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def decide(sheet: Sheet, asked: Asked, where: Path | str) -> Roles:
+    """The role of every column. What is asked for wins, then what a name says, then what the values look like.
+
+    Raises ``InputError`` for a column that is asked for and missing, and for one without a name that could be anything.
+    """
+    roles = Roles(notes=list(sheet.notes))
+    if sheet.ours:
+        return _ours(sheet, asked, roles, where)
+    told = {what: column(sheet, wish, what, where) for what, wish in _wishes(asked).items() if wish not in (None, NONE)}
+    left_out: list[str] = []
+    empty: list[str] = []
+    for one in sheet.columns:
+        role = next((what for what, found in told.items() if found is one), "")
+        if role == "labels":
+            roles.label = one
+        elif role == "time":
+            roles.clocks.append(one)
+        elif role == "index":
+            roles.index.append(one)
+        elif sheet.named and one.name.strip() and _title(one) in asked.channels:
+            roles.channels.append(_as_channel(one, where))
+        elif one.blank:
+            if one.name.strip():
+                empty.append(one.shown)
+        else:
+            _by_name(one, sheet.named, asked, roles, left_out, where)
+    if empty:
+        roles.notes.append(f"{listed(empty, 4)} {'is' if len(empty) == 1 else 'are'} empty and left out")
+    if left_out:
+        roles.notes.append(f"{listed(left_out, 4)} {'is' if len(left_out) == 1 else 'are'} left out")
+    if roles.clocks and roles.index and any(c.stamps or not clock.counts(_numbers(c)) for c in roles.clocks):
+        roles.clocks = [c for c in roles.clocks if c.name.strip() or c.stamps] or roles.clocks
+    return roles
+
+
+def column(sheet: Sheet, wish: str | int | None, what: str, where: Path | str) -> Column:
+    """The column that a caller names: by its full name, its name without unit, either in other letters, or its number."""
+    ways = (lambda c: c.name.strip(), _title, lambda c: c.name.strip().casefold(), lambda c: _title(c).casefold(), lambda c: str(c.number))
+    for way in ways:
+        wanted = str(wish).strip()
+        found = [c for c in sheet.columns if way(c) in (wanted, wanted.casefold()) and (way(c) or wanted == "")]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(f"{what} is {wish!r}, but {len(found)} columns of {where} have this name: give its number, counted from 1")
+    known = [c.name.strip() or str(c.number) for c in sheet.columns]
+    raise InputError(f"{what} is {wish!r}, but must be a column of {where}: it has {listed(known, 12)}")
+
+
+def refuse_ramp(columns: list[Column], where: Path | str, remedy: str) -> None:
+    """The net below all names: a column that rises in equal steps beside others that do not is a clock or a row number."""
+    ramps = [c for c in columns if c.values is not None and (clock.rises_evenly(c.values) or _stamped(c.values))]
+    if ramps and len(ramps) < len(columns):
+        one = ramps[0]
+        raise InputError(
+            f"{one.shown if one.name.strip() else f'column {one.number}'} of {where} rises in equal steps from row to row, as a clock or a "
+            f"row number does, and the other columns do not: {remedy.format(name=repr(one.name.strip() or str(one.number)))}"
+        )
+
+
+def title_and_unit(one: Column) -> tuple[str, str]:
+    """Name and unit of a channel."""
+    name, unit = names.foreign_name(one.name)
+    return name, unit or ("" if one.unit.casefold() in ("no_units", "no units", "nd", "-", "n/a") else one.unit)
+
+
+def _wishes(asked: Asked) -> dict[str, str | int | None]:
+    return {"time": asked.time, "index": asked.index, "labels": asked.labels}
+
+
+def _title(one: Column) -> str:
+    return names.foreign_name(one.name)[0]
+
+
+def _ours(sheet: Sheet, asked: Asked, roles: Roles, where: Path | str) -> Roles:
+    rest = list(sheet.columns)
+    if not clock.is_ours(rest[0].name):
+        roles.cases.append(rest.pop(0))
+    first = rest.pop(0)
+    (roles.index if first.name == clock.NO_RATE else roles.clocks).append(first)
+    if asked.labels not in (None, NONE):
+        roles.label = column(replace(sheet, columns=rest), asked.labels, "labels", where)
+        rest.remove(roles.label)
+    roles.channels = rest
+    return roles
+
+
+def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: list[str], where: Path | str) -> None:
+    """The role that the name of a column suggests, if its values do not speak against it."""
+    name = one.name
+    unnamed_index = one.indexed or (named and not name.strip()) or name.startswith(("Unnamed: ", "__index_level"))
+    if one.stamps or names.clock(name):
+        if asked.time is None:
+            roles.clocks.append(one)
+        else:
+            left_out.append(one.shown)
+    elif unnamed_index and _first(one, roles):
+        _unnamed(one, asked, roles, where)
+    elif names.is_index(name) and one.values is not None and name.strip() and clock.counts(one.values) and asked.index != NONE:
+        roles.index.append(one)
+    elif names.is_event(name):
+        if roles.events is None and _id_like(name):
+            roles.events = one
+        left_out.append(one.shown)
+    elif names.is_case(name) and _whole_or_words(one):
+        roles.cases.append(one)
+    elif names.is_label(name) and _whole_or_words(one) and asked.labels is None:
+        roles.label = one
+    elif names.is_variable(name) and one.words is not None:
+        roles.variable = one
+    elif names.is_meta(name) or (one.words is not None and not _numeric(one.words)):
+        left_out.append(one.shown)
+    else:
+        roles.channels.append(_as_channel(one, where))
+
+
+def _first(one: Column, roles: Roles) -> bool:
+    return one.indexed or one.name.startswith(("Unnamed", "__index")) or not (roles.channels or roles.clocks)
+
+
+def _unnamed(one: Column, asked: Asked, roles: Roles, where: Path | str) -> None:
+    """A column without a name of its own: row names, row numbers, or times."""
+    if asked.index == NONE:
+        roles.channels.append(_as_channel(one, where))
+    elif one.values is None or clock.counts(one.values):
+        roles.index.append(one)
+    elif clock.rises_evenly(one.values) and asked.time is None:
+        roles.clocks.append(one)
+    elif not one.indexed:
+        raise InputError(
+            f"column {one.number} of {where} has no name and is neither a row number nor a clock: name it in the file, or say "
+            f"index={one.number} (--index {one.number}) to leave it out, time={one.number} or index='none'"
+        )
+    else:
+        roles.index.append(one)
+
+
+def _id_like(name: str) -> bool:
+    """Of several columns about events the one that says which."""
+    return not any(word in name.casefold() for word in ("date", "duration"))
+
+
+def _whole_or_words(one: Column) -> bool:
+    if one.words is None:
+        return one.values is not None and bool((np.isnan(one.values) | (one.values == np.round(one.values))).all())
+    found = [_float(word) for word in one.words]
+    return not all(v is not None for v in found) or all(v is None or math.isnan(v) or v.is_integer() for v in found)
+
+
+def _float(word: str) -> float | None:
+    if word.casefold() in MISSING:
+        return math.nan
+    try:
+        return float(word.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _numeric(words: list[str]) -> bool:
+    return all(_float(word) is not None for word in words)
+
+
+def _numbers(one: Column) -> npt.NDArray[np.float64]:
+    return one.values if one.values is not None else np.full(1, np.nan)
+
+
+def _stamped(values: npt.NDArray[np.float64]) -> bool:
+    """Strictly rising numbers that all are moments of the years 1990 to 2100: a clock with jitter."""
+    return len(values) > 4 and bool(np.isfinite(values).all()) and bool((np.diff(values) > 0).all()) and bool(clock.since_1970(values))
+
+
+def _as_channel(one: Column, where: Path | str) -> Column:
+    """A column of words that all are numbers, as numbers."""
+    if one.values is not None:
+        return one
+    found = [_float(word) for word in one.words or []]
+    if any(value is None for value in found):
+        row = next(i for i, value in enumerate(found) if value is None)
+        shown = (one.words or [])[row]
+        raise InputError(f"{one.shown} of {where} holds {shown!r} in data row {row + 1}, but a channel must hold numbers: leave it out")
+    return replace(one, values=np.array(found, dtype=np.float64), words=None)
