@@ -69,7 +69,7 @@ def run(sampler: Sampler, problem: Problem, sigmas: Sequence[float], x: Tensor) 
 def tuned(problem: Problem, calls: int, x: Tensor) -> tuple[Tensor, str]:
     """What ``tune`` chooses for this number of calls, and by how much it beats the best standard method on a tuned grid."""
     choice = tune(problem.denoiser, VE(), calls, reference=problem.gaussian)
-    share = choice.error / choice.standard.error if choice.standard else math.nan
+    share = choice.measured / choice.standard.error if choice.standard else math.nan
     print(f"#   {calls} calls: tune takes {described(choice.sampler)}, for {choice.evaluations} evaluations")
     return run(choice.sampler, problem, (80 * choice.grid.times).tolist(), x), f"{share:.2f}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def run_of(
     method = sampler_named(sampler, law)
     if grid == "own":
         return method, plan, steps
-    if isinstance(steps, Grid | list | tuple | Tensor):
+    if isinstance(steps, Grid | list | tuple | Tensor | np.ndarray):
         raise InputError(f"grid is {grid!r}, but steps already lists the times: give a number of steps, or leave grid out")
     named = grid_named(grid, plan, checks.count(steps, "steps"), method, lambda: as_spectral(reference_of(law).operator))
     return method, plan, named

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import ornstein.posterior
-from ornstein.common import checks
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Operator, Spectral
@@ -121,7 +121,7 @@ class Model:
         guidance   w of D = D_all + w (D_condition - D_all): 1 is plain conditioning, more is closer to the condition and less varied
         device     where a network runs: "cpu", "cuda", ... (default: where it is; it stays there). The samples are on the CPU
         """
-        checks.count(cases, "cases")
+        memory.drawn(cases, "cases", math.prod(self.event_shape), first=first)
         law = under(self.law, self.conditions, label, condition, guidance, cases, first=first, device=device)
         if sampler is None and isinstance(self.law, Law):
             if steps is not None:
@@ -214,7 +214,8 @@ class Model:
         A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
-        values, count = self._signals(x, missing=True), checks.count(draws, "draws")
+        values = self._signals(x, missing=True)
+        count = memory.drawn(draws, "draws", values.numel())
         if not isinstance(self.law, Network):
             if sampler is not None or steps is not None:
                 raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Network
@@ -17,7 +17,7 @@ from ornstein.nets import Condition
 from ornstein.samplers.base import Sampler, walk
 from ornstein.samplers.devices import brought
 from ornstein.samplers.level import levels
-from ornstein.samplers.sampling import BATCH, Steps, grid_of, start
+from ornstein.samplers.sampling import BATCH, Steps, grid_of, start, to_data
 from ornstein.schedules import Schedule
 
 
@@ -53,8 +53,8 @@ def impute(
     given = (Condition() if condition is None else condition).of(len(x))
     if given.signal is not None:
         raise InputError("condition has a signal, but here the signal is x itself: leave it out")
-    draws, batch = checks.count(draws, "draws"), checks.count(batch, "batch")
-    visited, own = levels(schedule, grid_of(schedule, steps)), network.preconditioning.mean.device
+    draws, batch = memory.drawn(draws, "draws", x.numel(), size=x.dtype.itemsize), checks.count(batch, "batch")
+    visited, own = levels(schedule, to_data(grid_of(schedule, steps))), network.preconditioning.mean.device
     sampler, hidden = brought(sampler, own), torch.isnan(x)
     gaps = hidden.flatten(1).any(1).cpu().nonzero()[:, 0]
     given = replace(given.to(x.device), signal=x)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
@@ -21,14 +24,26 @@ from ornstein.schedules import Grid, Schedule
 BATCH = 1024
 """Cases that run through the loop together: memory stays at a few times 1024 signals, whatever n."""
 
-Steps = int | Grid | list[float] | tuple[float, ...] | Tensor
+Steps = int | Grid | list[float] | tuple[float, ...] | Tensor | npt.NDArray[np.floating]
 
 
 def grid_of(schedule: Schedule, steps: Steps) -> Grid:
     """A number of steps on the schedule's own grid, a Grid, or the times themselves."""
     if isinstance(steps, Grid):
         return steps
-    return Grid(torch.as_tensor(steps, dtype=torch.float64)) if isinstance(steps, list | tuple | Tensor) else schedule.grid(steps)
+    if isinstance(steps, list | tuple | Tensor | np.ndarray):
+        return Grid(checks.tensor(steps, "steps", ndim=(1,)))
+    return schedule.grid(steps)
+
+
+def to_data(grid: Grid) -> Grid:
+    """The grid, if it ends at t = 0: what a run is at any other time is no signal. Raises ``InputError`` otherwise."""
+    last = float(grid.times[-1])
+    if last > 0:
+        raise InputError(
+            f"steps ends at t = {last:g}, where signals still hold noise, but samples are signals at t = 0: add 0.0 at the end of the times"
+        )
+    return grid
 
 
 def start(denoiser: Denoiser, schedule: Schedule, t: float, noise: Noise, cases: int, reference: Gaussian | None = None) -> Tensor:
@@ -65,9 +80,11 @@ def sample(
     ``steps`` is a number of steps on the schedule's own grid, a Grid, or its times. ``reference`` is a Gaussian of the signals, from
     which a denoiser that does not know its law may start at any time. Case i depends on (seed, first + i) only: for an analytic law
     in float64 bit for bit, whatever the batch; otherwise to the rounding of the denoiser. ``device`` is where the denoiser is, and
-    with it noise, states and samples; no step waits for a copy to another one. Raises ``InputError`` where the denoiser is elsewhere.
+    with it noise, states and samples; no step waits for a copy to another one. Raises ``InputError`` where the denoiser is elsewhere,
+    for times that do not end at 0, and for more cases than this machine can hold.
     """
     options = {"seed": seed, "first": first, "batch": batch}
+    memory.drawn(cases, "cases", math.prod(denoiser.event_shape), first=first, size=dtype.itemsize)
     parts = batches(denoiser, sampler, schedule, steps, cases, **options, dtype=dtype, reference=reference, device=device)
     return torch.cat(list(parts))
 
@@ -88,7 +105,8 @@ def batches(
     device: torch.device | str | None = None,
 ) -> Iterator[Tensor]:
     """The samples of ``sample`` as they are finished, batch after batch: for progress, or for more than fits in memory."""
-    cases, batch, grid = checks.count(cases, "cases"), checks.count(batch, "batch"), grid_of(schedule, steps)
+    cases, batch = memory.drawn(cases, "cases", 0, first=first), checks.count(batch, "batch")
+    grid = to_data(grid_of(schedule, steps))
     place = run_device(denoiser, device)
     sampler, reference = brought(sampler, place), brought(reference, place)
     visited, frame = levels(schedule, grid), Frame.of(denoiser, sampler)
@@ -108,13 +126,13 @@ def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule
     """The noise that a deterministic sampler takes to x_0: the probability flow from data to the first time of the grid.
 
     x_0 (case, *event) -> x_T; a run from x_T on the same grid comes back to x_0, up to the error of both. Raises ``InputError``
-    for a sampler with noise.
+    for a sampler with noise, and for times that do not end at 0.
     """
     if not sampler.deterministic:
         raise InputError(
             f"sampler is {sampler}, but only a deterministic one can run from data to noise: use DDIM, Heun or another ODE method"
         )
-    visited = levels(schedule, grid_of(schedule, steps))[::-1]
+    visited = levels(schedule, to_data(grid_of(schedule, steps)))[::-1]
     return _last(walk(sampler, denoiser, schedule, visited, visited[0].alpha * x_0, Noise()))
 
 

@@ -80,11 +80,9 @@ class Strata:
             *_, last = run(method, denoiser, schedule, fine(schedule, first, high, 0.1 * unit, steps), pool, noise)
             ends.append(last.x)
         moved = (ends[0] - ends[1]).flatten(1).norm(dim=1)
-        level = high if reference is None else _JUMP * math.sqrt(float(basis(reference).eigenvalues.max()))
-        if reference is not None and level < high:
-            visited = levels(schedule, Grid(torch.tensor([first, float(schedule.time(level)), 0.0], dtype=torch.float64)))
-            landed = flow(reference, pool, visited[0], visited[1])
-            *_, last = run(method, denoiser, schedule, fine(schedule, visited[1].t, level, 0.1 * unit, COARSE[1]), landed, noise)
+        if reference is not None and (jumped := landed(reference, schedule, first, high, pool)):
+            below, then, level = jumped
+            *_, last = run(method, denoiser, schedule, fine(schedule, then, level, 0.1 * unit, COARSE[1]), below, noise)
             moved = torch.maximum(moved, (last.x - ends[1]).flatten(1).norm(dim=1))
         order = moved.argsort(descending=True)
         picked = cases * SENSITIVE // 8
@@ -104,6 +102,15 @@ class Strata:
 def converging(reference: Gaussian | None) -> Sampler:
     """The method for paths of many steps."""
     return UniPC(3) if reference is None else Exponential(reference)
+
+
+def landed(reference: Gaussian, schedule: Schedule, first: float, high: float, x: Tensor) -> tuple[Tensor, float, float] | None:
+    """(x, time, noise level) after a teleport of starts to _JUMP deviations of the widest mode; None where runs begin below it."""
+    level = _JUMP * math.sqrt(float(basis(reference).eigenvalues.max()))
+    if level >= high:
+        return None
+    visited = levels(schedule, Grid(torch.tensor([first, float(schedule.time(level)), 0.0], dtype=torch.float64)))
+    return flow(reference, x, visited[0], visited[1]), visited[1].t, level
 
 
 def fine(schedule: Schedule, first: float, high: float, low: float, steps: int) -> Grid:

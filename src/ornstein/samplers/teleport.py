@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian, Law
@@ -82,6 +82,7 @@ def residual(
     ``noise`` must fall and lie below the schedule's end.
     """
     wanted = checks.tensor(noise, "noise", ndim=(1,))
+    cases = memory.drawn(cases, "cases", math.prod(denoiser.event_shape))
     if not len(wanted) or bool((wanted.diff() >= 0).any()) or float(wanted[-1]) <= 0:
         raise InputError("noise must hold noise levels sigma / alpha above 0, from high to low")
     if isinstance(denoiser, Law):
@@ -115,10 +116,11 @@ def teleport_level(
     fewer pilots see less than there is. Cost: at most 32 ``cases`` evaluations a run, and 2 to 8 runs.
     """
     checks.positive(tolerance, "tolerance")
+    cases = memory.drawn(cases, "cases", math.prod(denoiser.event_shape))
     operator, scale = basis(reference), deviation(reference)
     high = _high(reference, float(schedule.noise_level(1.0)))
     visited = levels(schedule, fine(schedule, 1.0, high, 1e-3 * scale, _FINE))
-    x = start(denoiser, schedule, 1.0, Noise(seed), checks.count(cases, "cases"))
+    x = start(denoiser, schedule, 1.0, Noise(seed), cases)
 
     def cost(difference: Tensor) -> float:
         return float(difference.to(torch.float64).square().mean().sqrt()) / scale

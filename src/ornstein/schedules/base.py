@@ -21,6 +21,20 @@ from ornstein.common.errors import InputError
 
 Time = float | Tensor
 
+MOST_STEPS = 1_000_000
+"""Steps of a grid: the numbers of each are held, about 400 bytes, and no use for as many is known."""
+
+
+def whole(steps: object, name: str = "steps") -> int:
+    """A number of steps that a grid can have. Raises ``InputError`` for any other, before there is a grid."""
+    count = checks.count(steps, name)
+    if count > MOST_STEPS:
+        raise InputError(
+            f"{name} is {count}, but a grid has at most {MOST_STEPS}: a step calls the denoiser, so that many take "
+            f"{count / 3.6e6:.3g} hours at a millisecond each; 20 to 1000 serve nearly every purpose"
+        )
+    return count
+
 
 def as_time(t: Time) -> Tensor:
     """t as float64, checked to lie in [0, 1]."""
@@ -63,8 +77,7 @@ class Schedule(ABC):
 
     def grid(self, steps: int) -> Grid:
         """The schedule's own grid of ``steps`` steps from t = 1 to t = 0."""
-        steps = checks.count(steps, "steps")
-        return Grid(torch.linspace(1, 0, steps + 1, dtype=torch.float64))
+        return Grid(torch.linspace(1, 0, whole(steps) + 1, dtype=torch.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +94,7 @@ class Grid:
         times = checks.tensor(self.times, "times", ndim=(1,))
         if len(times) < 2:
             raise InputError(f"times has {len(times)} entries, but a grid needs at least a start and an end")
+        whole(len(times) - 1)
         if float(times.max()) > 1 or float(times.min()) < 0:
             raise InputError(f"times runs from {float(times[0]):g} to {float(times[-1]):g}, but must lie in [0, 1]")
         rising = (times.diff() >= 0).nonzero()[:, 0]

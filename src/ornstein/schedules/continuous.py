@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.schedules.base import Grid, Schedule, Time, as_time
+from ornstein.schedules.base import Grid, Schedule, Time, as_time, whole
 from ornstein.schedules.grids import karras
 
 
@@ -52,8 +52,7 @@ class VP(Schedule):
         return -0.5 * beta * alpha, 0.5 * beta * alpha**2 / self.sigma(time)
 
     def grid(self, steps: int) -> Grid:
-        steps = checks.count(steps, "steps")
-        return Grid(torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** 2)
+        return Grid(torch.linspace(1, 0, whole(steps) + 1, dtype=torch.float64) ** 2)
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Cosine(Schedule):
         return fall, -self.alpha(time) * fall / self.sigma(time)
 
     def grid(self, steps: int) -> Grid:
-        angle = torch.linspace(0.5 * math.pi, 0, checks.count(steps, "steps") + 1, dtype=torch.float64)
+        angle = torch.linspace(0.5 * math.pi, 0, whole(steps) + 1, dtype=torch.float64)
         times = self.time(torch.tan(angle))
         times[0], times[-1] = 1.0, 0.0
         return Grid(times)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.schedules.base import Grid, Schedule, Time, as_time
+from ornstein.schedules.base import Grid, Schedule, Time, as_time, whole
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Discrete(Schedule):
     @classmethod
     def sigmoid(cls, steps: int = 100, beta_max: float = 0.1) -> Discrete:
         """The tutorial's chain: beta = beta_max sigmoid(linspace(-6, 6, steps))."""
-        ramp = torch.linspace(-6, 6, checks.count(steps, "steps"), dtype=torch.float64)
+        ramp = torch.linspace(-6, 6, whole(steps), dtype=torch.float64)
         return cls.from_betas(checks.positive(beta_max, "beta_max") * torch.sigmoid(ramp))
 
     @property

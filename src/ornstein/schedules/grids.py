@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.schedules.base import Grid, Schedule
+from ornstein.schedules.base import Grid, Schedule, whole
 
 HIGH, LOW = 80.0, 0.002
 """sigma_max and sigma_min of Karras et al. (2022), table 1, for data of unit scale."""
@@ -29,7 +29,7 @@ _ROUNDS = 40
 
 def uniform(schedule: Schedule, steps: int) -> Grid:
     """Equal steps of t, from 1 to 0."""
-    return Grid(torch.linspace(1, 0, checks.count(steps, "steps") + 1, dtype=torch.float64))
+    return Grid(torch.linspace(1, 0, whole(steps) + 1, dtype=torch.float64))
 
 
 def karras(schedule: Schedule, steps: int, rho: float = 7.0, low: float | None = None, high: float | None = None) -> Grid:
@@ -39,14 +39,14 @@ def karras(schedule: Schedule, steps: int, rho: float = 7.0, low: float | None =
     """
     low, high = _ends(schedule, low, high)
     power = 1 / checks.positive(rho, "rho")
-    ramp = torch.linspace(0, 1, checks.count(steps, "steps"), dtype=torch.float64)
+    ramp = torch.linspace(0, 1, whole(steps), dtype=torch.float64)
     return _through(schedule, (high**power + ramp * (low**power - high**power)) ** rho, high)
 
 
 def log_snr(schedule: Schedule, steps: int, low: float | None = None, high: float | None = None) -> Grid:
     """Equal steps of the log-SNR -2 log n between n = high and n = low, then 0 (Lu et al. 2022, section 3.4); ends as for ``karras``."""
     low, high = _ends(schedule, low, high)
-    ramp = torch.linspace(0, 1, checks.count(steps, "steps"), dtype=torch.float64)
+    ramp = torch.linspace(0, 1, whole(steps), dtype=torch.float64)
     return _through(schedule, torch.exp(math.log(high) + ramp * math.log(low / high)), high)
 
 
@@ -77,7 +77,7 @@ def spectral(schedule: Schedule, steps: int, eigenvalues: Tensor, order: int = 1
     Multistep methods of order 2 (DPM-Solver++, UniPC) do best with order 1 here, in the geometric mean; those of order 3 and more
     have errors of another shape, and ``karras`` or ``log_snr`` is often better.
     """
-    steps = checks.count(steps, "steps")
+    steps = whole(steps)
     checks.count(order, "order", at_most=2)
     lam, weight = _nodes(eigenvalues, multiplicity)
     if steps == 1:
