@@ -13,7 +13,7 @@ LAYERS = (
     ("schedules", "nets"),
     ("process",),
     ("denoisers",),
-    ("samplers", "posterior", "training"),
+    ("samplers", "posterior", "training", "likelihood"),
     ("fitting",),
     ("model",),
     ("metrics", "plots", "estimator"),

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ornstein import covariance, data, denoisers, measurements, nets, posterior, process, samplers, schedules, training
+    from ornstein import covariance, data, denoisers, likelihood, measurements, nets, posterior, process, samplers, schedules, training
     from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
@@ -34,6 +34,7 @@ __all__ = [
     "data",
     "denoisers",
     "fit",
+    "likelihood",
     "load",
     "measurements",
     "nets",

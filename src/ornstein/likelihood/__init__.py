@@ -1,0 +1,11 @@
+"""log p(x) of any denoiser, with its errors: by the probability flow, by I-MMSE, or as a bound."""
+
+from ornstein.likelihood.bound import bound
+from ornstein.likelihood.density import Density
+from ornstein.likelihood.door import log_density
+from ornstein.likelihood.flow import flow
+from ornstein.likelihood.frame import reference_of
+from ornstein.likelihood.mmse import mmse
+from ornstein.likelihood.states import path, state
+
+__all__ = ["Density", "bound", "flow", "log_density", "mmse", "path", "reference_of", "state"]

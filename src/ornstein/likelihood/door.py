@@ -1,0 +1,64 @@
+"""One door: the log-density of any denoiser, by the method that fits."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeGuard
+
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
+from ornstein.likelihood.bound import bound
+from ornstein.likelihood.density import Density
+from ornstein.likelihood.flow import EXACT, flow, signals
+from ornstein.likelihood.mmse import mmse
+
+METHODS = ("auto", "exact", "flow", "mmse", "bound")
+PROBED = 4096
+"""Dimensions up to which "auto" follows the flow with an estimated trace: above, so many Jacobian products and the memory that they take
+cost more than the independent calls of I-MMSE."""
+
+
+def log_density(
+    denoiser: Denoiser,
+    x: object,
+    reference: Gaussian | None = None,
+    *,
+    method: str = "auto",
+    error: float | None = None,
+    seed: int = 0,
+) -> Density:
+    """log p(x) in nats for x (case, *event), with its errors and its price.
+
+    method  "exact"  the closed form of an analytic law
+            "flow"   the probability flow: the density of what a deterministic sampler draws (``flow``)
+            "mmse"   the errors of the denoiser, without a Jacobian; with a network, a lower bound for the stochastic sampler (``mmse``)
+            "bound"  a lower bound for a stochastic sampler of 32 steps (``bound``)
+            "auto"   exact where there is a closed form; otherwise the flow up to 4096 dimensions, with the exact trace up to 256, and
+                     I-MMSE beyond. ``why`` says which and why
+    error   nats that the answer may be off; default 0.05, or 0.001 for each dimension. Where the budget of calls is spent before, the
+            errors that come back say so
+    seed    of everything random: the same for models that are compared makes their difference sharper than each of them
+
+    Raises ``InputError`` for another method, for "exact" without a closed form, and what the methods raise.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    if method == "exact" or (method == "auto" and closed_form(denoiser)):
+        if not closed_form(denoiser):
+            kind = type(denoiser).__name__
+            raise InputError(f"method is 'exact', but a {kind} has no density in closed form: use 'auto', or fit 'gaussian' or 'mixture'")
+        return Density.exact(denoiser.log_prob(signals(denoiser, x)))
+    if method == "bound":
+        return bound(denoiser, x, reference, seed=seed)
+    size = math.prod(denoiser.event_shape)
+    if method == "mmse" or (method == "auto" and size > PROBED):
+        found = mmse(denoiser, x, reference, error=error, seed=seed)
+        return found if method == "mmse" else found.because(f"{size} dimensions are too many for the Jacobian of a flow")
+    found = flow(denoiser, x, reference, error=error, seed=seed)
+    reason = "few enough for every direction" if size <= EXACT else "too many for an exact trace, few enough for random directions"
+    return found if method == "flow" else found.because(f"{size} dimensions are {reason}")
+
+
+def closed_form(denoiser: Denoiser) -> TypeGuard[Law | Colored]:
+    """Whether a denoiser has its density in closed form."""
+    return isinstance(denoiser, Law) or (isinstance(denoiser, Colored) and isinstance(denoiser.inner, Law))
