@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import typer
@@ -25,12 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(argv: list[str], as_json: bool) -> int:
+    spoken = console.speakable(preferred(os.environ)[0])
     try:
         language, argv = _language(argv)
-        words = Words(console.speakable(language), language)
+        spoken = console.speakable(language)
+        words = Words(spoken, language)
         with warnings.catch_warnings():
             warnings.simplefilter("once", UserWarning)
-            warnings.showwarning = show.note
+            warnings.showwarning = partial(show.note, language=spoken)
             result = build(words)(argv, prog_name="ornstein", standalone_mode=False, obj=words)
         if result == 130:  # what some versions of the parser make of Ctrl-C
             raise KeyboardInterrupt
@@ -40,10 +43,10 @@ def _run(argv: list[str], as_json: bool) -> int:
             raise
         sentence, code = found
         if sentence:  # the parser's way to say that the help was shown for want of arguments
-            show.error(sentence, code, as_json)
+            show.error(sentence, code, as_json, spoken)
         return code
     except KeyboardInterrupt:
-        show.error("interrupted; nothing was written half", 130, as_json)
+        show.error("interrupted; nothing was written half", 130, as_json, spoken)
         return 130
     return result if isinstance(result, int) else 0
 

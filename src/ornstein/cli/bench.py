@@ -9,6 +9,7 @@ import typer
 from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.help import App
+from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
 from ornstein.common.files import refuse_existing, write_bytes
@@ -71,6 +72,6 @@ def register(app: typer.Typer, words: Words) -> None:
         show.line(words("bench-law-line").format(size=size, rank=rank, deviation=deviation, schedule=schedule, grid=grid))
         show.line(words("bench-reading"))
         for name, reason in skipped.items():
-            show.line(words("bench-skipped").format(sampler=name, reason=reason))
+            show.line(words("bench-skipped").format(sampler=name, reason=translated(reason, words.spoken)))
         if output is not None:
             show.line(words("wrote").format(path=output.resolve()))

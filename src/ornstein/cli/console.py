@@ -24,7 +24,7 @@ def prepare() -> None:
 def speakable(language: str) -> str:
     """``language``, or English where standard output or error has no letters for it."""
     streams = (sys.stdout, sys.stderr)
-    return language if all(can_encode(_SAMPLE[language], getattr(stream, "encoding", None)) for stream in streams) else "en"
+    return language if all(can_encode(_SAMPLE.get(language, ""), getattr(stream, "encoding", None)) for stream in streams) else "en"
 
 
 def can_encode(text: str, encoding: str | None) -> bool:

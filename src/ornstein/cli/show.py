@@ -17,22 +17,25 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from ornstein.cli.console import can_encode
+from ornstein.cli.sentences import translated
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+_LABELS = {"en": ("error: ", "note: "), "zh": ("错误：", "说明：")}
 
 
-def error(message: str, code: int, as_json: bool) -> None:
+def error(message: str, code: int, as_json: bool, language: str = "en") -> None:
     """One sentence on standard error, as JSON if the caller is a machine."""
+    message = translated(message, language)
     if as_json:
         print(_json({"error": message, "code": code}, sys.stderr), file=sys.stderr)
     else:
-        err.print(f"[bold red]error:[/] {escape(message)}")
+        err.print(f"[bold red]{_LABELS[language][0]}[/]{escape(message)}")
 
 
-def note(message: Warning | str, *_: object, **__: object) -> None:
+def note(message: Warning | str, *_: object, language: str = "en", **__: object) -> None:
     """A warning as one line on standard error: stands in for ``warnings.showwarning``."""
-    err.print(f"[bold yellow]note:[/] {escape(str(message))}")
+    err.print(f"[bold yellow]{_LABELS[language][1]}[/]{escape(translated(str(message), language))}")
 
 
 def machine(content: Mapping[str, object]) -> None:

@@ -1,0 +1,91 @@
+"""Every sentence that the library can say has a Chinese entry, and a raised one is found by it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import ornstein as orn
+from ornstein.cli import main
+from ornstein.cli.sentences import catalogue, translated
+from ornstein.common.errors import unknown_name
+from sentences import missing, places, said
+
+SOURCE = """
+def f(x, names, rest):
+    why = "drop it first" if x else f"keep {x} of it"
+    if x:
+        raise InputError(f"x is {x!r}, but {'at least one' if rest else 'b'} {{y}}: {why}")
+    raise RunError("nothing" + f" of {x}{rest}")
+"""
+
+
+def test_the_entries_agree_with_their_sentences():
+    """A translation uses numbers that its sentence has, and leaves none out but the plural's s."""
+    for english, chinese in catalogue("zh").items():
+        assert places(chinese) <= places(english), english
+        plural = {int(k) for k in re.findall(r"[a-z]\{(\d+)\}", english)}
+        assert places(english) - places(chinese) <= plural, english
+        assert chinese.strip()
+
+
+def test_sentences_are_read_off_the_source():
+    found = list(said(SOURCE, "f.py"))
+    assert [s.text for s in found] == ["x is {0}, but {1} {{y}}: {2}", "nothing of {0}"]
+    assert found[0].phrases == (frozenset(), frozenset({"at least one"}), frozenset({"drop it first", "keep {0} of it"}))
+    lost = missing(found, {"x is {0}, but {1} {{y}}: {2}": "{0} {1}", "at least one": "至少一个"})
+    assert list(lost) == ["nothing of {0}"]
+    assert "drop it first" in missing(found, {"x is {0}, but {1} {{y}}: {2}": "{0} {1} {2}", "nothing of {0}": "{0}"})
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("rate is -1, but must be above 0", "rate 为 -1，但须大于 0"),
+        (str(unknown_name("law", "cosine", ["cosines", "x"])), "law 为 'cosine'，但须为其中之一：cosines, x；是否想写 'cosines'？"),
+        (str(unknown_name("law", "y", ["cosines", "x"])), "law 为 'y'，但须为其中之一：cosines, x"),
+        (
+            "x holds 3 NaN values, first at index (0,): impute or drop them first",
+            "x 含有 3 个 NaN 值，第一个在下标 (0,)：请先补全或去掉它们",
+        ),
+        ("n is 9.5, but must be a whole number of at least 1 and at most 7", "n 为 9.5，但须为不小于 1 且不大于 7 的整数"),
+        (
+            "Invalid value for '--rank': Input should be a valid integer, unable to parse string as an integer",
+            "'--rank' 的值不对：须为整数",
+        ),
+        ("a.csv: b.csv does not exist: check the path", "a.csv: b.csv 不存在：请检查路径"),
+        ("a thing: of its own", "a thing: of its own"),
+        ("a sentence that nobody wrote", "a sentence that nobody wrote"),
+    ],
+)
+def test_what_was_raised_is_recognised(english, chinese):
+    assert translated(english, "zh") == chinese
+    assert translated(english, "en") == english
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit nofile.csv -o m",
+        "fit days.csv -o m --rank ten",
+        "fit days.csv -o m --window 9",
+        "fit days.csv -o m --shrinkage often",
+        "score nowhere",
+        "impute m days.csv -o f.csv --level 2",
+        "fitt days.csv",
+        "fit days.csv --modle gaussian",
+        "fit days.csv extra",
+        "--lang xx --help",
+    ],
+)
+def test_errors_on_the_command_line_are_chinese(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORNSTEIN_LANG", "zh")
+    orn.write("days.csv", orn.Signals([[[1.0, 2, 3, 2]], [[2.0, 3, 1, 2]], [[0.0, 1, 1, 2]]]))
+    with pytest.raises(SystemExit) as stop:
+        main(words.split())
+    assert stop.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith("错误：")
+    assert not re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", text), text

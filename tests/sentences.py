@@ -1,0 +1,124 @@
+"""Every sentence that the library can say to a person, read off its source. Run as a script, it prints the entries that are missing.
+
+python tests/sentences.py >> /tmp/missing    # then translate them and put them into src/ornstein/cli/text/sentences.zh.json
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src" / "ornstein"
+CATALOGUE = SOURCE / "cli" / "text" / "sentences.zh.json"
+SAYING = ("InputError", "RunError", "warn")
+PHRASE = re.compile(r"[a-z]+[^a-z]* [a-z]+")
+"""Two words or more in a row: what is filled into a sentence and has to be translated with it."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence with numbers for what is filled in, the phrases that each of them may be, and where it stands."""
+
+    text: str
+    phrases: tuple[frozenset[str], ...]
+    where: str
+
+
+def sentences(root: Path = SOURCE) -> Iterator[Sentence]:
+    """Every sentence given to an error or a warning below ``root``."""
+    for file in sorted(root.rglob("*.py")):
+        yield from said(file.read_text(encoding="utf-8"), str(file.relative_to(root)))
+
+
+def said(source: str, name: str) -> Iterator[Sentence]:
+    """The sentences of one module."""
+    for scope in _scopes(ast.parse(source)):
+        for node in _within(scope):
+            if isinstance(node, ast.Call) and _name(node.func) in SAYING and node.args:
+                for given in _values(node.args[0], scope):
+                    yield from _sentence(given, scope, f"{name}:{node.lineno}")
+
+
+def missing(found: list[Sentence], catalogue: dict[str, str]) -> dict[str, str]:
+    """What has no entry -> where it is said: sentences, and phrases that their translations use."""
+    lost = {}
+    for sentence in found:
+        if sentence.text not in catalogue:
+            lost[sentence.text] = sentence.where
+            continue
+        used = places(catalogue[sentence.text])
+        for number, phrases in enumerate(sentence.phrases):
+            if number in used:
+                lost |= {phrase: sentence.where for phrase in phrases if phrase not in catalogue}
+    return lost
+
+
+def places(text: str) -> set[int]:
+    """The numbers of a sentence."""
+    return {int(number) for number in re.findall(r"\{(\d+)\}", text)}
+
+
+def _scopes(tree: ast.AST) -> list[ast.AST]:
+    return [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]
+
+
+def _within(scope: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a module or a function without those of the functions in it."""
+    for child in ast.iter_child_nodes(scope):
+        if not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from _within(child)
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _values(node: ast.expr, scope: ast.AST) -> Iterator[ast.expr]:
+    """What an expression may be: both arms of a choice, and whatever a local name was set to."""
+    if isinstance(node, ast.IfExp):
+        yield from _values(node.body, scope)
+        yield from _values(node.orelse, scope)
+    elif isinstance(node, ast.Name):
+        for other in _within(scope):
+            if isinstance(other, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in other.targets):
+                yield from _values(other.value, scope)
+    elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
+        yield node
+
+
+def _parts(node: ast.expr) -> Iterator[str | ast.expr]:
+    """Text and what is filled in, in turn."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        for value in node.values:
+            yield from _parts(value) if isinstance(value, ast.Constant) else [value]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from _parts(node.left)
+        yield from _parts(node.right)
+
+
+def _sentence(node: ast.expr, scope: ast.AST, where: str) -> Iterator[Sentence]:
+    text, filled = "", False
+    phrases: list[frozenset[str]] = []
+    for part in _parts(node):
+        if isinstance(part, str):
+            text, filled = text + part.replace("{", "{{").replace("}", "}}"), False
+            continue
+        if not filled:  # two that touch are one, since nothing tells where the first ends
+            text, filled = f"{text}{{{len(phrases)}}}", True
+            phrases.append(frozenset())
+        for value in _values(part.value if isinstance(part, ast.FormattedValue) else part, scope):
+            phrases[-1] |= {inner.text for inner in _sentence(value, scope, where) if PHRASE.search(inner.text)}
+    if text:
+        yield Sentence(text, tuple(phrases), where)
+
+
+if __name__ == "__main__":
+    for text, where in missing(list(sentences()), json.loads(CATALOGUE.read_text(encoding="utf-8"))).items():
+        print(f'  {json.dumps(text, ensure_ascii=False)}: "",  # {where}')
