@@ -1,7 +1,4 @@
-"""Every sentence that the library can say to a person, read off its source. Run as a script, it prints the entries that are missing.
-
-python tests/sentences.py >> /tmp/missing    # then translate them and put them into src/ornstein/cli/text/sentences.zh.json
-"""
+"""Every sentence that the library can say to a person, read off its source. Run as a script, it prints the entries that are missing."""
 
 from __future__ import annotations
 
@@ -121,4 +118,4 @@ def _sentence(node: ast.expr, scope: ast.AST, where: str) -> Iterator[Sentence]:
 
 if __name__ == "__main__":
     for text, where in missing(list(sentences()), json.loads(CATALOGUE.read_text(encoding="utf-8"))).items():
-        print(f'  {json.dumps(text, ensure_ascii=False)}: "",  # {where}')
+        print(f'  {json.dumps(text, ensure_ascii=False)}: "",    ({where})')
