@@ -22,9 +22,10 @@ def prepare() -> None:
 
 
 def speakable(language: str) -> str:
-    """``language``, or English where standard output or error has no letters for it."""
+    """``language``, or English where it is none of ours, or standard output or error has no letters for it."""
     streams = (sys.stdout, sys.stderr)
-    return language if all(can_encode(_SAMPLE.get(language, ""), getattr(stream, "encoding", None)) for stream in streams) else "en"
+    shown = language in _SAMPLE and all(can_encode(_SAMPLE[language], getattr(stream, "encoding", None)) for stream in streams)
+    return language if shown else "en"
 
 
 def can_encode(text: str, encoding: str | None) -> bool:
