@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -112,6 +113,21 @@ def test_early_stopping_goes_on_counting(tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
+def test_a_run_that_ended_can_be_given_more_steps(tmp_path: Path, whole: Path) -> None:
+    """30 steps, then 60 in all: the weights move on from where they were, evaluations are due again, and the pace ends at 0 once more."""
+    shutil.copytree(whole, tmp_path / "run")
+    before = contents(tmp_path / "run")[0]
+    longer = train(tmp_path / "run", resume=True, steps=60)
+    assert (longer.steps, longer.stopped) == (60, "steps")
+    evaluated = [record.step for record in longer.history if record.held_out is not None]
+    assert [step for step in evaluated if 30 < step < 60] == list(range(34, 60, 4))
+    assert not all(torch.equal(value, before[name]) for name, value in contents(tmp_path / "run")[0].items() if name.startswith("module."))
+    assert longer.history[-1].rate is not None
+    assert longer.history[-1].rate < 0.1 * max(record.rate or 0.0 for record in longer.history)
+    with pytest.raises(InputError, match="steps was 60 and is 30"):
+        train(tmp_path / "run", resume=True, steps=30)
+
+
 def test_a_run_that_lost_hours_to_a_crash_goes_on_from_its_last_checkpoint(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +211,7 @@ def test_to_go_on_needs_the_same_data_and_arguments(tmp_path: Path) -> None:
     for change, said in (
         ({"batch": 12, "rate": 0.02}, "batch was 10 and is 12; rate was 0.01 and is 0.02"),
         ({"condition": None}, "condition is not the same"),
-        ({"steps": 40}, "steps was 30 and is 40"),
+        ({"steps": 20}, "steps was 30 and is 20"),
     ):
         with pytest.raises(InputError, match=rf"was started differently \({said}\): give what it had, or pass force=True"):
             train(tmp_path, resume=True, **change)

@@ -1,25 +1,23 @@
-"""fit for networks: the Gaussian they stand on, the architecture, and a training run."""
+"""The recipe of a network: the law it stands on, the architecture, and a training run."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ornstein import training
 from ornstein.common.errors import InputError
-from ornstein.common.ranks import Ranks
-from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian, fit_mixture
-from ornstein.fitting.conditions import Conditions
+from ornstein.denoisers import Gaussian, Mixture, fit_gaussian, fit_mixture
+from ornstein.fitting.recipe import Fitted, Recipe, Work
 from ornstein.nets import MLP, Net, default_net, describe, named_net
 from ornstein.nets.accepts import name_of
-from ornstein.training import HELD_OUT, NoiseLevels, Record, split
+from ornstein.training import Options, Record, split
 from ornstein.training.inputs import check_module, sizes_of
-from ornstein.training.masks import Masks
 
 DENSE = 2048
 """Entries up to which the reference has a full covariance: its two products a call then cost less than a small network."""
@@ -28,94 +26,70 @@ DENSE = 2048
 ENTRIES, CASES = 64, 8192
 """Entries up to which a mixture is tried, and cases that it is fitted to: seconds of EM."""
 
-
-class Training(TypedDict, total=False):
-    """What else ``training.fit`` may be told, under the names and with the defaults that it has there."""
-
-    masks: Masks | None
-    held_out: float
-    batch: int
-    rate: float
-    form: str
-    levels: NoiseLevels | None
-    weight: str
-    drop: float
-    accumulate: int
-    clip: float
-    lengths: Sequence[float]
-    warm_up: int
-    decay: float
-    patience: int | None
-    precision: str
-    compile: bool
-    ranks: Ranks
-    parallel: str
-    keep: int
+TOLD = ("steps", "seconds", "stopped", "chosen", "held_out", "gaussian", "skipped")
+"""What a model remembers of its training, beside the architecture."""
 
 
-class Fitted(NamedTuple):
-    """The network, how it came about in numbers and words, and what it may be told."""
+@dataclass(frozen=True, kw_only=True)
+class Network(Options, Recipe):
+    """A neural network on top of a Gaussian (or, for short vectors, a mixture) that is fitted first.
 
-    network: Network
-    training: dict[str, object]
-    conditions: Conditions | None
+    net        "unet", "mlp", "transformer"; without it ``nets.default_net``
+    module     any ``nn.Module`` called as F(x, noise) or, with conditions, F(x, noise, condition), instead of ``net``; trained in place
+    structure, shrinkage, rank   of the reference; by default "dense" up to 2048 entries, see ``reference_structure``
+    watch      is told how training goes, a ``training.Record`` about once a second
 
-
-def fit_network(
-    x: Tensor,
-    module: nn.Module | None,
-    options: Training,
-    *,
-    structure: str | None = None,
-    shrinkage: str | float = "oas",
-    rank: int | None = None,
-    net: str | None = None,
-    labels: object = None,
-    condition: object = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    device: str = "auto",
-    folder: str | os.PathLike[str] | None = None,
-    resume: bool = False,
-    force: bool = False,
-    seed: int = 0,
-    tell: Callable[[str], None] = lambda _: None,
-    watch: Callable[[Record], None] | None = None,
-) -> Fitted:
-    """The network of ``ornstein.fit`` for standardised x (case, *event), complete unless there are masks.
-
-    The reference is fitted to the cases that are trained on, so that its held-out loss is a fair mark for that of the network.
-    Raises ``InputError`` for arguments that do not fit x or the module, before anything is trained; see ``training.fit``.
+    and everything that ``training.Options`` lists: steps or minutes, batch, rate, masks, folder, resume, ...
     """
-    event = tuple(x.shape[1:])
-    known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(x))
-    if module is None:
-        sizes = sizes_of(given, event[0], inpaints=options.get("masks") is not None)
-        module = default_net(event, len(x), seed=seed, **sizes) if net is None else named_net(net, event, len(x), seed=seed, **sizes)
-    elif net is not None:
-        raise InputError(f"net is {net!r}, but the model is a {name_of(module)} of your own: leave net out")
-    check_module(module)
-    said = describe(module, len(x)) if isinstance(module, Net) else f"{name_of(module)}: {len(x)} signals of {' x '.join(map(str, event))}"
-    tell(said)
-    train, _ = split(len(x), options.get("held_out", HELD_OUT))
-    reference = fit_reference(x[train], structure, module, shrinkage=shrinkage, rank=rank)
-    done = training.fit(
-        x,
-        module,
-        reference,
-        condition=given,
-        minutes=minutes,
-        steps=steps,
-        device=device,
-        folder=folder,
-        resume=resume,
-        force=force,
-        seed=seed,
-        progress=watch,
-        **options,
-    )
-    told = {name: getattr(done, name) for name in ("steps", "seconds", "stopped", "chosen", "held_out", "gaussian", "skipped")}
-    return Fitted(done.network, {"net": said, **told}, known)
+
+    net: str | None = None
+    module: nn.Module | None = None
+    structure: str | None = None
+    shrinkage: str | float = "oas"
+    rank: int | None = None
+    watch: Callable[[Record], None] | None = field(default=None, compare=False)
+
+    name: ClassVar[str] = "network"
+    conditional: ClassVar[bool] = True
+
+    @property
+    def scored(self) -> bool:
+        """It is trained once: its held-out cases choose among its weights."""
+        return False
+
+    def fit(self, u: Tensor, work: Work) -> Fitted:
+        """The trained network. The reference is fitted to the cases that are trained on, so that its held-out loss is a fair mark."""
+        if self.masks is None and (gaps := int(torch.isnan(u).sum())):
+            raise InputError(
+                f"x holds {gaps} NaN values, but a network takes gaps only with masks=Masks() (--masks), which trains it to fill them: "
+                "impute or drop them first, or give masks"
+            )
+        module = self._architecture(u, work)
+        said = described(module, u)
+        work.tell(said)
+        train, _ = split(len(u), self.held_out)
+        reference = fit_reference(u[train], self.structure, module, shrinkage=self.shrinkage, rank=self.rank)
+        options = Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
+        done = training.fit(u, module, reference, options, condition=work.condition, seed=work.seed, progress=self.watch)
+        return Fitted(done.network, training={"net": said, **{name: getattr(done, name) for name in TOLD}})
+
+    def _architecture(self, u: Tensor, work: Work) -> nn.Module:
+        """The module to train, checked."""
+        event = tuple(u.shape[1:])
+        if self.module is not None:
+            if self.net is not None:
+                raise InputError(f"net is {self.net!r}, but the model is a {name_of(self.module)} of your own: leave net out")
+            check_module(self.module)
+            return self.module
+        sizes = sizes_of(work.condition, event[0], inpaints=self.masks is not None)
+        if self.net is None:
+            return default_net(event, len(u), seed=work.seed, **sizes)
+        return named_net(self.net, event, len(u), seed=work.seed, **sizes)
+
+
+def described(module: nn.Module, u: Tensor) -> str:
+    """The architecture and what it is trained on, in words."""
+    return describe(module, len(u)) if isinstance(module, Net) else f"{name_of(module)}: {len(u)} signals of {' x '.join(map(str, u.shape[1:]))}"
 
 
 def fit_reference(

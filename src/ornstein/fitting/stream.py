@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from torch import nn
-
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Diagonal, Options, Spectral, Stationary
@@ -15,7 +13,9 @@ from ornstein.covariance.batches import is_stream
 from ornstein.covariance.shrinking import shrunk
 from ornstein.covariance.streaming import Tell, gather
 from ornstein.covariance.structure import check_structure
-from ornstein.denoisers import Denoiser, Gaussian
+from ornstein.denoisers import Gaussian as Law
+from ornstein.fitting.gaussian import Gaussian
+from ornstein.fitting.recipe import Recipe
 from ornstein.fitting.scaling import Scaler, check_standardize
 
 Kind: TypeAlias = Callable[[int], Moments]
@@ -27,20 +27,12 @@ Names: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], float | None]
 class Streamed(NamedTuple):
     """The law of standardised signals, its scaler, and the channels, units and rate of what passed."""
 
-    law: Gaussian
+    law: Law
     scaler: Scaler
     names: Names
 
 
-def fit_stream(
-    x: object,
-    model: str | Denoiser | nn.Module,
-    structure: str,
-    options: Options,
-    standardize: str,
-    engine: str,
-    progress: Tell | None = None,
-) -> Streamed:
+def fit_stream(x: object, recipe: Recipe, standardize: str, engine: str, progress: Tell | None = None) -> Streamed:
     """The Gaussian of ``fit``, to 1e-10, from any source and engine of ``covariance.accumulate``.
 
     The moments are standardised instead of the data: with scales D, centre c, and m and S the mean and covariance of all cases,
@@ -50,15 +42,15 @@ def fit_stream(
     "dense" takes memory d^2; "diagonal" and, for one channel, "stationary" take memory d. Raises ``InputError`` for what needs
     all cases at once: another model or structure, "ledoit-wolf", gaps; and for batches whose channels, units or rates differ.
     """
-    _check(model, structure, options.shrinkage, standardize)
-    source = _Source(x, structure, options)
-    gathered = gather(KINDS[structure], source.values(), engine, progress)
+    recipe = _streaming(recipe, standardize)
+    source = _Source(x, recipe.structure, Options(recipe.shrinkage, recipe.rank))
+    gathered = gather(KINDS[recipe.structure], source.values(), engine, progress)
     moments, event = gathered.moments, gathered.event_shape
     if moments.count < 2:
         raise InputError("x holds 1 case, but a covariance needs at least 2: cut a long recording with window=")
-    scaler, covariance = _law(moments, event, options.shrinkage, standardize)
+    scaler, covariance = _law(moments, event, recipe.shrinkage, standardize)
     mean = moments.mean_from(scaler.centre.flatten()) / scaler.scale.flatten()
-    return Streamed(Gaussian(mean.view(event), covariance), scaler, source.names)
+    return Streamed(Law(mean.view(event), covariance), scaler, source.names)
 
 
 def _law(moments: Moments, event: tuple[int, ...], shrinkage: str | float, standardize: str) -> tuple[Scaler, Spectral]:
@@ -75,17 +67,19 @@ def _law(moments: Moments, event: tuple[int, ...], shrinkage: str | float, stand
     return scaler, Diagonal(average / scaler.scale.flatten().square())
 
 
-def _check(model: str | Denoiser | nn.Module, structure: str, shrinkage: str | float, standardize: str) -> None:
-    if model != "gaussian":
-        name = repr(model) if isinstance(model, str) else type(model).__name__
-        raise InputError(f"model is {name}, but data read piece by piece allow only 'gaussian': load x into memory")
-    if structure not in KINDS:
-        raise InputError(f"structure is {structure!r}, but data read piece by piece allow only {', '.join(KINDS)}: load x into memory")
-    if shrinkage == "ledoit-wolf":
+def _streaming(recipe: Recipe, standardize: str) -> Gaussian:
+    """The recipe, if moments are enough for it."""
+    if not isinstance(recipe, Gaussian):
+        raise InputError(f"model is {recipe.name!r}, but data read piece by piece allow only 'gaussian': load x into memory")
+    if recipe.structure not in KINDS:
+        allowed = ", ".join(KINDS)
+        raise InputError(f"structure is {recipe.structure!r}, but data read piece by piece allow only {allowed}: load x into memory")
+    if recipe.shrinkage == "ledoit-wolf":
         raise InputError("shrinkage 'ledoit-wolf' needs all cases at once: use 'oas', 'nonlinear' or 'none', or load x into memory")
     check_standardize(standardize)
-    if (structure, standardize) == ("stationary", "feature"):
+    if (recipe.structure, standardize) == ("stationary", "feature"):
         raise InputError("standardize is 'feature', but then one pass cannot see a stationary law: use 'channel' or 'none'")
+    return recipe
 
 
 class _Source:

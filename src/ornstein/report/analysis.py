@@ -14,7 +14,8 @@ from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
 from ornstein.metrics import Candidate, Score, Spectrum, blocks, compare
 from ornstein.model import Model
-from ornstein.model.fit import ANALYTIC, fit
+from ornstein.fitting.recipes import with_density
+from ornstein.model.fit import fit
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
 from ornstein.report.holdout import Holdout, measure
 from ornstein.report.moments import Moments, moments_of, null_directions, spectrum_of
@@ -76,8 +77,8 @@ def analyse(
     folds = min(folds, len(signals) // 2)
     if model == "network":
         raise InputError("model is 'network', which has no density, but a report compares densities: choose gaussian, mixture or empirical")
-    if model not in ANALYTIC:
-        raise unknown_name("model", model, ANALYTIC)
+    if model not in with_density():
+        raise unknown_name("model", model, with_density())
     overlap = checks.count(overlap, "overlap", at_least=0)
     hidden = hidden_stretch(signals.shape[2], gap)
     law = candidate(model, structure or default_structure(signals))

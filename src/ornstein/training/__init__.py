@@ -10,6 +10,7 @@ from ornstein.training.journal import Journal, read_journal
 from ornstein.training.levels import LogNormal, NoiseLevels, SpectrumLevels
 from ornstein.training.loss import Loss
 from ornstein.training.masks import Masks, completed
+from ornstein.training.options import Options
 from ornstein.training.order import Order
 from ornstein.training.pace import Pace
 from ornstein.training.record import Record
@@ -36,6 +37,7 @@ __all__ = [
     "Masks",
     "MinSNR",
     "NoiseLevels",
+    "Options",
     "Order",
     "Pace",
     "Record",

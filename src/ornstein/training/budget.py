@@ -9,6 +9,9 @@ from ornstein.common import checks
 STEPS = 2000
 """The budget of a caller who names none."""
 
+EVALUATIONS = 20
+"""Per budget."""
+
 USABLE = 0.5
 """At least this share of the minutes goes into steps, however long the last evaluation takes."""
 
@@ -37,6 +40,10 @@ class Budget:
             return min(1.0, by_step)
         whole = 60 * self.minutes
         return min(1.0, max(by_step, seconds / max(whole - reserve, USABLE * whole)))
+
+    def milestone(self, step: int, seconds: float, reserve: float = 0.0) -> int:
+        """How many of the evaluations that a budget is spread over are behind: ``EVALUATIONS`` times the share used."""
+        return int(EVALUATIONS * self.share(step, seconds, reserve))
 
     def ended_by(self, step: int) -> str:
         """Which of the two is used up: "steps" or "minutes"."""

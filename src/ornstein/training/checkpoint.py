@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import warnings
@@ -111,8 +112,12 @@ class Checkpoints:
 
 
 def refuse_other(saved: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    """``InputError`` naming what differs between the configuration of a checkpoint and that of a run that wants to go on from it."""
-    different = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
+    """``InputError`` naming what differs between the configuration of a checkpoint and that of a run that wants to go on from it.
+
+    A larger budget is no difference: the run is to go on for longer.
+    """
+    longer = {name for name in ("steps", "minutes") if (saved.get(name) or math.inf) < (now.get(name) or 0)}
+    different = [name for name in {**saved, **now} if saved.get(name) != now.get(name) and name not in longer]
     if not different:
         return
     told = [

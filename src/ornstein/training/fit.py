@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
-from ornstein.common.ranks import Ranks, current, own_device
+from ornstein.common.ranks import current, own_device
 from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
 from ornstein.nets import Condition, accepts, default_net
 from ornstein.nets.accepts import first_parameter, name_of
@@ -21,19 +20,18 @@ from ornstein.training.best import assign
 from ornstein.training.budget import Budget
 from ornstein.training.checkpoint import fingerprint
 from ornstein.training.distributed import collect
-from ornstein.training.held_out import HELD_OUT, HeldOut, split
+from ornstein.training.held_out import HeldOut, split
 from ornstein.training.inputs import check_condition, check_module, check_signals, sizes_of
-from ornstein.training.levels import LogNormal, NoiseLevels
+from ornstein.training.levels import LogNormal
 from ornstein.training.loss import Loss
-from ornstein.training.masks import Masks, completed
+from ornstein.training.masks import completed
+from ornstein.training.options import BATCH, Options
 from ornstein.training.pace import Pace
 from ornstein.training.record import Record
 from ornstein.training.run import Run
 from ornstein.training.session import Session
 from ornstein.training.trainer import Trainer
 from ornstein.training.weights import weight_named
-
-BATCH = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,54 +62,20 @@ def fit(
     x: Tensor,
     module: nn.Module | None = None,
     reference: Gaussian | Mixture | None = None,
+    options: Options | None = None,
     *,
     condition: Condition | None = None,
-    masks: Masks | None = None,
-    held_out: float = HELD_OUT,
-    steps: int | None = None,
-    minutes: float | None = None,
-    batch: int | None = None,
-    rate: float = 1e-3,
-    form: str = "covariance",
-    levels: NoiseLevels | None = None,
-    weight: str = "edm",
-    drop: float = 0.1,
-    accumulate: int = 1,
-    clip: float = 1.0,
-    lengths: Sequence[float] = (16.0, 48.0, 160.0),
-    warm_up: int = 100,
-    decay: float = 0.5,
-    patience: int | None = None,
-    precision: str = "auto",
-    compile: bool = False,
-    device: torch.device | str = "auto",
-    ranks: Ranks | None = None,
-    parallel: str = "auto",
-    folder: str | os.PathLike[str] | None = None,
-    resume: bool = False,
-    force: bool = False,
-    keep: int = 3,
     seed: int = 0,
     progress: Callable[[Record], None] | None = None,
+    **changes: Any,
 ) -> Trained:
     """Train a module as the denoiser of signals, and return the best network on held-out cases: never worse there than the Gaussian.
 
     x          signals (case, *event), standardised; NaN only with ``masks``, as gaps
     module     any module F(x, noise) or, with conditions, F(x, noise, condition), trained in place; ``default_net`` without one
     reference  the law of the preconditioning, a Gaussian or a mixture; without one, a dense Gaussian of the cases that are trained on
+    options    how: see ``Options``; ``changes`` are options by name, ``fit(x, steps=500, folder="run")``
     condition  one row per case
-    masks      random gaps, for a network that fills them
-    held_out   share of the cases that are only looked at: the ends of five stretches (see ``split``); 0 takes the first average
-    steps, minutes   the budget, evaluations included, whichever is used up first; without both, 2000 steps
-    batch      cases per step; without it 128, or all if there are fewer. ``accumulate`` parts of it go through the network in turn
-    rate, clip, lengths, precision, compile   see ``Trainer``; warm_up, decay   see ``Pace``; patience   see ``Run``
-    form, levels, weight, drop   preconditioning and ``Loss``; without levels, those of Karras et al. (2022) for unit variance
-    device     "auto": where the module is, or from the CPU to a CUDA device if there is one; any other: the module is moved there
-    ranks      the processes that train together; without it those that ``torchrun`` started. Each trains on its share of every batch
-    parallel   "ddp" (a copy of the network on each), "fsdp" (a part on each) or "auto": see ``distributed.spread``
-    folder     for checkpoints, the last ``keep``, and the journal; with ``resume`` the run goes on from the newest whole checkpoint,
-               to the same weights as if it had never stopped (to the bit on the CPU, with a budget of steps)
-    force      replace an earlier run in the folder, or resume with other arguments or data
     progress   called with every ``Record``
 
     Raises ``InputError`` for arguments and data that cannot be used, before training; ``RunError`` where the disk refuses or memory
@@ -119,71 +83,60 @@ def fit(
     Memory on the device: the signals, and 8 times the weights with three averages.
     """
     started = time.monotonic()
-    ranks = current(device) if ranks is None else ranks
+    how = (options or Options()).changed(**changes)
+    ranks = current(how.device) if how.ranks is None else how.ranks
     if module is not None:
         check_module(module)
-    x = check_signals(x, module, missing=masks is not None)
-    train, held = split(len(x), held_out)
+    x = check_signals(x, module, missing=how.masks is not None)
+    train, held = split(len(x), how.held_out)
     if condition is not None:
         check_condition(condition, len(x), module)
     if module is None:
-        module = default_net(tuple(x.shape[1:]), len(x), **sizes_of(condition, x.shape[1], inpaints=masks is not None), seed=seed)
-    if device != "auto" or first_parameter(module).device.type == "cpu":
-        module = module.to(own_device(device))
+        module = default_net(tuple(x.shape[1:]), len(x), **sizes_of(condition, x.shape[1], inpaints=how.masks is not None), seed=seed)
+    if how.device != "auto" or first_parameter(module).device.type == "cpu":
+        module = module.to(own_device(how.device))
     if reference is None:
         reference = fit_gaussian(x[train])
-    if masks is not None:
+    if how.masks is not None:
         x, condition = completed(x, reference, condition, seed=seed)
-    accepts(module, x, condition if masks is None else replace(condition or Condition(), signal=x))
-    network = Network.of(module, reference, form, inpaints=masks is not None)
-    loss = Loss(LogNormal() if levels is None else levels, weight_named(weight), drop, masks)
+    accepts(module, x, condition if how.masks is None else replace(condition or Condition(), signal=x))
+    network = Network.of(module, reference, how.form, inpaints=how.masks is not None)
+    loss = Loss(LogNormal() if how.levels is None else how.levels, weight_named(how.weight), how.drop, how.masks)
     trainer = Trainer(
         network,
         x[train],
         loss,
         condition=None if condition is None else condition[train],
-        batch=min(BATCH, len(train)) if batch is None else checks.count(batch, "batch", at_most=len(train)),
-        accumulate=accumulate,
-        rate=rate,
-        clip=clip,
-        lengths=lengths,
-        precision=precision,
-        compiled=compile,
+        batch=min(BATCH, len(train)) if how.batch is None else checks.count(how.batch, "batch", at_most=len(train)),
+        accumulate=how.accumulate,
+        rate=how.rate,
+        clip=how.clip,
+        lengths=how.lengths,
+        precision=how.precision,
+        compiled=how.compile,
         seed=seed,
         ranks=ranks,
-        parallel=parallel,
+        parallel=how.parallel,
     )
-    budget, pace = Budget.of(steps, minutes), Pace(warm_up, decay)
+    budget, pace = Budget.of(how.steps, how.minutes), Pace(how.warm_up, how.decay)
     outside = None
     if len(held):
         outside = HeldOut(x[held].to(trainer.x), loss, None if condition is None else condition[held].to(trainer.device), seed, ranks)
-    run = Run(trainer, budget, outside, pace=pace, patience=patience, started=started)
+    run = Run(trainer, budget, outside, pace=pace, patience=how.patience, started=started)
     configuration: dict[str, Any] = {
+        **how.deciding(),
         "x": fingerprint(x),
         "condition": "none" if condition is None else fingerprint(condition.label, condition.vector, condition.signal),
         "reference": fingerprint(reference.mean(), reference.covariance().diagonal()),
         "module": f"{name_of(module)} with {sum(p.numel() for p in trainer.parameters)} trained numbers",
         "levels": fingerprint(loss.levels.quantile(torch.linspace(0.001, 0.999, 999, dtype=torch.float64))),
         "steps": budget.steps,
-        "minutes": minutes,
         "batch": trainer.batch,
-        "accumulate": accumulate,
-        "rate": rate,
-        "clip": clip,
-        "lengths": list(lengths),
-        "warm_up": warm_up,
-        "decay": decay,
-        "patience": patience,
-        "precision": precision,
-        "compile": compile,
-        "form": form,
-        "weight": weight,
-        "drop": drop,
-        "masks": repr(masks),
-        "held_out": held_out,
+        "lengths": list(how.lengths),
+        "masks": repr(how.masks),
         "seed": seed,
     }
-    session = Session(folder, configuration, resume, force, keep, progress or (lambda _: None))
+    session = Session(how.folder, configuration, how.resume, how.force, how.keep, progress or (lambda _: None))
     history = session.records(run)
     return _trained(run, history, module)
 

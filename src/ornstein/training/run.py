@@ -13,14 +13,11 @@ from ornstein.common import checks
 from ornstein.denoisers import Network
 from ornstein.nets.accepts import evaluating
 from ornstein.training.best import Best, holding
-from ornstein.training.budget import Budget
+from ornstein.training.budget import EVALUATIONS, Budget
 from ornstein.training.held_out import HeldOut
 from ornstein.training.pace import Pace
 from ornstein.training.record import Record
 from ornstein.training.trainer import Trainer
-
-EVALUATIONS = 20
-"""Per budget."""
 
 APART = 50
 """Steps between evaluations, at least, so that they cost a small part of the time."""

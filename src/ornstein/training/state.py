@@ -58,6 +58,8 @@ def restore(run: Run, tensors: Tensors, values: Values) -> None:
     for name in ("gaussian", "evaluated_at", "milestone", "without_gain", "reserve"):
         setattr(run, name, values[name])
     run.seconds = values["seconds"]
+    # under a larger budget than the saved one less of it is used, and evaluations are due again
+    run.milestone = min(run.milestone, run.budget.milestone(trainer.number, run.seconds, run.reserve))
     if values["best"] is not None:
         best.loss, best.name, best.step = (values["best"][name] for name in ("loss", "name", "step"))
         best.values = [placed(value, p.detach()) for value, p in zip(_listed(tensors, "best."), trainer.parameters, strict=True)]

@@ -1,0 +1,21 @@
+"""The recipe of a Gaussian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from ornstein.denoisers import fit_gaussian
+from ornstein.fitting.recipe import Fitted, Structured, Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Structured):
+    """Mean and covariance. NaN means missing ("dense" and "low-rank"): EM uses what was observed. Cost: see ``covariance.estimate``."""
+
+    name: ClassVar[str] = "gaussian"
+
+    def fit(self, u: Tensor, work: Work) -> Fitted:
+        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank))
