@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
     from ornstein.data import read, write
+    from ornstein.fitting import recipes
     from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
     from ornstein.model.fit import fit
     from ornstein.model.model import Model, load
@@ -43,6 +44,7 @@ __all__ = [
     "random",
     "ranks",
     "read",
+    "recipes",
     "samplers",
     "schedules",
     "training",
@@ -58,8 +60,8 @@ _NAMES = {
     "model.model": ("Model", "load"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
-_SHARED = ("random", "ranks")
-_MODULES = {name: f"common.{name}" if name in _SHARED else name for name in __all__ if name not in _HOMES}
+_ELSEWHERE = {"random": "common.random", "ranks": "common.ranks", "recipes": "fitting.recipes"}
+_MODULES = {name: _ELSEWHERE.get(name, name) for name in __all__ if name not in _HOMES}
 """Where each name lives: what the imports above say to readers and type checkers, which see no ``__getattr__``."""
 
 if not TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Networks trained through the public door: what they stand on, what they learn, and every way to ask for it wrongly."""
 
-import inspect
 import signal
 
 import pytest
@@ -8,10 +7,9 @@ import torch
 from torch import nn
 
 import ornstein as orn
-from ornstein import training
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import fit_gaussian
-from ornstein.fitting.network import Training, fit_reference, reference_structure
+from ornstein.fitting.network import fit_reference, reference_structure
 from ornstein.nets import MLP, Condition, describe, named_net
 from ornstein.training import split
 from ornstein.training.masks import Masks
@@ -135,14 +133,6 @@ def test_an_interrupted_fit_goes_on_to_the_same_model(tmp_path):
         orn.fit(SIGNALS.values[:50], Tiny(), folder=tmp_path / "run", resume=True, **arguments)
     with pytest.raises(orn.InputError, match=r"rate was 0\.01 and is 0\.5"):
         orn.fit(SIGNALS, Tiny(), folder=tmp_path / "run", resume=True, **(arguments | {"rate": 0.5}))
-
-
-def test_everything_that_training_takes_passes_through_the_door():
-    """By name: a new argument of ``training.fit`` must be added to ``Training`` or to ``fit``."""
-    inside = set(inspect.signature(training.fit).parameters) - {"x", "module", "reference", "progress"}
-    here = set(inspect.signature(orn.fit).parameters) | set(Training.__annotations__)
-    assert inside <= here
-    assert not set(Training.__annotations__) - inside
 
 
 @pytest.mark.parametrize(

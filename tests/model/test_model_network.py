@@ -8,7 +8,7 @@ from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, fit_gaussian
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
-from ornstein.model.methods import reference_of, start_of
+from ornstein.model.methods import reference_of
 from ornstein.nets import MLP
 from ornstein.samplers import Exponential, sample
 from ornstein.schedules import VP, spectral
@@ -48,7 +48,7 @@ def test_a_run_starts_from_the_reference_on_a_grid_of_its_eigenvalues():
     assert torch.equal(model.sample(4, sampler="exponential", steps=times, seed=1), model.scaler.decode(expected))
     heun = model.sample(4, sampler="heun", steps=grid, seed=1)
     assert torch.equal(model.sample(4, sampler="heun", grid="spectral", steps=7, seed=1), heun)
-    assert reference_of(law) is start_of(law) is law.reference
+    assert reference_of(law) is law.reference
 
 
 def test_auto_tunes_on_the_reference_and_is_remembered():
@@ -64,13 +64,13 @@ def test_auto_tunes_on_the_reference_and_is_remembered():
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda m: m.log_prob(SIGNALS), "a density, which a network does not have"),
-        (lambda m: m.surprise(SIGNALS), "a density, which a network does not have"),
+        (lambda m: m.log_prob(SIGNALS), "a law in closed form"),
+        (lambda m: m.surprise(SIGNALS), "a law in closed form"),
         (lambda m: m.bits_per_dim(SIGNALS), "fit 'gaussian' or 'mixture'"),
-        (lambda m: m.posterior(orn.Mask(torch.ones(1, 8, dtype=torch.bool)), SIGNALS.values[0]), "a density"),
+        (lambda m: m.posterior(orn.Mask(torch.ones(1, 8, dtype=torch.bool)), SIGNALS.values[0]), "a law in closed form"),
         (lambda m: m.sample(2, label=0), "fitted without labels"),
         (lambda m: m.sample(2, condition=[1.0]), "condition is given"),
-        (lambda m: m.sample(2, guidance=2.0), "no condition"),
+        (lambda m: m.sample(2, guidance=2.0), "fitted without labels"),
         (lambda m: m.sample(2, device="cuda"), "no CUDA device"),
         (lambda m: m.sample(2, sampler="exct"), "sampler is 'exct'"),
         (lambda m: m.sample(0), "at least 1"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
     from ornstein import Model, Signals
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Interrupted(Exception):
@@ -27,6 +30,17 @@ def options(words: Words) -> Callable[[str | tuple[str, ...], str], Any]:
         return typer.Option(*([names] if isinstance(names, str) else names), help=words(key))
 
     return option
+
+
+def taking(more: Sequence[inspect.Parameter]) -> Callable[[F], F]:
+    """A command that takes ``more`` parameters than it names; they reach it as its keyword arguments."""
+
+    def extended(command: F) -> F:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        command.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]  # what the parser looks at
+        return command
+
+    return extended
 
 
 def example(words: Words, text: str) -> str:

@@ -3,21 +3,22 @@
 import math
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import Interrupted, example, options
+from ornstein.cli.common import Interrupted, example, options, taking
+from ornstein.cli.laws import law_options, law_parameters
 from ornstein.cli.progress import fitting
 from ornstein.cli.sample import read_condition
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
+from ornstein.fitting.recipes import owners
 
 if TYPE_CHECKING:
     from ornstein import Model, Signals
-    from ornstein.fitting.network import Training
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -25,29 +26,15 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("fit"), epilog=example(words, "ornstein fit days.csv -o days.model --model mixture"))
+    @taking(law_parameters(words))
     def fit(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "fit-output")] = Path("signals.model"),
         model: Annotated[str, option("--model", "model")] = "gaussian",
-        structure: Annotated[str | None, option("--structure", "structure")] = None,
-        shrinkage: Annotated[str | None, option("--shrinkage", "shrinkage")] = None,
-        rank: Annotated[int | None, option("--rank", "rank")] = None,
-        components: Annotated[int | None, option("--components", "components")] = None,
-        bandwidth: Annotated[float | None, option("--bandwidth", "bandwidth")] = None,
-        standardize: Annotated[str, option("--standardize", "standardize")] = "channel",
-        folds: Annotated[int, option("--folds", "folds")] = 5,
-        net: Annotated[str | None, option("--net", "net")] = None,
-        minutes: Annotated[float | None, option("--minutes", "minutes")] = None,
-        steps: Annotated[int | None, option("--steps", "training-steps")] = None,
+        standardize: Annotated[str | None, option("--standardize", "standardize")] = None,
+        folds: Annotated[int | None, option("--folds", "folds")] = None,
         labels: Annotated[str | None, option("--labels", "labels")] = None,
         condition: Annotated[Path | None, option("--condition", "condition")] = None,
-        masks: Annotated[bool, option("--masks", "masks")] = False,
-        batch: Annotated[int | None, option("--batch", "batch")] = None,
-        learning_rate: Annotated[float | None, option("--learning-rate", "learning-rate")] = None,
-        patience: Annotated[int | None, option("--patience", "patience")] = None,
-        device: Annotated[str | None, option("--device", "fit-device")] = None,
-        checkpoints: Annotated[Path | None, option("--checkpoints", "checkpoints")] = None,
-        resume: Annotated[bool, option("--resume", "resume")] = False,
         orient: Annotated[str, option("--orient", "orient")] = "auto",
         window: Annotated[int | None, option("--window", "window")] = None,
         hop: Annotated[int | None, option("--hop", "hop")] = None,
@@ -56,7 +43,9 @@ def register(app: typer.Typer, words: Words) -> None:
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **law: Any,
     ) -> None:
+        from ornstein.model.fit import FOLDS
         from ornstein.model.storage import refuse_folder
 
         refuse_folder(output, force)
@@ -64,53 +53,32 @@ def register(app: typer.Typer, words: Words) -> None:
         told: object = None
         if labels is not None:
             x, told = _labelled(x, labels)
-        training: Training = {}
-        for name, value in (
-            ("batch", batch),
-            ("rate", learning_rate),
-            ("patience", patience),
-            ("masks", orn.training.Masks() if masks else None),
-        ):
-            if value is not None:
-                training[name] = value  # type: ignore[literal-required]  # names of Training
-        network = model == "network"
-        folder = checkpoints
-        if network and checkpoints is None:
-            folder = output.with_name(f"{output.name}.checkpoints")
-        with fitting(words, 1 + folds, as_json) as progress:
+        options = law_options(law)
+        trains, own = model in owners("folder"), "folder" in options
+        if trains:
+            options |= {"folder": options.get("folder", output.with_name(f"{output.name}.checkpoints")), "force": force}
+        with fitting(words, 1 + (FOLDS if folds is None else folds), as_json) as progress:
             try:
                 fitted = orn.fit(
                     x,
                     model,
-                    structure=structure,
-                    shrinkage=_number_or_name(shrinkage),
-                    rank=rank,
-                    components=components,
-                    bandwidth=bandwidth,
+                    labels=told,
+                    condition=None if condition is None else read_condition(condition, x.shape[1:]),
                     standardize=standardize,
                     folds=folds,
                     seed=seed,
                     progress=progress.tell,
-                    net=net,
-                    minutes=minutes,
-                    steps=steps,
-                    labels=told,
-                    condition=None if condition is None else read_condition(condition, x.shape[1:]),
-                    device=device,
-                    folder=folder,
-                    resume=resume,
-                    force=force and network,
-                    watch=progress.watch if network else None,
-                    **training,
+                    watch=progress.watch if trains else None,
+                    **options,
                 )
             except KeyboardInterrupt:
-                if not network:
+                if not trains:
                     raise
-                raise Interrupted(words("interrupted-training").format(steps=progress.steps, path=folder)) from None
+                raise Interrupted(words("interrupted-training").format(steps=progress.steps, path=options["folder"])) from None
         fitted.save(output, force=force)
-        if network and checkpoints is None and folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if network:
+        if trains and not own:
+            shutil.rmtree(options["folder"], ignore_errors=True)
+        if fitted.training is not None:
             _show_training(fitted, x, output, words, as_json)
         else:
             _show_fit(fitted, x, output, model, words, as_json)
@@ -163,10 +131,3 @@ def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Word
     show.line(words("fitted").format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))
     if held is not None:
         show.line(words("heldout").format(**held))
-
-
-def _number_or_name(value: str | None) -> str | float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return value

@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,6 +20,10 @@ from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
 from ornstein.measurements import Measurement
+from ornstein.nets import Condition
+
+if TYPE_CHECKING:
+    from ornstein.denoisers.gaussian import Gaussian
 
 Shape = tuple[int, ...]
 
@@ -59,6 +64,33 @@ class Denoiser(ABC):
             raise InputError("sigma is 0, but the score comes from the noise (Tweedie): pass sigma > 0")
         level = level.view(-1, *(1,) * len(self.event_shape)) if level.ndim else level
         return (self(x, sigma).mean - x) / level**2
+
+    @property
+    def reference(self) -> Gaussian | None:
+        """The Gaussian of the signals that a trained denoiser stands on, and from which its runs may start.
+
+        None for a law, which is known itself, and for a function of which nothing else is known.
+        """
+        return None
+
+    def described(self) -> str:
+        """What it is, in words."""
+        return type(self).__name__
+
+    def on(self, device: torch.device | str | None = None) -> Denoiser:
+        """The denoiser on the device where it is to run; None is where it is. Raises ``InputError`` where there is nothing to move."""
+        if device is not None:
+            raise InputError(f"device is {str(device)!r}, but a {self.described()} is computed where its signals are: leave device out")
+        return self
+
+    def given(self, condition: Condition | None, first: int = 0) -> Denoiser:
+        """The denoiser of signals under a condition: one row for all cases, or one for each of the cases ``first``, ``first + 1``, ...
+
+        None is no condition. Raises ``InputError`` for a denoiser that was not trained with any.
+        """
+        if condition is not None:
+            raise InputError(f"a condition is given, but a {self.described()} was made without: leave it out")
+        return self
 
     def of_cases(self, first: int, end: int) -> Denoiser:
         """The denoiser of the cases number ``first`` ... ``end`` - 1 of a run: itself, unless every case has a condition of its own."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ornstein.covariance import Sigma
 from ornstein.denoisers.base import Denoiser, Posterior
+from ornstein.denoisers.gaussian import Gaussian
 
 
 class Compiled(Denoiser):
@@ -30,6 +31,10 @@ class Compiled(Denoiser):
     def __call__(self, x: Tensor, sigma: Sigma) -> Posterior:
         # a CUDA graph writes every answer to the same memory, which the next call overwrites: multistep methods keep answers
         return Posterior(self._mean(x, torch.as_tensor(sigma, dtype=x.dtype, device=x.device)).clone())
+
+    @property
+    def reference(self) -> Gaussian | None:
+        return self.inner.reference
 
     def of_cases(self, first: int, end: int) -> Compiled:
         inner = self.inner.of_cases(first, end)

@@ -86,18 +86,18 @@ class Guided(Denoiser):
         return twice[:cases], twice[cases:]
 
 
-def guided(network: Network, condition: Condition | None, weight: float = 1.0, *, first: int = 0) -> Denoiser:
-    """A network under a condition with guidance ``weight``: ``Network.given`` at 1, ``Guided`` against itself without condition otherwise.
+def guided(denoiser: Denoiser, condition: Condition | None, weight: float = 1.0, *, first: int = 0) -> Denoiser:
+    """A denoiser under a condition with guidance ``weight``: ``Denoiser.given`` at 1, ``Guided`` against itself without otherwise.
 
     ``first`` is the case that the first of many rows of the condition belongs to. Raises ``InputError`` for a weight without a condition.
     """
     weight = checks.real(weight, "guidance")
     if condition is None and weight != 1:
         raise InputError(f"guidance is {weight:g}, but there is no condition to guide towards: give one, or leave guidance out")
-    given = network.given(condition, first)
+    given = denoiser.given(condition, first)
     if condition is None or weight == 1:
         return given
-    return Guided(given, network.given(condition.nothing()), weight)
+    return Guided(given, denoiser.given(condition.nothing()), weight)
 
 
 def _same(one: Network, other: Network) -> bool:

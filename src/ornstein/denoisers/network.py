@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common.errors import InputError
+from ornstein.common.ranks import own_device
 from ornstein.covariance import Sigma
 from ornstein.covariance.base import on_device
 from ornstein.denoisers.base import Denoiser, Posterior
@@ -85,6 +86,13 @@ class Network(Denoiser):
                 f"{end - 1} were asked for: give one row for all, or one per case"
             )
         return replace(self, condition=self.condition[begin:last], first=first)
+
+    def described(self) -> str:
+        return f"Network of {name_of(self.module)}"
+
+    def on(self, device: torch.device | str | None = None) -> Network:
+        """Without a device, where its module is, which an earlier call may have moved."""
+        return self.to(first_parameter(self.module).device if device is None else own_device(device))
 
     def to(self, device: torch.device | str) -> Network:
         """The same network on another device. The module itself is moved."""

@@ -89,7 +89,11 @@ class Network(Options, Recipe):
 
 def described(module: nn.Module, u: Tensor) -> str:
     """The architecture and what it is trained on, in words."""
-    return describe(module, len(u)) if isinstance(module, Net) else f"{name_of(module)}: {len(u)} signals of {' x '.join(map(str, u.shape[1:]))}"
+    return (
+        describe(module, len(u))
+        if isinstance(module, Net)
+        else f"{name_of(module)}: {len(u)} signals of {' x '.join(map(str, u.shape[1:]))}"
+    )
 
 
 def fit_reference(

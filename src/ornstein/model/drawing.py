@@ -8,13 +8,11 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.common.ranks import own_device
 from ornstein.covariance import as_spectral
-from ornstein.denoisers import Denoiser, Network, guided
+from ornstein.denoisers import Denoiser, guided
 from ornstein.fitting.conditions import Conditions
-from ornstein.model.methods import AUTO, grid_named, reference_of, sampler_named, schedule_named, start_of
+from ornstein.model.methods import AUTO, grid_named, reference_of, sampler_named, schedule_named
 from ornstein.nets import Condition
-from ornstein.nets.accepts import first_parameter
 from ornstein.samplers import Sampler, Steps, Tuned, tune
 from ornstein.schedules import Grid, Schedule
 
@@ -23,16 +21,11 @@ DEFAULT_SAMPLER = "dpm++2m"
 """For a denoiser that cannot be drawn from: one call a step, order 2."""
 
 
-def placed(network: Network, device: torch.device | str | None = None) -> Network:
-    """The network on the device it is to run on, or else where its module is, which an earlier call may have moved."""
-    return network.to(first_parameter(network.module).device if device is None else own_device(device))
-
-
-def told(law: Denoiser, conditions: Conditions | None, label: object, condition: object, cases: int) -> Condition | None:
+def told(conditions: Conditions | None, label: object, condition: object, cases: int) -> Condition | None:
     """A label and a condition in the user's units as a network sees them, or None. Refused where the model knows none."""
     if label is None and condition is None:
         return None
-    if conditions is None or not isinstance(law, Network):
+    if conditions is None:
         given = "label" if label is not None else "condition"
         raise InputError(f"{given} is given, but this model was fitted without labels and conditions: leave it out")
     return conditions.given(label, condition, cases)
@@ -49,13 +42,11 @@ def under(
     first: int = 0,
     device: torch.device | str | None = None,
 ) -> Denoiser:
-    """The denoiser that ``Model.sample`` runs. What only a network can be given is refused for any other law."""
-    given = told(law, conditions, label, condition, cases)
-    if isinstance(law, Network):
-        return guided(placed(law, device), given, guidance, first=first)
-    if guidance != 1:
+    """The denoiser that ``Model.sample`` runs: on its device, under a condition, with guidance towards it."""
+    given = told(conditions, label, condition, cases)
+    if conditions is None and guidance != 1:
         raise InputError(f"guidance is {guidance:g}, but this model was fitted without labels and conditions: leave it out")
-    return law
+    return guided(law.on(device), given, guidance, first=first)
 
 
 def run_of(
@@ -72,8 +63,8 @@ def run_of(
     if sampler == AUTO:
         calls = checks.count(steps, "steps")
         if (calls, plan) not in tuned:
-            here = placed(law) if isinstance(law, Network) else law
-            tuned[calls, plan] = tune(here, plan, calls, reference=start_of(here))
+            here = law.on()
+            tuned[calls, plan] = tune(here, plan, calls, reference=here.reference)
         sampler = tuned[calls, plan]
     if isinstance(sampler, Tuned):
         return sampler.sampler, sampler.schedule, sampler.grid

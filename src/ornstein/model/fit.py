@@ -61,7 +61,7 @@ def fit(
     another model. Cost: (1 + folds) fits, or a training run.
     """
     if isinstance(model, Denoiser):
-        return _wrapped(model, x, options)
+        return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
     _refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
@@ -88,10 +88,15 @@ def fit(
     return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training)
 
 
-def _wrapped(denoiser: Denoiser, x: object, options: dict[str, Any]) -> Model:
+def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[str, Any]) -> Model:
     """A denoiser as it is, with the names and units of x."""
+    if engine is not None or is_stream(x):
+        kind = type(denoiser).__name__
+        raise InputError(f"model is {kind}, but data read piece by piece allow only 'gaussian': load x into memory")
     if options:
-        raise InputError(f"{next(iter(options))} is given, but the model is a {type(denoiser).__name__} that is wrapped as it is: leave it out")
+        raise InputError(
+            f"{next(iter(options))} is given, but the model is a {type(denoiser).__name__} that is wrapped as it is: leave it out"
+        )
     values, names = _values(x)
     if denoiser.event_shape != tuple(values.shape[1:]):
         raise InputError(f"x holds signals of shape {tuple(values.shape[1:])}, but the denoiser has event shape {denoiser.event_shape}")

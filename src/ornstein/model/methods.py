@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Spectral
-from ornstein.denoisers import Compiled, Denoiser, Gaussian, Law, Network, matched
+from ornstein.denoisers import Denoiser, Gaussian, Law, matched
 from ornstein.samplers import (
     DDIM,
     DDPM,
@@ -122,19 +122,13 @@ def reference_of(denoiser: Denoiser) -> Gaussian:
     """The Gaussian with the mean and covariance of the law."""
     if isinstance(denoiser, Law):
         return matched(denoiser)
-    known = start_of(denoiser)
+    known = denoiser.reference
     if known is None:
         raise InputError(
             f"this needs the mean and covariance of the law, which a {type(denoiser).__name__} does not know: "
             "pass a sampler object with its own reference, such as samplers.Exponential(reference)"
         )
     return known
-
-
-def start_of(denoiser: Denoiser) -> Gaussian | None:
-    """The Gaussian of the signals that a network was trained with, from which a run of it may start; None for other denoisers."""
-    inner = denoiser.inner if isinstance(denoiser, Compiled) else denoiser
-    return inner.reference if isinstance(inner, Network) else None
 
 
 def look_up(what: str, name: str, table: Mapping[str, T]) -> T:

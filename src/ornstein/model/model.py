@@ -17,15 +17,14 @@ from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Operator, Spectral
-from ornstein.denoisers import Denoiser, Law, Network
+from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler, Stretched
 from ornstein.measurements import Measurement
 from ornstein.model import imputing
-from ornstein.model.drawing import placed, run_of, told, under
-from ornstein.model.methods import schedule_named, start_of
+from ornstein.model.drawing import run_of, told, under
+from ornstein.model.methods import schedule_named
 from ornstein.model.saving import Saved, read, write
-from ornstein.nets.accepts import name_of
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.samplers.imputing import impute as fill_gaps
 from ornstein.schedules import Schedule
@@ -69,8 +68,7 @@ class Model:
 
     def __repr__(self) -> str:
         named = f", channels={', '.join(self.channels)}" if self.channels else ""
-        kind = f"Network of {name_of(self.law.module)}" if isinstance(self.law, Network) else type(self.law).__name__
-        return f"Model({kind}, event_shape={self.event_shape}{named})"
+        return f"Model({self.law.described()}, event_shape={self.event_shape}{named})"
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -80,18 +78,17 @@ class Model:
     @property
     def exact(self) -> Law:
         """The law in standardised coordinates, for what only an analytic one can do. Raises ``InputError`` for any other denoiser."""
-        if isinstance(self.law, Law):
-            return self.law
-        if isinstance(self.law, Network):
+        if not isinstance(self.law, Law):
             raise InputError(
-                "this needs a density, which a network does not have: fit 'gaussian' or 'mixture' to the same signals and ask that model"
+                f"this needs a law in closed form, but the model is a {self.law.described()}: fit 'gaussian' or 'mixture' to the same "
+                "signals and ask that model"
             )
-        raise InputError(f"this needs a Gaussian, mixture or empirical law, but the model is a {type(self.law).__name__}")
+        return self.law
 
     @property
     def moments(self) -> Law:
         """The law whose mean and covariance are those of the signals: the law itself, or the Gaussian that a network stands on."""
-        return self.law.reference if isinstance(self.law, Network) else self.exact
+        return self.law.reference or self.exact
 
     def sample(
         self,
@@ -128,7 +125,7 @@ class Model:
                 raise InputError(f"steps is {steps}, but without a sampler the draws are exact and take none: name a sampler")
             return self.scaler.decode(self.law.sample(cases, seed=seed, first=first))
         method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
-        drawn = sample(law, method, plan, times, cases, seed=seed, first=first, reference=start_of(self.law))
+        drawn = sample(law, method, plan, times, cases, seed=seed, first=first, reference=self.law.reference)
         return self.scaler.decode(drawn.cpu())
 
     def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int = 0) -> Tuned:
@@ -136,8 +133,8 @@ class Model:
 
         A network is measured without a condition; its reference is what the covariance-aware methods solve.
         """
-        law = placed(self.law) if isinstance(self.law, Network) else self.law
-        return tune(law, schedule_named(schedule), calls, reference=start_of(law), cases=cases, seed=seed)
+        law = self.law.on()
+        return tune(law, schedule_named(schedule), calls, reference=law.reference, cases=cases, seed=seed)
 
     def log_prob(self, x: object) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
@@ -216,12 +213,11 @@ class Model:
         """
         values = self._signals(x, missing=True)
         count = memory.drawn(draws, "draws", values.numel())
-        if not isinstance(self.law, Network):
+        law, given = self.law.on(device), told(self.conditions, label, condition, len(values))
+        if isinstance(law, Law):
             if sampler is not None or steps is not None:
                 raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
-            told(self.law, self.conditions, label, condition, len(values))
-            return imputing.impute(self.exact, self.scaler, values, count, seed, progress)
-        law, given = placed(self.law, device), told(self.law, self.conditions, label, condition, len(values))
+            return imputing.impute(law, self.scaler, values, count, seed, progress)
         method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
         scaled = self.scaler.encode(values)
         drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)

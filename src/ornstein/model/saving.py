@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from ornstein.denoisers import Denoiser, Network
+from ornstein.denoisers import Denoiser
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.storage import decode_law, encode_law, read_folder, write_folder
-from ornstein.nets import Net, describe
-from ornstein.nets.accepts import name_of
 
 NETWORKS = 2
 """The format of folders with a network; all other folders are of format 1, which older versions read."""
@@ -39,7 +37,7 @@ def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
     spec, tensors = encode_law(model.law)
     tensors = {f"law.{name}": value for name, value in tensors.items()}
     config: dict[str, Any] = {"law": spec}
-    if isinstance(model.law, Network):
+    if model.training is not None or spec["kind"] == "network":
         config |= {"format": NETWORKS, "training": dict(model.training or {})}
     tensors |= {"scaler.centre": model.scaler.centre, "scaler.scale": model.scaler.scale}
     for name in ("reference", "log_evidence"):
@@ -52,7 +50,7 @@ def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
         for name in ("vector", "signal"):
             if (scaler := getattr(model.conditions, name)) is not None:
                 tensors |= {f"conditions.{name}.centre": scaler.centre, f"conditions.{name}.scale": scaler.scale}
-    return write_folder(path, config, metadata, {k: v.contiguous() for k, v in tensors.items()}, card(model), force=force)
+    return write_folder(path, config, metadata, {k: v.contiguous() for k, v in tensors.items()}, card(model, spec), force=force)
 
 
 def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved:
@@ -78,24 +76,21 @@ def _conditions(known: dict[str, Any], tensors: dict[str, Tensor]) -> Conditions
     return Conditions(known["classes"], tuple(known["names"]), vector, signal)
 
 
-def card(model: Saved) -> str:
+def card(model: Saved, spec: Mapping[str, Any]) -> str:
     """README.md of the folder: what the model is, and the lines that use it."""
     names = ", ".join(f"{c} [{u}]" if u else c for c, u in zip(model.channels, model.units, strict=True)) or "not named"
     rate = f"{model.rate:g} Hz" if model.rate else "not given"
     facts, load = [f"channels: {names}", f"sampling rate: {rate}"], 'orn.load("this folder")'
-    if isinstance(model.law, Network):
-        net = model.law.module
-        facts.append(f"network: {describe(net) if isinstance(net, Net) else name_of(net)}")
-        if model.conditions is not None:
-            facts.append(f"conditions: {model.conditions.described()}")
-        if model.training:
-            facts.append("training: " + ", ".join(f"{name} {_short(value)}" for name, value in model.training.items()))
-        if not isinstance(net, Net):
-            load = f'orn.load("this folder", module={name_of(net)}(...))'
+    if model.conditions is not None:
+        facts.append(f"conditions: {model.conditions.described()}")
+    if model.training:
+        facts.append("training: " + ", ".join(f"{name} {_short(value)}" for name, value in model.training.items()))
+    if "arguments" in spec and spec["arguments"] is None:  # a class whose code is not in the folder
+        load = f'orn.load("this folder", module={spec["net"]}(...))'
     listed = "".join(f"- {fact}\n" for fact in facts)
-    kind = type(model.law).__name__.lower()
+    kind = model.law.described()
     return (
-        f"# Ornstein model\n\nA {kind} law of signals with shape {model.law.event_shape}.\n\n{listed}\n"
+        f"# Ornstein model\n\n{kind}, a law of signals with shape {model.law.event_shape}.\n\n{listed}\n"
         f"```python\nimport ornstein as orn\n\nmodel = {load}\nmodel.sample(10)\n```\n"
     )
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
+from ornstein.fitting.recipes import with_density
 from ornstein.metrics import Candidate, Score, Spectrum, blocks, compare
 from ornstein.model import Model
-from ornstein.fitting.recipes import with_density
 from ornstein.model.fit import fit
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
 from ornstein.report.holdout import Holdout, measure

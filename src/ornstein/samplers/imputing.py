@@ -12,7 +12,7 @@ from torch import Tensor
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
-from ornstein.denoisers import Network
+from ornstein.denoisers import Denoiser, Network
 from ornstein.nets import Condition
 from ornstein.samplers.base import Sampler, walk
 from ornstein.samplers.devices import brought
@@ -23,7 +23,7 @@ from ornstein.schedules import Schedule
 
 @torch.no_grad()
 def impute(
-    network: Network,
+    network: Denoiser,
     x: Tensor,
     sampler: Sampler,
     schedule: Schedule,
@@ -45,6 +45,10 @@ def impute(
     of cases in a batch, up to the rounding of the network. Cases without gaps are not sampled. Raises ``InputError`` for a network
     trained without masks, another shape, infinite values, and a condition with a signal. Cost: one run per draw and case with gaps.
     """
+    if not isinstance(network, Network):
+        raise InputError(
+            f"a {network.described()} cannot fill gaps: fit 'gaussian', 'mixture' or 'empirical', or a network with masks=Masks()"
+        )
     if not network.inpaints:
         raise InputError("this network was trained without masks, so it cannot fill gaps by itself: train it with masks=Masks()")
     x = checks.tensor(x, "x", missing=True, dtype=x.dtype)

@@ -1,0 +1,145 @@
+"""Recipes: the options of a law live in one place, and everything else follows from there."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import FrozenInstanceError, dataclass, fields
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ornstein as orn
+from ornstein.cli.laws import FLAGS, PYTHON_ONLY, law_options, law_parameters
+from ornstein.covariance import Diagonal
+from ornstein.denoisers import Gaussian, Network
+from ornstein.fitting.recipe import Fitted, Recipe, Work
+from ornstein.fitting.recipes import RECIPES, options_of, recipe_of
+from ornstein.training import Options
+
+X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shrunk(Recipe):
+    """A toy law in one place: independent entries, their variances times ``factor``."""
+
+    factor: float = 1.0
+    name: ClassVar[str] = "shrunk"
+
+    def fit(self, u: Tensor, work: Work) -> Fitted:
+        return Fitted(Gaussian(u.mean(0), Diagonal(self.factor * u.var(0, correction=0).flatten())))
+
+
+def test_a_new_recipe_needs_nothing_else():
+    """Scaling, densities in the user's units, p-values, samples, gaps and folders come with ``fit``."""
+    x = 5 + torch.tensor([1.0, 10.0, 0.1, 1.0]) * X
+    model = orn.fit(x, Shrunk(factor=2.0))
+    torch.testing.assert_close(model.covariance().diagonal(), 2 * x.var(0, correction=0))
+    normal = torch.distributions.Normal(x.mean(0), (2 * x.var(0, correction=0)).sqrt())
+    torch.testing.assert_close(model.log_prob(x), normal.log_prob(x).sum(1))
+    assert model.surprise(x).p_value is not None
+    x[0, 1] = torch.nan
+    assert not torch.isnan(model.impute(x, 3)).any()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_knows_its_options(name):
+    recipe = RECIPES[name]()
+    assert recipe.name == name
+    documented = " ".join(inspect.getdoc(kind) or "" for kind in type(recipe).__mro__)
+    for option in options_of(RECIPES[name]):
+        assert option in documented, f"{option} is explained nowhere"
+        with pytest.raises(FrozenInstanceError):
+            setattr(recipe, option, None)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_name_with_options_is_the_recipe(name):
+    given = {option: getattr(RECIPES[name](), option) for option in options_of(RECIPES[name])}
+    assert recipe_of(name, given) == RECIPES[name]()
+    assert recipe_of(RECIPES[name](), {}) == RECIPES[name]()
+
+
+def test_the_short_form_and_the_recipe_fit_the_same_law():
+    short = orn.fit(X, "mixture", components=2, seed=3, folds=0)
+    long = orn.fit(X, orn.recipes.Mixture(components=2), seed=3, folds=0)
+    assert torch.equal(short.log_prob(X), long.log_prob(X))
+
+
+def test_the_command_line_knows_every_option():
+    """All but what only Python can hold; and what is not given stays the recipe's own default."""
+    known = {parameter.name.removeprefix("law_") for parameter in law_parameters(str)}
+    everything = {option for recipe in RECIPES.values() for option in options_of(recipe)}
+    assert known == everything - set(PYTHON_ONLY)
+    assert set(FLAGS) <= known
+    assert law_options({parameter.name: parameter.default for parameter in law_parameters(str)}) == {}
+    assert law_options({"law_shrinkage": "0.25", "law_rate": 0.1}) == {"shrinkage": 0.25, "rate": 0.1}
+
+
+def test_the_options_of_training_are_those_of_the_recipe():
+    assert {field.name for field in fields(Options)} <= set(options_of(RECIPES["network"]))
+
+
+@pytest.mark.parametrize(
+    ("axes", "options", "expected"),
+    [
+        (2, {}, "feature"),
+        (3, {}, "channel"),
+        (4, {}, "channel"),
+        (2, {"structure": "low-rank"}, "feature"),
+        (2, {"structure": "toeplitz"}, "channel"),
+        (2, {"structure": "auto"}, "channel"),
+        (2, {"structure": "matern-3/2"}, "channel"),
+    ],
+)
+def test_vectors_have_a_scale_for_each_entry(axes, options, expected):
+    """Entries of a vector may have unlike units; where a structure lives in time, one scale keeps it."""
+    assert orn.recipes.Gaussian(**options).standardize(axes) == expected
+
+
+def test_columns_of_unlike_units_do_not_blur_each_other():
+    """Shrinkage towards one variance would give the small column that of the large ones."""
+    x = X * torch.tensor([1e3, 1.0, 0.002, 30.0]) + 7
+    drawn = orn.fit(x, folds=0).sample(2000)
+    torch.testing.assert_close(drawn.std(0), x.std(0), rtol=0.1, atol=0)
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self.inner(torch.cat([x, noise[:, None]], 1))
+
+
+@pytest.mark.filterwarnings("ignore:no network got below")
+def test_a_module_of_your_own_is_a_recipe_too():
+    assert isinstance(orn.fit(X, orn.recipes.Network(module=Tiny(), steps=2)).law, Network)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "says"),
+    [
+        ("gausian", {}, "did you mean 'gaussian'"),
+        (None, {}, "model is a NoneType, but must be one of gaussian, mixture, empirical, network, a recipe, a denoiser or an nn.Module"),
+        (["gaussian"], {}, "model is a list"),
+        ("gaussian", {"components": 3}, "components is 3, but model is 'gaussian': components belongs to model 'mixture'"),
+        ("empirical", {"steps": 3}, "steps belongs to model 'network'"),
+        (Shrunk(), {"factor": 3.0}, "factor is given beside a recipe, which holds its own options: put it into the shrunk recipe"),
+        ("gaussian", {"componets": 3}, "did you mean 'components'"),
+        ("gaussian", {"fold": 3}, "did you mean 'folds'"),
+        ("gaussian", {"labels": [0, 1] * 30}, "labels is given, but model is 'gaussian': labels belongs to model 'network'"),
+        ("network", {"folds": 3}, "a network is trained once"),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence(model, options, says):
+    with pytest.raises(orn.InputError, match=says):
+        orn.fit(X, model, **options)
+
+
+def test_a_single_recording_is_told_to_be_cut():
+    with pytest.raises(orn.InputError, match=r"one recording of 19200 samples.*at least 2 cases.*x\.windows\(192\) \(--window 192\)"):
+        orn.fit(torch.zeros(1, 64, 19200))
