@@ -37,7 +37,9 @@ def run(capsys, *words):
 
 
 def test_help_version_and_usage_errors_import_nothing_heavy():
-    done = subprocess.run([sys.executable, "-c", LIGHT.format(commands=list(COMMANDS))], capture_output=True, text=True, check=False)
+    """The options of ``fit`` are those of the recipes, so its help reads them."""
+    light = [name for name in COMMANDS if name != "fit"]
+    done = subprocess.run([sys.executable, "-c", LIGHT.format(commands=light)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

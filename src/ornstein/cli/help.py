@@ -84,9 +84,12 @@ def _print_help(command: Any, ctx: Context, commands: Iterable[tuple[str, str]])
     _print_text(f"{words('help-usage')}{ctx.command_path} {pieces}", "bold")
     _print_text(command.help or "")
     parameters = [p for p in command.get_params(ctx) if not getattr(p, "hidden", False)]
-    for kind in ("argument", "option"):
-        rows = [_row(p, ctx, words) for p in parameters if p.param_type_name == kind]
-        _print_panel(words(f"help-{kind}s"), rows)
+    panels: dict[str, list[tuple[str, str]]] = {words("help-arguments"): [], words("help-options"): []}
+    for p in parameters:
+        title = getattr(p, "rich_help_panel", None) or words(f"help-{p.param_type_name}s")
+        panels.setdefault(title, []).append(_row(p, ctx, words))
+    for title, rows in panels.items():
+        _print_panel(title, rows)
     _print_panel(words("help-commands"), list(commands))
     if command.epilog:
         _print_text(command.epilog)
