@@ -68,6 +68,14 @@ def test_the_short_form_and_the_recipe_fit_the_same_law():
     assert torch.equal(short.log_prob(X), long.log_prob(X))
 
 
+def test_what_a_fit_chose_is_settled():
+    """The folds refit the mixture with as many components as the whole had, instead of choosing for each again."""
+    x = torch.cat([X - 10, X + 10])
+    fitted = orn.recipes.Mixture().fit(x, Work())
+    assert fitted.settled == orn.recipes.Mixture(components=len(fitted.law.components))
+    assert len(fitted.law.components) > 1
+
+
 def test_the_command_line_knows_every_option():
     """All but what only Python can hold; and what is not given stays the recipe's own default."""
     known = {parameter.name.removeprefix("law_") for parameter in law_parameters(str)}
