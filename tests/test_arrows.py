@@ -8,7 +8,7 @@ import ornstein
 ROOT = Path(ornstein.__file__).parent
 
 LAYERS = (
-    ("common",),
+    ("common", "views"),
     ("data", "measurements", "covariance"),
     ("schedules", "nets"),
     ("process",),

@@ -147,7 +147,7 @@ def test_the_numbers_of_the_page_are_those_of_its_runs(made):
 
 
 def test_the_script_knows_the_moments():
-    assert int(re.search(r"const EARLY = (\d+);", _read("js/reverse.js"))[1]) == learned.EARLY
+    assert int(re.search(r"const EARLY = (\d+);", _read("js/figures.js"))[1]) == learned.EARLY
     assert len(learned.MOMENTS) - 1 == int(re.search(r'id="moment"[^>]*max="(\d+)"', _read("tour.html"))[1])
 
 

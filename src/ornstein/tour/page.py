@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from ornstein import views
 from ornstein.common import files
 from ornstein.common.errors import unknown_name
 from ornstein.tour.compute import Tour, compute
 from ornstein.tour.learned import TRAINING
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
-SCRIPTS = ("data", "plot", "forward", "copies", "spectra", "reverse", "learned", "page")
-"""Modules in the order of their imports: joined into one script, their import lines are dropped."""
+SCRIPTS = ("scene", "figures", "numbers", "page")
+"""Modules of this page in the order of their imports: they follow the views they show."""
 
 
 def write_tour(
@@ -64,10 +65,7 @@ def render(tour: Tour, language: str = "en") -> str:
     sent = {
         "language": language,
         "numbers": tour.numbers,
-        "texts": {
-            name: {"html": code, "texts": texts[name], "words": {k[5:]: v for k, v in words[name].items() if k.startswith("plot.")}}
-            for name, code in LANGUAGES.items()
-        },
+        "texts": {name: {"html": code, "texts": texts[name], "words": views.words(name)} for name, code in LANGUAGES.items()},
         "arrays": {name: encode(values) for name, values in tour.arrays.items()},
     }
     page = _read("tour.html")
@@ -92,9 +90,8 @@ def dictionary(language: str) -> dict[str, str]:
 
 
 def script() -> str:
-    """The view modules as one module without imports."""
-    joined = "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
-    return re.sub(r"^export ", "", re.sub(r"^import [^;]*;\n", "", joined, flags=re.M), flags=re.M)
+    """The views and the modules of this page as one module without imports."""
+    return views.bundle(*(_read(f"js/{name}.js") for name in SCRIPTS))
 
 
 def encode(values: Tensor) -> dict[str, object]:

@@ -1,42 +1,27 @@
 // The page: one state, the controls that change it, and the figures that follow.
-import { decode, extent, mix, moments, rms, row } from "./data.js";
-import { components, early, ends, factors, late, live, run } from "./forward.js";
-import { copies, draws, image, mean, remaining, strip, vector, white } from "./copies.js";
-import { palette } from "./plot.js";
-import { back, momentRange, momentRuns, reverseRange, threads } from "./reverse.js";
-import { matrices, matrix, motion, ratio, spectrum } from "./spectra.js";
-import { inCurve, losses, mistakes, result, resultRange } from "./learned.js";
+import { NAMES } from "../../views/colours.js";
+import { onCanvas } from "../../views/surface.js";
+import { show } from "./figures.js";
+import { present } from "./numbers.js";
+import { prepared } from "./scene.js";
 
-const VIEWS = {
-  early, late, live, factors, run, ends, components, image, vector, copies, strip, white, draws, mean, remaining,
-  matrix, spectrum, ratio, motion, back, threads, losses, result, mistakes,
-};
 const SIGMAS = [1, 0.5, 0.1];
+const root = document.documentElement;
 const sent = JSON.parse(document.getElementById("tour-data").textContent);
-const data = load(sent.arrays);
-const state = { t: 0, playing: false, direction: 1, sigma: 1, n: 1, law: "one", moment: 0, language: sent.language };
-const figures = [...document.querySelectorAll("canvas[data-view]")].map((canvas) => ({ canvas, seen: false, stale: true }));
-state.moment = data.moments.length - 1;
-let colours = palette(document.documentElement);
+const data = prepared(sent.arrays);
+const state = { t: 0, playing: false, direction: 1, sigma: 1, n: 1, law: "one", moment: data.moments.length - 1, language: sent.language };
+const scene = { data, state, fixed: sent.numbers };
+const figures = [...document.querySelectorAll("canvas[data-view]")].map((canvas) => ({ canvas, seen: false, stale: true, blank: true }));
+let colours = palette();
 
-function load(arrays) {
-  const all = {};
-  for (const [name, entry] of Object.entries(arrays)) {
-    const found = decode(entry);
-    all[name] = entry.shape.length === 2 ? found : found.values;
-  }
-  all.matrices = matrices(all);
-  all.wide = extent([all.noise.values, ...Array.from({ length: all.noise.rows }, (_, k) => mix(all.curve, row(all.noise, k), 1, 1))]);
-  all.reverseRange = reverseRange(all);
-  all.runs = momentRuns(all);
-  all.momentRange = momentRange(all);
-  all.resultRange = resultRange(all);
-  return all;
+function palette() {
+  const style = getComputedStyle(root);
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 const words = () => sent.texts[state.language].words;
 
-// Draw the figures that depend on what changed, once they are on the screen.
+// Mark the figures that depend on what changed, and draw those that are on the screen.
 function changed(...what) {
   for (const f of figures) {
     const on = (f.canvas.dataset.on || "").split(" ");
@@ -46,35 +31,35 @@ function changed(...what) {
   requestAnimationFrame(draw);
 }
 
-function draw() {
-  const scene = { data, colours, words: words(), state };
-  for (const f of figures) {
-    if (!f.stale || !f.seen || !f.canvas.clientWidth) continue;
-    f.stale = false;
-    VIEWS[f.canvas.dataset.view](f.canvas, scene);
-  }
+function drawn(figure) {
+  if (!figure.canvas.clientWidth) return;
+  figure.stale = figure.blank = false;
+  show(onCanvas(figure.canvas, colours, words()), scene, figure.canvas.dataset);
 }
 
-// The present numbers: everything under a figure that follows a control.
-function present() {
-  const t = Math.round(state.t), past = Math.max(t, 1), copy = data.noise, s = state.sigma;
-  const x = moments(mix(data.curve, row(copy, 0), data.alpha[t], data.sigma[t]));
-  const path = data[`reverse_${state.law}`], { reverse_learned: learned, reverse_one: exact } = data, m = state.moment, far = data.norms, sum = far.reduce((a, b) => a + b, 0);
-  return {
-    t, past, abar: data.abar[t], alpha: data.alpha[t], sigma: data.sigma[t], variance: 1 - data.abar[t], beta: data.beta[past],
-    kept: 1 - data.beta[past], sqrt_beta: Math.sqrt(data.beta[past]), noisy: data.noisy[past], clean: data.clean[past],
-    deviation: data.deviation[past], x_mean: x.mean, x_variance: x.variance, rank: data.ranks[t],
-    reverse_rms: rms(row(path, t), data.curve), s, s2: s * s, n: state.n, s2_n: (s * s) / state.n,
-    measured: s * s * data.averaging[state.n - 1], distance_mean: (s * sum) / far.length, distance_low: s * Math.min(...far),
-    distance_high: s * Math.max(...far), chi: s * sent.numbers.chi_mean,
-    moment: data.moments[m], moment_loss: data.losses[data.moments[m] - 1], moment_rms: rms(row(data.runs[m], 0), data.curve),
-    gap: rms(row(learned, t), row(exact, t)), eps_error: data.eps_error[past], clean_error: inCurve(data)[past],
-    magnified_now: data.sigma[past] / data.alpha[past],
-  };
+function draw() {
+  figures.filter((f) => f.stale && f.seen).forEach(drawn);
+}
+
+// Figures that were never on the screen are drawn one by one while nothing else happens: pictures of the whole page have no blanks.
+function drawRest() {
+  const next = figures.find((f) => f.blank && f.canvas.clientWidth);
+  if (next) drawn(next);
+  if (next) later(drawRest);
+}
+
+const later = (work) => (window.requestIdleCallback ?? setTimeout)(work);
+
+// On paper everything is drawn as it is now, in the light palette.
+function print(on) {
+  root.classList.toggle("printing", on);
+  colours = palette();
+  figures.forEach(on ? drawn : (f) => { f.stale = true; });
+  requestAnimationFrame(draw);
 }
 
 function numbers() {
-  const now = present();
+  const now = present(scene);
   for (const e of document.querySelectorAll("[data-live]")) {
     const value = now[e.dataset.live];
     e.dataset.value = value;
@@ -85,7 +70,7 @@ function numbers() {
 function speak(language) {
   state.language = language;
   const { texts, html } = sent.texts[language];
-  document.documentElement.lang = html;
+  root.lang = html;
   document.title = texts["page.title"].replace(/<[^>]*>/g, "");
   for (const e of document.querySelectorAll("[data-t]")) e.innerHTML = texts[e.dataset.t];
   for (const e of document.querySelectorAll("[data-alt]")) e.setAttribute("aria-label", texts[e.dataset.alt].replace(/<[^>]*>/g, ""));
@@ -147,7 +132,9 @@ function listen() {
   document.addEventListener("keydown", (e) => {
     if (e.key === " " && !["INPUT", "BUTTON", "SUMMARY", "A"].includes(e.target.tagName)) { e.preventDefault(); play(!state.playing); }
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = palette(document.documentElement); changed(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = palette(); changed(); });
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries) figures.find((f) => f.canvas === entry.target).seen = entry.isIntersecting;
     requestAnimationFrame(draw);
@@ -165,3 +152,4 @@ listen();
 speak(asked.get("lang") in sent.texts ? asked.get("lang") : sent.language);
 moveTo(Number.isFinite(begin) ? begin : 30);
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches && !asked.has("t")) play(true);
+later(drawRest);

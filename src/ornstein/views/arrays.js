@@ -1,11 +1,4 @@
-// Data: what Python sent once, as Float32, and the sums the browser does with it per frame.
-
-export function decode(entry) {
-  const bytes = Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0));
-  const values = new Float32Array(bytes.buffer);
-  const [rows, columns] = entry.shape.length === 2 ? entry.shape : [1, entry.shape[0]];
-  return { values, rows, columns };
-}
+// Arrays: a vector is a Float32Array, a matrix { values, rows, columns }; and the sums that are done with them per frame.
 
 export const row = (matrix, i) => matrix.values.subarray(i * matrix.columns, (i + 1) * matrix.columns);
 
@@ -19,6 +12,12 @@ export function at(array, t) {
 export function mix(signal, noise, alpha, sigma) {
   return Float32Array.from(signal, (v, i) => alpha * v + sigma * noise[i]);
 }
+
+export const rows = (matrix) => Array.from({ length: matrix.rows }, (_, k) => row(matrix, k));
+
+export const column = (matrix, k) => Float32Array.from({ length: matrix.rows }, (_, t) => matrix.values[t * matrix.columns + k]);
+
+export const log10 = (values) => Array.from(values, (v) => Math.log10(v));
 
 // One row of a trajectory, read between two steps.
 export function between(matrix, t) {

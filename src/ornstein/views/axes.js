@@ -1,0 +1,69 @@
+// Axes: a surface with two scales, light grid lines, and labels that never run into one another.
+import { logTicks, ticks } from "./ticks.js";
+
+const SIZE = 11;
+const GAP = 6;
+
+// The frame of a drawing: margins, and the scales X and Y from values to places. Where ``xlog`` or ``ylog`` is set, x, y and what
+// X and Y are given are logarithms to base ten. The left margin follows the widest label, so the title of the axis stays clear of it.
+export function frame(surface, { x, y, right = 10, bottom = 34, top = 12, xlabel = "", ylabel = "", xlog = false, ylog = false }) {
+  const { g, width, height } = surface;
+  font(surface);
+  const up = (ylog ? logTicks : ticks)(y, Math.max(2, Math.min(6, (height - top - bottom) / 38)));
+  const labels = Math.max(...up.map(([, text]) => g.measureText(text).width));
+  const left = Math.ceil(labels) + GAP + (ylabel ? SIZE + GAP + 2 : 2);
+  const plot = scales(surface, { left, top, right: width - right, bottom: height - bottom }, x, y);
+  drawAxes(plot, (xlog ? logTicks : ticks)(x, Math.max(2, Math.min(6, (plot.box.right - left) / 70))), up, xlabel, ylabel);
+  return plot;
+}
+
+// The same without axes, for what has its own.
+export function scales(surface, box, x = [0, 1], y = [0, 1]) {
+  font(surface);
+  return {
+    ...surface, box,
+    X: (v) => box.left + ((v - x[0]) / (x[1] - x[0])) * (box.right - box.left),
+    Y: (v) => box.bottom - ((v - y[0]) / (y[1] - y[0])) * (box.bottom - box.top),
+  };
+}
+
+function font({ g, font: family }) {
+  g.font = `${SIZE}px ${family}`;
+}
+
+function drawAxes({ g, colours, box, X, Y }, across, up, xlabel, ylabel) {
+  g.fillStyle = colours.panel;
+  g.fillRect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  g.strokeStyle = colours.grid;
+  g.fillStyle = colours.muted;
+  g.lineWidth = 1;
+  g.textAlign = "center";
+  g.textBaseline = "top";
+  for (const [v, text] of across) {
+    segment(g, X(v), box.top, X(v), box.bottom);
+    g.fillText(text, X(v), box.bottom + 5);
+  }
+  g.textAlign = "right";
+  g.textBaseline = "middle";
+  for (const [v, text] of up) {
+    segment(g, box.left, Y(v), box.right, Y(v));
+    g.fillText(text, box.left - GAP, Y(v));
+  }
+  g.textAlign = "center";
+  g.textBaseline = "bottom";
+  if (xlabel) g.fillText(xlabel, (box.left + box.right) / 2, box.bottom + 33);
+  if (ylabel) {
+    g.save();
+    g.translate(SIZE + 2, (box.top + box.bottom) / 2);
+    g.rotate(-Math.PI / 2);
+    g.fillText(ylabel, 0, 0);
+    g.restore();
+  }
+}
+
+function segment(g, x0, y0, x1, y1) {
+  g.beginPath();
+  g.moveTo(Math.round(x0) + 0.5, Math.round(y0) + 0.5);
+  g.lineTo(Math.round(x1) + 0.5, Math.round(y1) + 0.5);
+  g.stroke();
+}

@@ -1,0 +1,46 @@
+// Marks: what the views are made of, drawn into a frame.
+
+// A curve of values at 0, 1, 2, ..., or at the places ``xs``.
+export function line(plot, values, { colour, width = 1, alpha = 1, dash = [], xs = null, upto = values.length } = {}) {
+  const { g, X, Y, box } = plot;
+  g.save();
+  g.beginPath();
+  g.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  g.clip();
+  g.beginPath();
+  for (let i = 0; i < upto; i++) g.lineTo(X(xs ? xs[i] : i), Y(values[i]));
+  g.strokeStyle = colour;
+  g.globalAlpha = alpha;
+  g.lineWidth = width;
+  g.lineJoin = "round";
+  g.setLineDash(dash);
+  g.stroke();
+  g.restore();
+}
+
+// A disc or a ring at a place (not a value) of the surface.
+export function dot({ g }, x, y, radius, colour, alpha = 1, hollow = false) {
+  g.globalAlpha = alpha;
+  g.beginPath();
+  g.arc(x, y, radius, 0, 2 * Math.PI);
+  g[hollow ? "strokeStyle" : "fillStyle"] = colour;
+  g.lineWidth = 1.2;
+  g[hollow ? "stroke" : "fill"]();
+  g.globalAlpha = 1;
+}
+
+export function upright({ g, box, X }, x, colour) {
+  g.strokeStyle = colour;
+  g.lineWidth = 1.5;
+  g.beginPath();
+  g.moveTo(X(x), box.top);
+  g.lineTo(X(x), box.bottom);
+  g.stroke();
+}
+
+export function block({ g }, x, y, width, height, colour, alpha = 1) {
+  g.fillStyle = colour;
+  g.globalAlpha = alpha;
+  g.fillRect(x, y, width, height);
+  g.globalAlpha = 1;
+}

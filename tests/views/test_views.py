@@ -1,0 +1,250 @@
+"""The views without a browser: data in, SVG out, drawn by Node; and the package around them."""
+
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ornstein import views
+
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="needs node to run the views")
+FOLDER = Path(views.__file__).parent
+D, STEPS, COPIES = 12, 8, 5
+
+# every view on data of its own, its words replaced by their keys in quotation marks
+DRAW = r"""
+import { readFileSync } from "node:fs";
+import * as arrays from "./arrays.js";
+import * as colours from "./colours.js";
+import { onSvg } from "./svg.js";
+import { frame } from "./axes.js";
+import { heat } from "./heat.js";
+import * as forward from "./forward.js";
+import * as copies from "./copies.js";
+import * as spectra from "./spectra.js";
+import * as reverse from "./reverse.js";
+import * as learned from "./learned.js";
+
+const sent = JSON.parse(readFileSync("data.json", "utf8"));
+const matrix = (rows) => ({ values: Float32Array.from(rows.flat()), rows: rows.length, columns: rows[0].length });
+const d = Object.fromEntries(Object.entries(sent).map(([k, v]) => [k, Array.isArray(v[0]) ? matrix(v) : Float32Array.from(v)]));
+const palette = Object.fromEntries(colours.NAMES.map((name, k) => [name, `#0000${(16 + k).toString(16)}`]));
+const words = new Proxy({}, { get: (_, key) => `«${key}»` });
+const drawn = {};
+const draw = (name, view, data) => {
+  const surface = onSvg(640, 300, palette, words);
+  view(surface, data);
+  drawn[name] = surface.text();
+};
+const { curve, noise, path } = d, y = [-4, 4], t = 3.5;
+const run = { path, curve, t, y };
+draw("cloud", forward.cloud, { ...d, noise: arrays.row(noise, 0), t, trail: 2 });
+draw("factors", forward.factors, { ...d, t });
+draw("chain", forward.chain, run);
+draw("ends", forward.ends, run);
+draw("components", forward.components, { parts: noise, curve });
+draw("image", copies.image, d);
+draw("vector", copies.vector, d);
+draw("nearness", copies.nearness, { curves: arrays.rows(noise), curve, y, mark: true });
+draw("mean", copies.mean, { curve, noise, sigma: 0.5, n: 3, y });
+draw("remaining", copies.remaining, { left: d.left, sigma: 0.5, n: 3 });
+const names = ["signal", "ensemble", "source", "paired", "exact"], tint = { values: d.values, colour: "second" };
+draw("spectrum", spectra.spectrum, { spectra: names.map((name) => ({ ...tint, name: `lambda_${name}` })), flat: true });
+draw("ratio", spectra.ratio, { signal: d.values, source: d.values, psi: d.values });
+draw("motion", spectra.motion, { eigenvalues: d.values, alpha: 0.8, sigma: 0.6, t });
+draw("back", reverse.back, { ...run, aimed: false });
+draw("threads", reverse.threads, run);
+draw("losses", learned.losses, { losses: d.left, now: 2 });
+draw("result", learned.result, run);
+draw("mistakes", learned.mistakes, { eps: d.eps, clean: learned.inCurve(d.eps, d.alpha, d.sigma), t });
+draw("matrix", heat, { matrix: arrays.similarity(curve), low: 0 });
+draw("small", learned.losses, { losses: d.left.map((v) => v * 1e-5), now: 2 });
+draw("large", reverse.threads, { ...run, y: [-123456, 123456] });
+const plain = (m) => ({ ...m, values: Array.from(m.values) });
+const counted = arrays.histogram(curve, -4, 4, 0.5);
+console.log(JSON.stringify({
+  drawn,
+  similarity: plain(arrays.similarity(curve)), moment: plain(arrays.secondMoment(noise)), toeplitz: plain(arrays.toeplitz(curve)),
+  mix: Array.from(arrays.mix(curve, arrays.row(noise, 1), 0.8, 0.6)), at: arrays.at(d.alpha, t),
+  between: Array.from(arrays.between(path, t)),
+  moments: arrays.moments(curve), rms: arrays.rms(curve, arrays.row(noise, 0)), column: Array.from(arrays.column(path, 4)),
+  inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, blend: colours.blend(["#000000", "#204060"], 0.25),
+}));
+"""
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    alpha = np.linspace(1, 0.1, STEPS + 1)
+    return {
+        "curve": rng.normal(size=D),
+        "noise": rng.normal(size=(COPIES, D)),
+        "path": rng.normal(size=(STEPS + 1, D)),
+        "alpha": alpha,
+        "sigma": np.sqrt(1 - alpha**2),
+        "left": 1 / np.arange(1, 31) ** 1.1,
+        "values": 8.0 * 0.3 ** np.arange(D),
+        "eps": np.linspace(0.2, 0.01, STEPS + 1),
+    }
+
+
+@pytest.fixture(scope="module")
+def found(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("views")
+    for name in (*views.BASE, *views.VIEWS):
+        (folder / f"{name}.js").write_text(views.source(name), encoding="utf-8")
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "data.json").write_text(json.dumps({k: v.tolist() for k, v in data.items()}))
+    (folder / "draw.js").write_text(DRAW, encoding="utf-8")
+    done = subprocess.run([NODE, "draw.js"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def elements(svg, tag):
+    return [e for e in ET.fromstring(svg).iter() if e.tag.endswith(f"}}{tag}")]
+
+
+def texts(svg):
+    return [e.text for e in elements(svg, "text")]
+
+
+def path(d):
+    return np.array([[float(v) for v in point.split()] for point in re.split("[ML]", d)[1:]])
+
+
+def lines(svg, **wanted):
+    return [path(e.get("d")) for e in elements(svg, "path") if all(e.get(k.replace("_", "-")) == v for k, v in wanted.items())]
+
+
+def colour(name):
+    names = re.search(r"NAMES = \[(.*?)\]", views.source("colours"))[1].replace('"', "").split(", ")
+    return f"#0000{16 + names.index(name):x}"
+
+
+def test_every_module_is_listed_once_and_imports_only_earlier_ones():
+    listed = (*views.BASE, *views.VIEWS)
+    assert sorted(listed) == sorted(f.stem for f in FOLDER.glob("*.js"))
+    names: list[str] = []
+    for k, module in enumerate(listed):
+        source = views.source(module)
+        assert len(source.splitlines()) < 150
+        for imported, of in re.findall(r"^import \{ ([^}]*) \} from \"\./(\w+)\.js\";$", source, re.M):
+            assert of in (listed[:k] if module in views.BASE else views.BASE)
+            assert set(imported.split(", ")) <= set(re.findall(r"^export (?:function|const) (\w+)", views.source(of), re.M))
+        names += re.findall(r"^(?:export )?(?:function|const|let) (\w+)", source, re.M)
+    assert len(names) == len(set(names)), "joined into one scope, two modules must not define the same name"
+    assert "import" not in re.findall(r"^\w+", views.bundle(), re.M)
+
+
+def test_views_fetch_nothing_and_know_no_page():
+    for name in (*views.BASE, *views.VIEWS):
+        code = re.sub(r"//.*", "", views.source(name))
+        assert re.findall(r"\b(?:document|window|globalThis|fetch|localStorage|XMLHttpRequest|Math\.random|Date)\b", code) == [], name
+        assert (name == "surface") == ("ownerDocument" in code)
+
+
+def test_words_are_the_same_in_both_languages():
+    english, chinese = (views.words(language) for language in views.LANGUAGES)
+    assert list(english) == list(chinese)
+    assert all(text.strip() for text in (*english.values(), *chinese.values()))
+
+
+@needs_node
+def test_no_view_writes_a_word_of_its_own_and_none_is_left_over(found):
+    used = set()
+    for name, svg in found["drawn"].items():
+        for text in texts(svg):
+            used |= set(re.findall("«(.*?)»", text))
+            assert not re.search(r"[A-Za-z一-鿿]{2,}", re.sub("«.*?»", "", text)), f"{name} writes {text}"
+    assert used == set(views.words("en"))
+
+
+@needs_node
+def test_no_place_is_lost(found):
+    for name, svg in found["drawn"].items():
+        assert not re.search("NaN|Infinity|undefined|null", svg), name
+        assert len(svg) > 1000
+
+
+@needs_node
+def test_titles_of_axes_stay_clear_of_their_labels(found):
+    """The title is turned by a right angle; its line ends before the widest label begins, for labels of any length."""
+    checked = 0
+    for svg in found["drawn"].values():
+        turned = [e for e in elements(svg, "text") if "rotate" in (e.get("transform") or "")]
+        labels = [e for e in elements(svg, "text") if e.get("text-anchor") == "end" and e not in turned]
+        for title in turned:
+            edge = float(re.match(r"translate\(([\d.]+)", title.get("transform"))[1])
+            assert edge < min(float(e.get("x")) - 0.56 * 11 * len(e.text) for e in labels if re.search(r"\d", e.text))
+            checked += 1
+    assert checked > 8
+    assert any("100000" in text for text in texts(found["drawn"]["large"]))
+
+
+@needs_node
+def test_numbers_per_frame_are_those_of_numpy(found, data):
+    curve, noise, steps, near = data["curve"], data["noise"], data["path"], {"rtol": 1e-5, "atol": 1e-6}
+    square = {name: np.reshape(found[name]["values"], (D, D)) for name in ("similarity", "moment", "toeplitz")}
+    np.testing.assert_allclose(square["similarity"], np.exp(-((curve[:, None] - curve) ** 2)), **near)
+    np.testing.assert_allclose(square["moment"], noise.T @ noise / COPIES, **near)
+    np.testing.assert_allclose(square["toeplitz"], curve[np.abs(np.subtract.outer(np.arange(D), np.arange(D)))], **near)
+    np.testing.assert_allclose(found["mix"], 0.8 * curve + 0.6 * noise[1], **near)
+    np.testing.assert_allclose(found["between"], (steps[3] + steps[4]) / 2, **near)
+    np.testing.assert_allclose(found["at"], (data["alpha"][3] + data["alpha"][4]) / 2, **near)
+    np.testing.assert_allclose([found["moments"]["mean"], found["moments"]["variance"]], [curve.mean(), curve.var()], **near)
+    np.testing.assert_allclose(found["rms"], np.sqrt(np.mean((curve - noise[0]) ** 2)), **near)
+    np.testing.assert_allclose(found["column"], steps[:, 4], **near)
+    np.testing.assert_allclose(found["inCurve"], data["eps"] * data["sigma"] / data["alpha"], **near)
+    edges = np.arange(-4.25, 4.5, 0.5)
+    np.testing.assert_array_equal(found["counted"]["counts"], np.histogram(np.clip(curve, -4.2, 4.2), edges)[0])
+    assert found["blend"] == [8, 16, 24]
+
+
+@needs_node
+def test_curves_are_drawn_where_their_values_are(found, data):
+    """Fitted by a straight line, the places of each drawn curve are its values, or their logarithms, to a hundredth of a pixel."""
+
+    def fits(places, values):
+        design = np.stack([values, np.ones_like(values)], 1)
+        slope = np.linalg.lstsq(design, places[:, 1], rcond=None)[0]
+        assert slope[0] < -1  # larger values stand higher
+        np.testing.assert_allclose(places[:, 1], design @ slope, atol=0.011)
+        np.testing.assert_allclose(np.diff(places[:, 0], 2), 0, atol=0.021)  # equal steps
+
+    alpha, sigma, values = data["alpha"], data["sigma"], data["values"]
+    drawn = found["drawn"]
+    fits(lines(drawn["factors"], stroke=colour("second"), stroke_width="2")[0], alpha)
+    fits(lines(drawn["factors"], stroke=colour("accent"), stroke_width="2")[0], sigma)
+    fits(lines(drawn["result"], stroke=colour("accent"))[0], data["path"][0])
+    fits(lines(drawn["result"], stroke=colour("muted"))[0], data["path"][-1])
+    fits(lines(drawn["spectrum"], stroke=colour("second"), stroke_width="2")[0], values)
+    fits(lines(drawn["motion"], stroke=colour("muted"))[0], np.log10(values))
+    fits(lines(drawn["ratio"], stroke=colour("signal"), stroke_width="2")[0], np.log10(np.maximum(values / values[0], 1e-6)))
+    fits(lines(drawn["mistakes"], stroke=colour("accent"))[0], np.log10((data["eps"] * sigma / alpha)[1:]))
+    fits(lines(drawn["mean"], stroke=colour("accent"))[0], data["curve"] + 0.5 * data["noise"][:3].mean(0))
+    fits(lines(drawn["back"], stroke=colour("ink"))[0], (data["path"][3] + data["path"][4]) / 2)
+
+
+@needs_node
+def test_logarithmic_axes_have_powers_of_ten(found):
+    assert [t for t in texts(found["drawn"]["ratio"]) if re.fullmatch("1|10⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", t)] == ["10⁻⁶", "10⁻⁴", "10⁻²", "1"]
+    assert {"0.01", "0.1"} <= set(texts(found["drawn"]["mistakes"]))
+
+
+@needs_node
+def test_an_image_has_a_pixel_for_every_entry(found, data):
+    """Neighbours of one colour are one rectangle: together they cover the square, less the cells past the end of the curve."""
+    cells = [e for e in elements(found["drawn"]["matrix"], "rect") if e.get("fill").startswith("rgb(") and e.get("width") != "9"]
+    side = 300 - 8 - 26
+    area = sum(float(e.get("width")) * float(e.get("height")) for e in cells)
+    assert area == pytest.approx(side**2, rel=2e-3)
+    cells = [e for e in elements(found["drawn"]["image"], "rect") if e.get("fill").startswith("rgb(") and e.get("width") != "9"]
+    assert sum(float(e.get("width")) for e in cells) == pytest.approx(side * D / 4, rel=2e-3)
