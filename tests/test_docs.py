@@ -52,14 +52,14 @@ def headings(page: Path) -> list[int]:
     return [len(mark) for mark in re.findall(r"^(#+) ", prose, re.MULTILINE)]
 
 
-def shell(text: str) -> str:
-    """Standard output of the ``ornstein`` lines of a shell block."""
+def shell(text: str, slow: tuple[str, ...] = SLOW) -> str:
+    """Standard output of the ``ornstein`` lines of a shell block, but for the commands in ``slow``."""
     from ornstein.cli import main
 
     out = io.StringIO()
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
-        if words[:1] != ["ornstein"] or any(word in SLOW for word in words[1:4]):
+        if words[:1] != ["ornstein"] or any(word in slow for word in words[1:4]):
             continue
         with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as stop:
             main(words[1:])
@@ -67,7 +67,7 @@ def shell(text: str) -> str:
     return out.getvalue()
 
 
-def outputs(page: Path) -> list[tuple[Block, str]]:
+def outputs(page: Path, slow: tuple[str, ...] = SLOW) -> list[tuple[Block, str]]:
     """Run a page from top to bottom; each shown output (text or JSON right below its code) with what was really printed."""
     namespace: dict[str, object] = {"__name__": "docs"}
     shown: list[tuple[Block, str]] = []
@@ -79,7 +79,7 @@ def outputs(page: Path) -> list[tuple[Block, str]]:
                 exec(compile(block.text, f"{page.name}, block {number}", "exec"), namespace)  # the documentation itself
             printed = out.getvalue()
         elif block.language == "bash":
-            printed = shell(block.text)
+            printed = shell(block.text, slow)
         elif block.follows and printed is not None:
             shown.append((block, printed))
             printed = None
@@ -124,12 +124,32 @@ def write_data() -> None:
 def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ORNSTEIN_LANG", "en")
-    write_data()
+    if page.parent != ROOT:  # the README writes what its commands read
+        write_data()
     for block, printed in outputs(page):
         if block.language == "json":
             assert same_json(json.loads(block.text), json.loads(printed.splitlines()[-1])), f"shown:\n{block.text}\nprinted:\n{printed}"
         else:
             assert same_words(block.text, printed), f"shown:\n{block.text}\nprinted:\n{printed}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_runs(page, tmp_path, monkeypatch):
+    """Also those that take seconds."""
+    monkeypatch.chdir(tmp_path)
+    if page.parent != ROOT:
+        write_data()
+    outputs(page, ())
+
+
+def test_the_two_readmes_show_the_same_code():
+    english, chinese = (
+        [(b.language, b.text) for b in blocks(ROOT / name) if b.language in ("bash", "python")] for name in ("README.md", "README.zh.md")
+    )
+    assert english == chinese
+    assert {language for language, _ in english} == {"bash", "python"}
+    assert "(README.zh.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
@@ -153,7 +173,9 @@ def test_both_languages_have_the_same_headings_and_code(name):
     assert [(b.language, b.text) for b in blocks(chinese)] == [(b.language, b.text) for b in blocks(english)]
 
 
-@pytest.mark.parametrize("page", [*PAGES, *(DOCS / "zh" / name for name in NAMES)], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.zh.md", *(DOCS / "zh" / name for name in NAMES)], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_links_lead_somewhere(page):
     prose = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose):

@@ -253,7 +253,7 @@ def test_engines_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="needs a process group: start with torchrun"):
         accumulate(signals(), engine="torch")
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(InputError, match=r"needs the extra dask: pip install 'ornstein\[dask\]'"):
+    with pytest.raises(InputError, match=r"needs the extra dask: pip install '\.\[dask\]'"):
         accumulate(signals(), engine="dask")
 
 

@@ -99,7 +99,7 @@ def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: 
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / f"a.{suffix}").write_text("x")
     if suffix == "parquet":  # EDF is read without it
-        with pytest.raises(InputError, match=r"reading Parquet needs the extra io: pip install 'ornstein\[io\]'"):
+        with pytest.raises(InputError, match=r"reading Parquet needs the extra io: pip install '\.\[io\]'"):
             read(tmp_path / "a.parquet")
     with pytest.raises(InputError, match=rf"writing {words} needs the extra io"):
         write(tmp_path / f"b.{suffix}", X)

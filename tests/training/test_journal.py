@@ -77,7 +77,7 @@ def test_the_display_shows_them_to_a_person_and_to_nobody_else() -> None:
 
 def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(InputError, match=r"TensorBoard needs the package tensorboard: pip install 'ornstein\[tensorboard\]'"):
+    with pytest.raises(InputError, match=r"TensorBoard needs the extra tensorboard: pip install '\.\[tensorboard\]'"):
         TensorBoard(tmp_path)
 
 

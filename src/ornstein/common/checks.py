@@ -107,4 +107,4 @@ def extra(module: str, name: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise InputError(f"{purpose} needs the extra {name}: pip install 'ornstein[{name}]'") from None
+        raise InputError(f"{purpose} needs the extra {name}: pip install '.[{name}]' in a copy of the repository") from None

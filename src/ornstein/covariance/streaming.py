@@ -96,7 +96,7 @@ def _on_dask(kind: Callable[[int], M], source: Any, tell: Tell) -> Gathered[M] |
     try:
         dask, array = importlib.import_module("dask"), importlib.import_module("dask.array")
     except ImportError:
-        raise InputError("engine 'dask' needs the extra dask: pip install 'ornstein[dask]'") from None
+        raise InputError("engine 'dask' needs the extra dask: pip install '.[dask]' in a copy of the repository") from None
     if not isinstance(source, array.Array):
         raise InputError(f"engine 'dask' needs a Dask array, but x is a {type(source).__name__}: wrap it with dask.array.from_array")
     whole = source.rechunk(dict.fromkeys(range(1, source.ndim), -1))  # a block is some rows with all of their entries

@@ -70,7 +70,9 @@ def digits() -> Signals:
 def _package(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"this example is a file of the package {name}, which the extra demo brings: pip install 'ornstein[demo]'")
+        raise InputError(
+            f"this example is a file of the package {name}, which the extra demo brings: pip install '.[demo]' in a copy of the repository"
+        )
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -78,7 +80,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        raise InputError(f"{path} is missing in this version of its package: pip install 'ornstein[demo]'") from None
+        raise InputError(f"{path} is missing in this version of its package: pip install '.[demo]' in a copy of the repository") from None
 
 
 def _text(path: Path) -> str:

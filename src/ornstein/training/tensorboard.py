@@ -20,7 +20,7 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise InputError("TensorBoard needs the package tensorboard: pip install 'ornstein[tensorboard]'") from None
+            raise InputError("TensorBoard needs the extra tensorboard: pip install '.[tensorboard]' in a copy of the repository") from None
         self._writer = SummaryWriter(os.fspath(folder))
 
     def __call__(self, record: Record) -> None:
