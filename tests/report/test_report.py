@@ -12,7 +12,7 @@ import torch
 
 import ornstein as orn
 from kinds import normal
-from ornstein.metrics import Candidate, Coverage, Mean, blocks, coverage, crps, held_out_log_prob, mean_with_error
+from ornstein.metrics import Candidate, Coverage, Joint, Mean, blocks, coverage, crps, held_out_log_prob, mean_with_error
 from ornstein.plots.style import labelled, short
 from ornstein.report import analyse, render, write_report
 from ornstein.report.holdout import Filling
@@ -21,6 +21,7 @@ from ornstein.report.words import LANGUAGES, Words, dictionary, law_names, read
 
 N, T, DRAWS, FOLDS = 40, 12, 60, 4
 GAP = slice(4, 8)
+FIGURES = ("signals", "mean", "covariance", "spectrum", "imputation", "calibration", "surprise", "likelihood")
 NOTHING: dict[str, dict[str, str]] = {code: {} for code in LANGUAGES.values()}
 CHANNELS = ('<script>alert("x")</script>', "温度")
 
@@ -172,13 +173,29 @@ def test_every_word_of_a_figure_has_a_translation(page):
         assert re.fullmatch(r"[−\d.,e+-]+|± [12] SD", text) or html.unescape(text) in LABELS, text
 
 
-def test_both_languages_and_both_looks_are_in_one_page(page, found):
+def test_both_languages_and_both_looks_are_in_one_page(page, found, monkeypatch):
     assert page.count('lang="en"') > 50
     assert page.count('<span lang="en">') == page.count('<span lang="zh-CN">')
     assert page.count('<tspan lang="en">') == page.count('<tspan lang="zh-CN">')
     assert "prefers-color-scheme: dark" in page
+    monkeypatch.setattr("ornstein.report.page.draw", lambda *_, **__: dict.fromkeys(FIGURES, ("<svg></svg>", "<svg></svg>")))
     assert render(found, "zh").startswith('<!doctype html>\n<html lang="zh-CN" data-language="zh-CN">')
     assert "#1f6fb4" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+
+
+def test_every_figure_is_drawn_for_a_wide_and_a_narrow_screen(page):
+    """On 390 pixels text must not fall below 9: a narrow figure is at most 4.2 inches wide, so 8 points are 10 pixels."""
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    assert len(figures) == 8
+    for figure in figures:
+        widths = {screen: float(width) for screen, width in re.findall(r'<svg class="(\w+)"[^>]*viewBox="0 0 ([\d.]+) ', figure)}
+        assert set(widths) == {"wide", "narrow"}
+        smallest = min(float(size) for size in re.findall(r"font-size: ([\d.]+)px|font: ([\d.]+)px", figure) for size in size if size)
+        assert smallest * 390 / widths["narrow"] > 9
+    style = read("page.css")
+    assert "figure svg.narrow { display: none; }" in style
+    assert "max-width: 40rem" in style
+    assert "@media print" in style
 
 
 def test_the_same_data_and_seed_give_the_same_page(page):
@@ -190,11 +207,16 @@ def test_verdicts_follow_the_numbers(found):
         return {v.key for v in verdicts(replace(found, **changes))}
 
     held = found.holdout
-    for shift, key in ((0.0, "honest"), (-0.1, "narrow"), (0.049, "wide")):
-        cover = tuple(Coverage(c.level, c.level + shift, 0.01) for c in held.coverage)
-        assert f"verdict.coverage.{key}" in said(holdout=replace(held, coverage=cover))
-    mixed = (Coverage(0.5, 0.6, 0.01), Coverage(0.95, 0.9, 0.01))
-    assert "verdict.coverage.mixed" in said(holdout=replace(held, coverage=mixed))
+    off = Joint(0.01, Mean(-0.1, 0.01))
+    for joint, key in (
+        (Joint(0.06, Mean(-0.1, 0.01)), "honest"),
+        (off, "narrow"),
+        (replace(off, excess=Mean(0.1, 0.01)), "wide"),
+        (replace(off, excess=Mean(0.01, 0.01)), "mixed"),
+    ):
+        assert f"verdict.coverage.{key}" in said(holdout=replace(held, joint=joint))
+    one_level = (Coverage(0.5, 0.6, 0.037), *held.coverage[1:])  # 2.7 standard errors at one level alone decide nothing
+    assert "verdict.coverage.honest" in said(holdout=replace(held, coverage=one_level, joint=Joint(0.2, Mean(0.01, 0.01))))
     sharp = {name: Filling(Mean(value, 0.1), Mean(1, 0.1)) for name, value in (("model", 1), ("linear", 2), ("mean", 3))}
     for gain, key in ((Mean(1, 0.1), "better"), (Mean(0.1, 0.1), "same"), (Mean(-1, 0.1), "worse")):
         assert f"verdict.gain.{key}" in said(holdout=replace(held, gain=gain, fillings=sharp))
@@ -209,7 +231,8 @@ def test_verdicts_follow_the_numbers(found):
     assert better(replace(found, scores=(own, replace(far, log_prob=own.log_prob - 5, nats=Mean(own.nats.value - 5, 0.1))))) is None
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("ornstein.report.render", lambda *_, **__: "<html></html>\n")
     path, told = tmp_path / "report.html", []
     assert write_report(path, X.values[:12], draws=40, folds=2, progress=told.append) == path
     assert path.read_text().endswith("</html>\n")

@@ -8,9 +8,12 @@ import torch
 
 import ornstein as orn
 from kinds import normal
-from ornstein.report import analyse, render, write_report
+from ornstein.report import analyse, figures, render, write_report
+from ornstein.report.choices import check
 from ornstein.report.holdout import interpolate
+from ornstein.report.moments import scales_of
 from ornstein.report.numbers import numbers
+from ornstein.report.scoring import oddness
 from ornstein.report.verdicts import notes
 
 FAST = {"draws": 40, "folds": 2}
@@ -88,6 +91,64 @@ def test_images_are_drawn_as_images():
     assert page.count("data:image/png;base64") > 20
     shared = re.findall(r"<text\b[^>]*>([^<]+)</text>", page)
     assert all(re.fullmatch(r"[−\d.,e+-]+|ch\d", text) for text in shared)
+
+
+def test_four_axes_are_images_without_being_told(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("ornstein.report.render", lambda *_, images: str(drawn.append(images)))
+    images = normal(12, 1, 4, 4, seed=6)
+    for k, (x, told) in enumerate([(images, None), (images[:, 0], None), (images[:, 0], True), (images, False)]):
+        write_report(tmp_path / f"{k}.html", x, images=told, **FAST)
+    assert drawn == [True, False, True, False]
+    assert torch.equal(check(images, 2, 40).values, images[:, 0])
+    planes = check(normal(12, 3, 6, 5), 2, 40)
+    assert planes.shape == (12, 18, 5)
+
+
+def odd_signals() -> orn.Signals:
+    """Six channels that share most of what they do, except the last one in case 7, which does the opposite."""
+    x = normal(80, 1, 4, seed=7) + 0.3 * normal(80, 6, 4, seed=8)
+    x[7, 5] *= -1
+    return orn.Signals(x, channels=tuple("abcdef"))
+
+
+def test_the_odd_channels_are_named_and_drawn():
+    """Case 7 is as large as any other in every channel: only the relation of f to the rest is broken, and f is not among the first four."""
+    found = analyse(odd_signals(), **FAST)
+    assert found.surprises is not None
+    assert int(found.surprises.order[0]) == 7
+    assert int(found.surprises.channels[0, 0]) == 5
+    assert 0.3 < float(found.surprises.share[0]) <= 1
+    first = figures._surprise(found, False, 8.6).axes[0]
+    assert (first.get_title("left"), first.get_ylabel()) == ("signal 7, p = 0.013", "f")
+    assert torch.equal(torch.as_tensor(first.lines[-1].get_ydata()), found.signals.values[7, 5])
+    assert numbers(found)["odd_share_0"].value == float(found.surprises.share[0])
+
+
+def test_the_parts_of_the_channels_are_the_squared_distance():
+    x = odd_signals()
+    model = orn.fit(x, folds=0)
+    u = model.scaler.encode(x.values) - model.exact.mean()
+    assert torch.allclose(oddness(model, x.values).sum(1), model.exact.covariance().mahalanobis(u.flatten(1)))
+    mixture = orn.fit(x, "mixture", components=2, structure="diagonal", folds=0)
+    rest = (mixture.scaler.encode(x.values) - mixture.exact.mean()).flatten(1)
+    exact = torch.linalg.solve(mixture.exact.covariance().dense(), rest.T).T
+    assert torch.allclose(oddness(mixture, x.values).sum(1), (rest * exact).sum(1))
+
+
+def test_scales_that_differ_are_said_and_do_not_drown_each_other():
+    """Unknown units, one channel a hundred times the other: errors in SD, correlation. One unit: errors stay in it."""
+    x = normal(20, 2, 8, seed=4) * torch.tensor([[[1.0], [100.0]]])
+    unknown, known = analyse(x, **FAST), analyse(orn.Signals(x, units=("µV", "µV")), **FAST)
+    assert (unknown.unit, known.unit) == (None, "µV")
+    assert "note.units" in notes(unknown, images=False)
+    assert "note.units" not in notes(known, images=False)
+    for found in (unknown, known):
+        assert torch.allclose(found.moments.block.diagonal(), torch.ones(16, dtype=torch.float64))
+        assert "note.scales" not in notes(found, images=False)
+    table = normal(30, 6, seed=5) * torch.tensor([1.0, 1, 1, 1, 1, 30])
+    assert "note.scales" in notes(analyse(table, **FAST), images=False)
+    assert 15 < scales_of(orn.Signals(table[:, None])).entries < 60
 
 
 def test_interpolation_is_straight_inside_and_flat_outside():

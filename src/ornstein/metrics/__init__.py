@@ -6,6 +6,7 @@ from ornstein.metrics.compare import Candidate, Score, compare, fold_models, hel
 from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
+from ornstein.metrics.joint import Joint, joint_coverage
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.metrics.noise_edge import Significant, marchenko_pastur, noise_spectrum, significant
 from ornstein.metrics.sample import SampleSpectrum, sample_spectrum
@@ -18,6 +19,7 @@ __all__ = [
     "Coverage",
     "Explained",
     "Fold",
+    "Joint",
     "Mean",
     "SampleSpectrum",
     "Score",
@@ -36,6 +38,7 @@ __all__ = [
     "half_level",
     "held_out_log_prob",
     "interval_score",
+    "joint_coverage",
     "marchenko_pastur",
     "mean_with_error",
     "noise_levels",

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
@@ -37,8 +38,14 @@ def mean_with_error(values: object, lag: int = 0) -> Mean:
         raise InputError(f"values has shape {tuple(x.shape)}, but a standard error needs one number each for at least 2 cases")
     if bool(torch.isinf(x).any()):
         return Mean(float(x.mean()), math.inf)
-    n, e = len(x), x - x.mean()
-    total = float(e @ e)
+    return Mean(float(x.mean()), math.sqrt(max(float(long_run_covariance(x[:, None], lag)), 0.0)))
+
+
+def long_run_covariance(x: Tensor, lag: int) -> Tensor:
+    """The covariance (k, k) of the mean of rows x (case, k), with the weights of ``mean_with_error``. Cost: n (lag + 1) k^2."""
+    n, e = len(x), x - x.mean(0)
+    total = e.T @ e
     for k in range(1, min(lag, n - 1) + 1):
-        total += 2 * (1 - k / (lag + 1)) * float(e[k:] @ e[:-k])
-    return Mean(float(x.mean()), math.sqrt(max(total, 0.0) / (n * (n - 1))))
+        across = e[k:].T @ e[:-k]
+        total = total + (1 - k / (lag + 1)) * (across + across.T)
+    return total / (n * (n - 1))

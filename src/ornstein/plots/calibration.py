@@ -6,17 +6,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from ornstein.plots.style import GRID, MODEL, MUTED, array, panels, plain, say
+from ornstein.plots.style import GRID, MODEL, MUTED, WIDTH, array, panels, plain, say
 
 
-def reliability(levels: object, values: object, errors: object, histogram: object, tolerance: float = 0.0) -> Figure:
+def reliability(
+    levels: object, values: object, errors: object, histogram: object, tolerance: float = 0.0, *, width: float = WIDTH
+) -> Figure:
     """Measured against promised coverage with bars of two standard errors, beside the histogram of the truth's rank.
 
     levels, values, errors  (level,) as shares of 1;  histogram  (bin,) densities, 1 everywhere for honest draws
     tolerance               how far a bin may be from 1 by chance (two standard errors)
     """
     p, q, e, bars = array(levels), array(values), array(errors), array(histogram)
-    figure, grid = panels(1, 2, height=2.9, share=False)
+    figure, grid = panels(1, 2, height=2.9, width=width, share=False)
     left, right = grid[0]
     left.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 2)))
     left.errorbar(100 * p, 100 * q, 200 * e, color=MODEL, fmt="o", markersize=5, linewidth=1.3, capsize=3)

@@ -6,23 +6,30 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from ornstein.plots.style import INK, MUTED, WIDTH, array, plain, short
+from ornstein.plots.style import INK, MUTED, WIDTH, array, narrow, plain, short
 
 _LARGEST = 1.4
 """Inches: a small image does not gain from being larger."""
+_FEW = 3
 
 
 def images(
-    rows: Sequence[tuple[str, object]], *, names: Sequence[str] = (), unit: str = "", scale: tuple[float, float] | None = None
+    rows: Sequence[tuple[str, object]],
+    *,
+    names: Sequence[str] = (),
+    unit: str = "",
+    scale: tuple[float, float] | None = None,
+    width: float = WIDTH,
 ) -> Figure:
     """A grid of images: each row is a label and a stack (case, height, width); ``names`` are titles of the columns.
 
-    ``scale`` are the values shown white and black (default: the range of the first row); ``unit`` names the colour scale.
+    ``scale`` are the values shown white and black (default: the range of the first row); ``unit`` names the colour scale. On a
+    narrow figure the first three columns stand for the rest.
     """
-    stacks = [(label, array(stack)) for label, stack in rows]
+    stacks = [(label, array(stack)[: _FEW if narrow(width) else None]) for label, stack in rows]
     columns = max(len(stack) for _, stack in stacks)
     low, high = scale if scale is not None else (float(stacks[0][1].min()), float(stacks[0][1].max()))
-    size = min((WIDTH - 1.6) / columns, _LARGEST)
+    size = min((width - 1.6) / columns, _LARGEST)
     figure = Figure(figsize=(size * columns + 1.6, size * len(stacks) + (0.35 if names else 0.1)), layout="constrained")
     grid = figure.subplots(len(stacks), columns, squeeze=False)
     shown = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ornstein.plots.style import CHANNELS, INK, MODEL, MUTED, TRUTH, array, clock, labelled, panels, say, thin
+from ornstein.plots.style import CHANNELS, INK, MODEL, MUTED, TRUTH, WIDTH, array, clock, labelled, name_row, narrow, panels, say, thin
 
 BANDS = (0.9, 0.5)
 
@@ -23,6 +23,7 @@ def imputation(
     channels: Sequence[str],
     units: Sequence[str],
     rate: float | None = None,
+    width: float = WIDTH,
 ) -> Figure:
     """Cases with a hidden stretch of time: one column per case, one row per channel.
 
@@ -37,7 +38,7 @@ def imputation(
     start, stop = hidden.start, hidden.stop
     window = slice(max(start - 1, 0), min(stop + 1, y.shape[-1]))
     t_gap = times[window]
-    figure, grid = panels(n_channels, columns, height=2.5 if n_channels == 1 else 2.0)
+    figure, grid = panels(n_channels, columns, height=2.5 if n_channels == 1 else 2.0, width=width)
     for c in range(n_channels):
         for k, axes in enumerate(grid[c]):
             axes.axvspan(times[start] - 0.5 * times[1], times[stop - 1] + 0.5 * times[1], color=MUTED, alpha=0.10, linewidth=0)
@@ -53,7 +54,8 @@ def imputation(
             dots = "o" if stop - start <= 40 else ""
             axes.plot(times[gap], y[k, c, gap], color=TRUTH, linewidth=1.1, marker=dots, markersize=2.8, label="hidden truth")
             say(axes, title=names[k] if c == 0 else "", x=label if c == n_channels - 1 else "")
-        say(grid[c][0], y=labelled(channels[c], units[c]))
+        name_row(grid[c], labelled(channels[c], units[c]), width)
     handles, texts = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside lower center", ncols=6, fontsize=8, frameon=False, labelcolor=INK, handlelength=1.5)
+    beside = 2 if narrow(width) else 6
+    figure.legend(handles, texts, loc="outside lower center", ncols=beside, fontsize=8, frameon=False, labelcolor=INK, handlelength=1.5)
     return figure

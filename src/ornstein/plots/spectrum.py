@@ -6,20 +6,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ornstein.plots.style import GRID, INK, MODEL, TRUTH, array, panels, plain, say
+from ornstein.plots.style import GRID, INK, MODEL, TRUTH, WIDTH, array, panels, plain, say
 
 _MARKERS = 80
 _LINEAR = 200
 """Beyond so many directions their axis is logarithmic, or the few that matter would be a vertical line."""
 
 
-def spectrum(eigenvalues: object, explained: object, effective_rank: float, *, unit: str = "") -> Figure:
+def spectrum(eigenvalues: object, explained: object, effective_rank: float, *, unit: str = "", width: float = WIDTH) -> Figure:
     """Eigenvalues (d,) on a logarithmic axis with the effective rank marked, beside the explained share of the variance."""
     lam, share = array(eigenvalues), array(explained)
     number = np.arange(1, len(lam) + 1)
     kept = lam > 0
     marker = "o" if len(lam) <= _MARKERS else ""
-    figure, grid = panels(1, 2, height=2.7, share=False)
+    figure, grid = panels(1, 2, height=2.7, width=width, share=False)
     left, right = grid[0]
     left.plot(number[kept], lam[kept], color=MODEL, linewidth=1.2, marker=marker, markersize=3)
     left.set_yscale("log")

@@ -9,6 +9,7 @@ from pathlib import Path
 from ornstein.common import files
 from ornstein.common.errors import unknown_name
 from ornstein.report.analysis import Analysis, analyse
+from ornstein.report.choices import is_image
 from ornstein.report.page import render
 from ornstein.report.words import LANGUAGES
 
@@ -28,18 +29,18 @@ def write_report(
     draws: int = 200,
     folds: int = 5,
     overlap: int = 0,
-    images: bool = False,
+    images: bool | None = None,
     force: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a report of signals as one HTML page (English and Chinese, no network needed), and return its path.
 
-    x          ``Signals``, or an array (case, time) or (case, channel, time), at least 8 cases of 4 samples
+    x          ``Signals``, or an array (case, time), (case, channel, time) or of images, at least 8 cases of 4 samples
     model, structure   as in ``orn.fit``; without a structure, "dense" up to 1024 entries and "stationary" beyond
     gap        share of the time axis to hide, in the middle of held-out signals;  draws: imputations of each, at least 40
     folds      contiguous blocks, each held out once; at most half the cases
     overlap    how many neighbours on either side share samples with a case: ceil(window / hop) - 1 for windows cut with ``hop``
-    images     channels are the rows of an image
+    images     channels are the rows of an image; by default where x has four axes (case, channel, height, width)
     language   "en" or "zh": what the page opens in;  title: shown as it is, or one per language
     progress   is told what is being fitted
 
@@ -51,5 +52,6 @@ def write_report(
         raise unknown_name("language", language, LANGUAGES)
     files.refuse_existing(path, force)
     found = analyse(x, model, structure, seed=seed, gap=gap, draws=draws, folds=folds, overlap=overlap, progress=progress)
-    files.write_text(path, render(found, language, title, images=images), force=force)
+    drawn = is_image(x) if images is None else images
+    files.write_text(path, render(found, language, title, images=drawn), force=force)
     return Path(path)

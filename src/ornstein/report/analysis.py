@@ -18,7 +18,7 @@ from ornstein.model import Model
 from ornstein.model.fit import fit
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
 from ornstein.report.holdout import Holdout, measure
-from ornstein.report.moments import Moments, moments_of, null_directions, spectrum_of
+from ornstein.report.moments import Moments, Scales, moments_of, null_directions, scales_of, shared_unit, spectrum_of
 from ornstein.report.scoring import Distances, Held, Surprises, compare_laws, hold_out, surprises_of
 
 SHOWN = 24
@@ -32,6 +32,7 @@ class Analysis:
     """One data set under one law, in numbers.
 
     unit        the unit that all channels share, "" where it is unknown, None where channels differ
+    scales      how far the scales of channels and entries are apart
     null        directions without variance in the data (0 where it was not counted)
     overlap     neighbours on either side of a case that share samples with it
     unfit       laws that cannot be fitted to these data, such as a kernel density to constant signals
@@ -49,6 +50,7 @@ class Analysis:
     complete: int
     null: int
     unit: str | None
+    scales: Scales
     samples: Tensor
     moments: Moments
     spectrum: Spectrum
@@ -92,7 +94,8 @@ def analyse(
     parts = blocks(len(signals), folds, overlap)
     tell(law.name)
     fitted = fit(signals, law.model, structure=law.structure, folds=0, seed=seed)
-    unit = signals.units[0] if len(set(signals.units)) == 1 else None
+    scales = scales_of(signals)
+    unit = shared_unit(signals, scales)
     held = hold_out(signals, law, parts, hidden, imputable(signals, hidden, draws), draws, seed, tell)
     enough = int(complete.sum()) >= LEAST_CASES
     log_probs, unfit = compare_laws(signals, law, held.log_prob, parts, seed, tell) if enough else ({}, ())
@@ -111,8 +114,9 @@ def analyse(
         complete=int(complete.sum()),
         null=null_directions(signals),
         unit=unit,
+        scales=scales,
         samples=fitted.sample(SHOWN, seed=seed),
-        moments=moments_of(fitted, unit),
+        moments=moments_of(fitted, unit, scales),
         spectrum=spectral,
         spectrum_unit=spectral_unit,
         holdout=_measured(held, signals, hidden, fitted, unit, lag, seed),

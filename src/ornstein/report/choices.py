@@ -64,11 +64,16 @@ def imputable(x: Signals, hidden: slice, draws: int) -> torch.Tensor:
     return usable[torch.linspace(0, len(usable) - 1, limit).round().long()]
 
 
+def is_image(x: object) -> bool:
+    """Whether x has the four axes (case, channel, height, width)."""
+    return not isinstance(x, Signals) and len(getattr(x, "shape", ())) == 4
+
+
 def check(x: object, folds: int, draws: int) -> Signals:
-    """The signals, after a check that a report of them can be made."""
+    """The signals, after a check that a report of them can be made. Rows of images become channels, their planes one below another."""
     if not isinstance(x, Signals):
-        values = checks.tensor(x, "x", ndim=(2, 3), missing=True)
-        x = Signals(values if values.ndim == 3 else values.unsqueeze(1))
+        values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True)
+        x = Signals(values.flatten(1, 2) if values.ndim == 4 else values if values.ndim == 3 else values.unsqueeze(1))
     if len(x) < LEAST_CASES:
         raise InputError(
             f"x holds {len(x)} case{'s' * (len(x) != 1)}, but a report holds some of them out and needs at least {LEAST_CASES}: "

@@ -9,7 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ornstein.metrics import Coverage, Mean, band, coverage, crps, mean_with_error, pit, rank_histogram
+from ornstein.metrics import (
+    Coverage,
+    Joint,
+    Mean,
+    band,
+    coverage,
+    crps,
+    joint_coverage,
+    mean_with_error,
+    pit,
+    rank_histogram,
+)
 
 BINS = 10
 
@@ -27,7 +38,8 @@ class Holdout:
     """What happened in the hidden stretch.
 
     cases        how many held-out cases;  hidden: which times;  unit: of the errors ("" where the data have none)
-    coverage     at every level;  histogram: of the truth's rank among the draws;  tolerance: two standard errors of a bin
+    coverage     at every level;  joint: all levels in one test
+    histogram    of the truth's rank among the draws;  tolerance: two standard errors of a bin
     fillings     "model", "linear" and "mean";  gain: CRPS of linear interpolation minus that of the model, paired by case
     examples     numbers of an easy, a typical and a hard case (10th, 50th and 90th percentile of CRPS)
     shown        for the examples: truth, mean of the draws, linear interpolation (case, channel, time), and 90 % and 50 % bands
@@ -37,6 +49,7 @@ class Holdout:
     hidden: slice
     unit: str
     coverage: tuple[Coverage, ...]
+    joint: Joint
     histogram: Tensor
     tolerance: float
     fillings: dict[str, Filling]
@@ -93,6 +106,7 @@ def measure(imputed: Imputed, hidden: slice, scale: Tensor, unit: str, *, lag: i
         hidden=hidden,
         unit=unit,
         coverage=coverage(draws, y, lag=lag),
+        joint=joint_coverage(u, lag=lag),
         histogram=rank_histogram(u, BINS),
         tolerance=tolerance,
         fillings=fillings,

@@ -21,6 +21,10 @@ _NULL = 1e-9
 _COUNTED = 512
 
 
+UNLIKE = 10.0
+"""Scales further apart than this are different kinds of numbers: one variance or one error for both would show the larger alone."""
+
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Mean and deviation (channel, time); a block of the covariance or correlation over the drawn entries, and its channels."""
@@ -32,8 +36,36 @@ class Moments:
     correlation: bool
 
 
-def moments_of(model: Model, unit: str | None) -> Moments:
-    """The moments of a fitted law in the data's units; correlation instead of covariance where channels differ in unit."""
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The largest standard deviation over the smallest, of channels and of the entries of one channel; 1 where nothing varies."""
+
+    channels: float
+    entries: float
+
+
+def scales_of(x: Signals) -> Scales:
+    """The scales of the data; entries and channels that do not vary are left out."""
+    values = x.values.to(torch.float64)
+    square = (values - values.nanmean(0)).square().nanmean(0)
+    size = values.nan_to_num().square().mean((0, 2))
+    within = [_ratio(row[row > _NULL**2 * level].sqrt()) for row, level in zip(square, size, strict=True)]
+    across = square.nanmean(1)
+    return Scales(_ratio(across[across > _NULL**2 * size].sqrt()), max(within))
+
+
+def shared_unit(x: Signals, scales: Scales) -> str | None:
+    """The unit of all channels, "" where it is unknown; None where channels differ in unit, or in scale while their unit is unknown."""
+    same = len(set(x.units)) == 1 and (bool(x.units[0]) or scales.channels <= UNLIKE)
+    return x.units[0] if same else None
+
+
+def _ratio(deviations: Tensor) -> float:
+    return float(deviations.max() / deviations.min()) if len(deviations) else 1.0
+
+
+def moments_of(model: Model, unit: str | None, scales: Scales) -> Moments:
+    """The moments of a fitted law in the data's units; correlation instead of covariance where channels differ in unit or scale."""
     covariance = model.covariance()
     channels, times = model.event_shape
     variance = covariance.diagonal()
@@ -42,11 +74,12 @@ def moments_of(model: Model, unit: str | None) -> Moments:
     picked = (torch.arange(shown)[:, None] * times + torch.arange(0, times, step)).flatten()
     rows = torch.nn.functional.one_hot(picked, covariance.size).to(torch.float64)
     block = (covariance @ rows)[:, picked]
-    if unit is None:
+    correlation = unit is None or scales.channels > UNLIKE
+    if correlation:
         deviation = variance[picked].sqrt()
         safe = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
         block = block / torch.outer(safe, safe)
-    return Moments(model.mean(), variance.sqrt().view(channels, times), block, shown, unit is None)
+    return Moments(model.mean(), variance.sqrt().view(channels, times), block, shown, correlation)
 
 
 def spectrum_of(model: Model, x: Signals, unit: str | None) -> tuple[Spectrum, str]:

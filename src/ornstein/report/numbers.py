@@ -29,6 +29,7 @@ def numbers(found: Analysis) -> dict[str, Number]:
         "seed": Number(found.seed),
         "dimension": Number(channels * times),
         "effective_rank": Number(found.spectrum.effective_rank),
+        "scale_ratio": Number(found.scales.entries),
         "directions_90": Number(found.spectrum.directions(0.9)),
     }
     if found.distances is not None:
@@ -47,9 +48,8 @@ def _held_out(found: Analysis) -> dict[str, Number]:
     for name, filling in held.fillings.items():
         table[f"rmse_{name}"] = Number.of(filling.rmse, held.unit)
         table[f"crps_{name}"] = Number.of(filling.crps, held.unit)
-    worst = max(held.coverage, key=lambda c: abs(c.z))
-    table["worst"] = Number(worst.value, worst.error, percent=True)
-    table["worst_level"] = Number(worst.level, percent=True)
+    table["excess"] = Number.of(held.joint.excess, percent=True)
+    table["joint_p"] = Number(held.joint.p_value)
     return table
 
 
@@ -67,6 +67,7 @@ def _surprising(found: Analysis) -> dict[str, Number]:
         table[f"surprise_{k}"] = Number(float(ranked.nats[k]))
         table[f"p_{k}"] = Number(float(ranked.p_value[k]))
         table[f"case_{k}"] = Number(int(ranked.order[k]))
+        table[f"odd_share_{k}"] = Number(float(ranked.share[k]), percent=True)
     return table
 
 

@@ -74,7 +74,7 @@ class Page:
         x = found.signals
         self.keep = {style.labelled(c, u) for c, u in zip(x.channels, x.units, strict=True)} | {style.short(c, 12) for c in x.channels}
         self.names = {name: law_names(law) for name, law in self.laws.items()}
-        self.figures = {name: _themed(svg) for name, svg in draw(found, images=images).items()}
+        self.figures = {name: tuple(map(_themed, pair)) for name, pair in draw(found, images=images).items()}
 
     def head(self) -> str:
         x, words = self.found.signals, self.words
@@ -121,21 +121,23 @@ class Page:
         content = self.figure("imputation", "imputation.images", "narrow") if self.images else self.figure("imputation", "imputation.read")
         content += self.table([*map(self.words.both, ("table.filling",)), "RMSE", "CRPS"], fillings, "table.note")
         content += f"<h3>{self.words.both('calibration.title')}</h3>" + self.figure("calibration", "calibration.read")
-        content += self.table([*map(self.words.both, ("table.band", "table.measured", "table.deviation"))], bands)
+        content += self.table([*map(self.words.both, ("table.band", "table.measured", "table.deviation"))], bands, "calibration.joint")
         return self.section("imputation", content)
 
     def surprise(self) -> str:
         ranked = self.found.surprises
         if ranked is None:
             return ""
-        rows = [
-            (str(k + 1), self.number(f"case_{k}"), self.number(f"surprise_{k}"), self.number(f"p_{k}"))
-            for k in range(min(SURPRISING, len(ranked.nats)))
-        ]
-        head = list(map(self.words.both, ("table.rank", "table.case", "table.nats", "table.p")))
-        return self.section(
-            "surprise", self.figure("surprise", "surprise.images" if self.images else "surprise.read") + self.table(head, rows)
-        )
+        head, channels = ["table.rank", "table.case", "table.nats", "table.p"], self.found.signals.channels
+        several = len(channels) > 1 and not self.images
+        rows = []
+        for k in range(min(SURPRISING, len(ranked.nats))):
+            row = (str(k + 1), self.number(f"case_{k}"), self.number(f"surprise_{k}"), self.number(f"p_{k}"))
+            odd = f"{html.escape(style.short(channels[int(ranked.channels[k, 0])]))} ({self.number(f'odd_share_{k}')})"
+            rows.append((*row, odd) if several else row)
+        caption = "surprise.images" if self.images else "surprise.channels" if several else "surprise.read"
+        shown = self.table([self.words.both(key) for key in ([*head, "table.odd"] if several else head)], rows)
+        return self.section("surprise", self.figure("surprise", caption) + shown)
 
     def likelihood(self) -> str:
         scores = self.found.scores
@@ -168,8 +170,11 @@ class Page:
 
     def figure(self, name: str, caption: str, kind: str = "") -> str:
         """A figure with the sentence that says how to read it; the sentence is also its description for those who cannot see it."""
-        svg = self.words.figure(self.figures[name], self.keep, self.names)
-        svg = svg.replace("<svg", f'<svg role="img" aria-labelledby="read-{name}"', 1)
+        svg = ""
+        for drawn, screen in zip(self.figures[name], ("wide", "narrow"), strict=True):
+            svg += self.words.figure(drawn, self.keep, self.names).replace(
+                "<svg", f'<svg class="{screen}" role="img" aria-labelledby="read-{name}"', 1
+            )
         return f'<figure class="{kind}">{svg}<figcaption id="read-{name}">{self.words.both(caption)}</figcaption></figure>'
 
     def table(self, head: list[str], rows: Sequence[tuple[str, ...]], note: str = "") -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.covariance import Dense, Diagonal, Spectral
 from ornstein.metrics import (
     Candidate,
     Fold,
@@ -22,10 +23,12 @@ from ornstein.metrics import (
     sliced_wasserstein,
 )
 from ornstein.model import Model
-from ornstein.report.choices import candidates
+from ornstein.report.choices import DENSE, candidates
 from ornstein.report.holdout import Imputed
 
 TAIL = 0.05
+LEAST_IMPUTED = 3
+"""Cases without which coverage cannot be tested."""
 _OWN_DRAWS = 400
 _COMPARED = 500
 Progress = Callable[[str], None]
@@ -35,12 +38,15 @@ Progress = Callable[[str], None]
 class Surprises:
     """Held-out surprise: case numbers in descending order, nats (case,) and p = rank / cases, and how heavy the tail is.
 
+    channels  (case, channel): channel numbers of each case, oddest first;  share: of its distance that is in the oddest
     tail  share of held-out cases that are less likely than 95 % of the fitted law's own draws: 5 % if its tails are right
     """
 
     order: Tensor
     nats: Tensor
     p_value: Tensor
+    channels: Tensor
+    share: Tensor
     tail: Mean
 
 
@@ -56,10 +62,12 @@ class Distances:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What one pass over the folds found: log p (case,), the share of own draws less likely (case,), imputations, distances."""
+    """What one pass over the folds found: log p (case,), the share of own draws less likely (case,), how odd each channel is
+    (case, channel), imputations, distances."""
 
     log_prob: Tensor
     typical: Tensor
+    odd: Tensor
     imputed: Imputed | None
     distances: Distances | None
 
@@ -69,6 +77,7 @@ def hold_out(
 ) -> Held:
     """One pass over the folds of the chosen law: log-densities, how typical they are of its own draws, and imputations."""
     log_prob, typical = torch.full((len(x),), torch.nan, dtype=torch.float64), torch.full((len(x),), torch.nan, dtype=torch.float64)
+    odd = torch.full(x.shape[:2], torch.nan, dtype=torch.float64)
     complete = ~torch.isnan(x.values).flatten(1).any(1)
     found = []
     distances = None
@@ -77,6 +86,7 @@ def hold_out(
         if len(scored):
             log_prob[scored] = model.log_prob(x.values[scored])
             own = model.log_prob(model.sample(_OWN_DRAWS, seed=seed)).sort().values
+            odd[scored] = oddness(model, x.values[scored])
             typical[scored] = (1 + torch.searchsorted(own, log_prob[scored], right=True).to(torch.float64)) / (1 + _OWN_DRAWS)
         if k == 0 and bool(complete.all()):
             distances = _distances(x, fold, model, seed)
@@ -88,8 +98,8 @@ def hold_out(
             imputed = model.impute(masked, draws, seed=seed + k)[..., hidden].clone()
             mean = x.values[fold.train].nanmean(0)[:, hidden].to(torch.float64).expand(len(test), -1, -1)
             found.append(Imputed(test, x.values[test].to(torch.float64), imputed, mean))
-    enough = sum(len(part.numbers) for part in found) >= len(parts)
-    return Held(log_prob, typical, Imputed.joined(found) if enough else None, distances)
+    enough = sum(len(part.numbers) for part in found) >= max(len(parts), LEAST_IMPUTED)
+    return Held(log_prob, typical, odd, Imputed.joined(found) if enough else None, distances)
 
 
 def compare_laws(
@@ -113,9 +123,33 @@ def surprises_of(held: Held, complete: Tensor, lag: int) -> Surprises:
     as_surprising = len(nats) - torch.searchsorted(nats.sort().values, nats, right=False)
     tail = mean_with_error((held.typical[numbers] <= TAIL).to(torch.float64), lag)
     binomial = math.sqrt(TAIL * (1 - TAIL) / len(nats))
+    odd = held.odd[numbers][order].sort(dim=1, descending=True, stable=True)
     return Surprises(
-        numbers[order], nats[order], (as_surprising.to(torch.float64) / len(nats))[order], Mean(tail.value, max(tail.error, binomial))
+        numbers[order],
+        nats[order],
+        (as_surprising.to(torch.float64) / len(nats))[order],
+        odd.indices,
+        torch.nan_to_num(odd.values[:, 0] / odd.values.clamp_min(0).sum(1), nan=1.0),
+        Mean(tail.value, max(tail.error, binomial)),
     )
+
+
+def oddness(model: Model, x: Tensor) -> Tensor:
+    """Where each case is odd: (case, channel), the part of each channel in its squared distance, in standardised signals u.
+
+        distance = (u - mu)^T Sigma^+ (u - mu) = sum_i (u - mu)_i (Sigma^+ (u - mu))_i
+
+    with the mean and covariance of the law (the variances alone where d > DENSE and it has no eigenbasis). A channel that merely
+    follows the others has a small part, however large it is; a part can be negative. Cost: one solve per case.
+    """
+    if x.shape[1] == 1:
+        return torch.ones(x.shape[:2], dtype=torch.float64)
+    law = model.exact
+    rest = (model.scaler.encode(x) - law.mean()).flatten(1)
+    operator = law.covariance()
+    if not isinstance(operator, Spectral):
+        operator = Dense(operator.dense()) if operator.size <= DENSE else Diagonal(operator.diagonal())
+    return (rest * operator.solve(rest)).view(x.shape).sum(2)
 
 
 def _distances(x: Signals, fold: Fold, model: Model, seed: int) -> Distances | None:

@@ -9,10 +9,11 @@ from ornstein.metrics import Mean, Score, mean_with_error
 from ornstein.plots.style import CHANNELS
 from ornstein.report.analysis import Analysis
 from ornstein.report.holdout import Holdout
+from ornstein.report.moments import UNLIKE
 from ornstein.report.scoring import TAIL
 
-CERTAIN = 2.5
-"""Standard errors for the four levels of coverage at once: the chance of a false alarm is at most 4 x 1.2 % = 5 % (Bonferroni)."""
+FALSE_ALARM = 0.05
+"""Chance that honest bands are not called honest: of one test for all levels (``metrics.joint_coverage``)."""
 CLEAR = 2.0
 
 
@@ -49,6 +50,7 @@ def notes(found: Analysis, *, images: bool) -> list[str]:
         "note.few": len(found.signals) <= size,
         "note.null": found.null > 0 and found.spectrum.rank > 0,
         "note.units": found.unit is None,
+        "note.scales": found.scales.entries > UNLIKE and not images,
         "note.channels": found.signals.shape[1] > CHANNELS and not images,
     }
     return [key for key, applies in said.items() if applies]
@@ -65,12 +67,12 @@ def better(found: Analysis) -> tuple[Score, Mean] | None:
 
 
 def _coverage(held: Holdout) -> Verdict:
-    off = [c for c in held.coverage if abs(c.z) > CERTAIN]
-    if not off:
+    if held.joint.p_value > FALSE_ALARM:
         return Verdict("verdict.coverage.honest", True)
-    if all(c.z < 0 for c in off):
-        return Verdict("verdict.coverage.narrow", False)
-    return Verdict("verdict.coverage.wide" if all(c.z > 0 for c in off) else "verdict.coverage.mixed", False)
+    excess = held.joint.excess
+    if abs(excess.value) <= CLEAR * excess.error:
+        return Verdict("verdict.coverage.mixed", False)
+    return Verdict("verdict.coverage.narrow" if excess.value < 0 else "verdict.coverage.wide", False)
 
 
 def _gain(held: Holdout) -> Verdict:
