@@ -22,7 +22,7 @@ from ornstein.covariance import Autoregressive, Conditioned, condition, conditio
 from ornstein.covariance.prediction import burg, yule_walker
 from ornstein.denoisers import Gaussian
 from ornstein.measurements import Mask
-from ornstein.model.storage.encode import decode_law, encode_law
+from ornstein.model.storage.laws import decode_law, encode_law
 
 SIGMAS = torch.tensor([0.0, 0.3, 5.0, math.inf], dtype=torch.float64)
 

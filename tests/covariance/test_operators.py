@@ -295,7 +295,7 @@ BAD = [
     (lambda: Diagonal(torch.ones(2, 2)), "variances has 2 axes"),
     (lambda: Diagonal(torch.tensor([1.0, math.nan])), "variances holds 1 NaN value, first at index"),
     (lambda: Diagonal(torch.tensor([1.0, math.inf])), "variances holds 1 infinite value"),
-    (lambda: Diagonal(["a"]), "variances holds <U1 values"),  # type: ignore[arg-type]
+    (lambda: Diagonal(["a"]), "variances holds words"),  # type: ignore[arg-type]
     (lambda: Diagonal(torch.ones(0)), "variances is empty"),
     (lambda: Dense(torch.zeros(0, 0)), "covariance is empty"),
     (lambda: Dense(torch.ones(2, 3)), r"covariance has shape \(2, 3\), but must be square"),

@@ -227,7 +227,7 @@ def broken(cause: str) -> Iterator[Tensor]:
         (lambda: torch.zeros(4), r"x has 1 axes \(4,\), but must be \(case, \*event\) with 2 to 4"),
         (lambda: {"a": 1}, "x is a dict, but must be an array"),
         (lambda: 3.0, "x is a float, but must be an array"),
-        (lambda: np.array([["a"]]), "x holds <U1 values, but must hold numbers"),
+        (lambda: np.array([["a"]]), "x holds words, but must hold numbers"),
     ],
 )
 def test_bad_input_is_one_sentence(source: Callable[[], object], message: str) -> None:

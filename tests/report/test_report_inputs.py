@@ -175,7 +175,7 @@ def test_interpolation_is_straight_inside_and_flat_outside():
         (WALK, {"overlap": 30}, "use fewer folds"),
         (WALK, {"language": "fr"}, "language is 'fr', but must be one of en, zh"),
         (with_gaps(), {"model": "mixture"}, "only model 'gaussian' with structure 'dense' can use"),
-        ("days.csv", {}, "x holds <U8 values"),
+        ("days.csv", {}, "x holds words"),
     ],
 )
 def test_bad_input_is_one_sentence_and_no_file(tmp_path, x, changes, message):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
+import secrets
+import warnings
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,9 +15,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, unknown_name
 
 ArrayLike: TypeAlias = Tensor | npt.NDArray[np.generic] | list[object] | tuple[object, ...] | float
+
+COUNTABLE = (1 << 63) - 1
+LARGEST = 1e150
+"""Size of a signal's value up to which its square fits into float64 with room for sums; its inverse is the smallest that squares to more
+than nothing."""
 
 
 def tensor(
@@ -23,16 +32,17 @@ def tensor(
     ndim: tuple[int, ...] | None = None,
     missing: bool = False,
     dtype: torch.dtype = torch.float64,
+    largest: float = LARGEST,
 ) -> Tensor:
-    """``value`` as a real, finite tensor of ``dtype``.
+    """``value`` as a real, finite tensor of ``dtype``, detached and dense, on the device where it is.
 
-    ``ndim`` lists the allowed numbers of axes; with ``missing=True`` NaN is allowed and means "not observed".
-    Raises ``InputError`` for object, string or complex values, the wrong number of axes, NaN (count and first index) and inf.
+    ``ndim`` lists the allowed numbers of axes; with ``missing=True`` NaN is allowed and means "not observed". Every law squares its
+    signals, so values above ``largest``, and signals that are all below 1 / ``largest``, are refused: variances may pass more.
+    Raises ``InputError`` for object, string, complex, sparse, nested and quantised values, for tensors without values (device "meta"),
+    the wrong number of axes, NaN (count and first index) and inf.
     """
     if isinstance(value, Tensor):
-        x = value.detach()
-        if x.is_complex():
-            raise InputError(f"{name} is complex, but must be real: pass its real part, or real and imaginary part as channels")
+        x = _plain(value, name)
     else:
         if isinstance(value, np.ma.MaskedArray):
             value = np.where(value.mask, np.nan, value.data) if value.dtype.kind in "fiub" else value.data
@@ -40,12 +50,14 @@ def tensor(
             array = np.asarray(value)
         except ValueError:
             raise InputError(f"{name} has rows of different lengths: pad or cut them to one length first") from None
-        except (TypeError, RuntimeError) as error:
-            raise InputError(f"{name} cannot be turned into an array of numbers ({error}): pass a tensor or an array") from None
+        except Exception:  # whatever an object of someone else's may raise when it is asked for its numbers
+            kind = type(value).__name__
+            hint = ": stack its tensors first, torch.stack(x)" if isinstance(value, list | tuple) else ": pass a tensor or an array"
+            raise InputError(f"{name} is a {kind} that cannot be turned into an array of numbers{hint}") from None
         if array.dtype.kind == "c":
             raise InputError(f"{name} is complex, but must be real: pass its real part, or real and imaginary part as channels")
         if array.dtype.kind not in "fiub":
-            raise InputError(f"{name} holds {array.dtype} values, but must hold numbers: convert it with astype(float) first")
+            raise InputError(f"{name} {_unusable(value, array)}")
         if array.dtype.itemsize > 8:  # long double, which torch does not have
             array = array.astype(np.float64)
         if array.dtype.byteorder not in "=|" or any(stride < 0 for stride in array.strides) or not array.flags.writeable:
@@ -54,10 +66,65 @@ def tensor(
     if ndim is not None and x.ndim not in ndim:
         allowed = " or ".join(str(n) for n in ndim)
         raise InputError(f"{name} has {x.ndim} axes {tuple(x.shape)}, but must have {allowed}: reshape it first")
-    x = x.to(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a subclass may warn that it becomes a plain tensor
+        x = x.to(dtype)
     if x.numel():
         _finite(x, name, missing)
+        _squares(x, name, largest)
     return x
+
+
+def _plain(value: Tensor, name: str) -> Tensor:
+    """A tensor whose numbers can be read: no sparse, quantised, nested or complex one, and not one of device "meta"."""
+    if value.device.type == "meta":
+        raise InputError(f"{name} is on the device 'meta', which holds shapes without values: pass a tensor with numbers")
+    if value.is_complex():
+        raise InputError(f"{name} is complex, but must be real: pass its real part, or real and imaginary part as channels")
+    for kind, wrong, remedy in (
+        ("sparse", value.layout != torch.strided and not value.is_nested, "to_dense()"),
+        ("quantised", value.is_quantized, "dequantize()"),
+        ("nested", value.is_nested, "torch.nested.to_padded_tensor(x, float('nan'))"),
+    ):
+        if wrong:
+            raise InputError(f"{name} is a {kind} tensor, but must be dense: convert it with {remedy} first")
+    with torch.no_grad():
+        x = value.detach()
+        # a plain copy of what inference mode made: such a tensor could not be used where gradients are taken
+        return x.clone() if x.is_inference() else x
+
+
+def _unusable(value: object, array: npt.NDArray[np.generic]) -> str:
+    """Why an array of words or objects is no array of numbers, and what helps."""
+    if value is None:
+        return "is None, but must hold numbers: pass a tensor or an array"
+    if array.ndim == 0 and array.dtype.kind == "O":
+        return f"is a {type(value).__name__}, but must hold numbers: pass a tensor or an array"
+    if array.dtype.kind in "Mm":
+        return "holds dates or times, but must hold numbers: count them in seconds first"
+    if array.dtype.kind in "US":
+        return "holds words, but must hold numbers: convert it with astype(float) first"
+    if array.dtype.kind == "O":
+        first = next((entry for entry in array.flat if not isinstance(entry, int | float)), None)
+        what = "None" if first is None else f"{type(first).__name__}s"
+        return f"holds {what} beside or in place of numbers: write NaN where a value is missing, and convert it with astype(float)"
+    return f"holds {array.dtype} values, but must hold numbers: convert it with astype(float) first"
+
+
+def _squares(x: Tensor, name: str, largest: float) -> None:
+    """Refuse values whose squares overflow, or all vanish."""
+    if not x.is_floating_point():
+        return
+    top = float(x.abs().nan_to_num(0.0).max())
+    limit = min(largest, torch.finfo(x.dtype).max)
+    if top > limit:
+        raise InputError(
+            f"{name} holds values up to {top:.3g}, whose squares do not fit into float64: divide them by a unit such as {top:.0e}"
+        )
+    if 0 < top < 1 / largest:
+        raise InputError(
+            f"{name} holds no value above {top:.3g}, and the squares of such values are 0: divide them by a unit such as {top:.0e}"
+        )
 
 
 def _finite(x: Tensor, name: str, missing: bool) -> None:
@@ -74,7 +141,7 @@ def _finite(x: Tensor, name: str, missing: bool) -> None:
             raise InputError(f"{name} holds {count} {kind} value{'s' * (count > 1)}, first at index {first}: {remedy}")
 
 
-def positive(value: float, name: str, *, zero: bool = False) -> float:
+def positive(value: object, name: str, *, zero: bool = False) -> float:
     """``value`` as a finite float above 0 (or at 0, with ``zero=True``)."""
     number = real(value, name)
     if number < 0 or (number == 0 and not zero):
@@ -82,24 +149,88 @@ def positive(value: float, name: str, *, zero: bool = False) -> float:
     return number
 
 
-def real(value: float, name: str) -> float:
-    """``value`` as a finite float."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"{name} is {value!r}, but must be a number") from None
+def real(value: object, name: str) -> float:
+    """``value`` as a finite float: a number, or an array or tensor of one entry; no bool and no word."""
+    number = None
+    if not isinstance(value, bool | np.bool_ | str | bytes):
+        try:
+            number = float(value)  # type: ignore[arg-type]  # whatever has no number in it raises
+        except (TypeError, ValueError, RuntimeError, OverflowError, NotImplementedError):
+            number = None
+    if number is None:
+        raise InputError(f"{name} is {shown(value)}, but must be a number")
     if not math.isfinite(number):
         raise InputError(f"{name} is {number}, but must be finite")
     return number
 
 
 def count(value: object, name: str, *, at_least: int = 1, at_most: int | None = None) -> int:
-    """``value`` as a whole number in range; a bool, a fraction or a word is refused."""
+    """``value`` as a whole number in range; a bool, a fraction or a word is refused, and what no 64-bit counter holds."""
     upper = "" if at_most is None else f" and at most {at_most}"
     whole = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+    if isinstance(value, Tensor) and value.ndim == 0 and not value.is_floating_point() and value.dtype != torch.bool and not value.is_meta:
+        whole = int(value)
     if whole is None or whole < at_least or (at_most is not None and whole > at_most):
-        raise InputError(f"{name} is {value!r}, but must be a whole number of at least {at_least}{upper}")
+        raise InputError(f"{name} is {shown(value)}, but must be a whole number of at least {at_least}{upper}")
+    if whole > COUNTABLE:
+        raise InputError(f"{name} is {shown(value)}, but counts go up to {COUNTABLE}, 2^63 - 1")
     return whole
+
+
+def seed(value: object, name: str = "seed") -> int:
+    """``value`` as a seed, any whole number; None draws one from the operating system, as in NumPy and scikit-learn.
+
+    Its lowest 64 bits count.
+    """
+    if value is None:
+        return secrets.randbits(63)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InputError(f"{name} is {shown(value)}, but must be a whole number, or None for another one at each call")
+    return int(value)
+
+
+def name_in(value: object, what: str, allowed: Iterable[str]) -> str:
+    """``value`` as one of the allowed words. Raises ``InputError`` with the nearest one; lists, None and other things are no words."""
+    names = list(allowed)
+    if isinstance(value, str) and value in names:
+        return value
+    raise unknown_name(what, value, names)
+
+
+def memory(numbers: int, what: str, remedy: str, *, most: int | None = None) -> None:
+    """Refuse ``numbers`` float64 values that no memory of this machine holds, before they are allocated."""
+    limit = physical_memory() if most is None else most
+    if 8 * numbers > limit:
+        raise InputError(f"{what} would take {in_bytes(8 * numbers)}, but this machine has {in_bytes(limit)} of memory: {remedy}")
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine, or of a terabyte where it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 40
+
+
+def in_bytes(size: int) -> str:
+    """A size in words: 512 MiB, 7.5 GiB, 3 TiB."""
+    for unit, power in (("EiB", 60), ("PiB", 50), ("TiB", 40), ("GiB", 30)):
+        if size >= 1 << power:
+            return f"{size / (1 << power):.3g} {unit}"
+    return f"{size / (1 << 20):.3g} MiB"
+
+
+def shown(value: object) -> str:
+    """A value in a sentence: short, on one line, a tensor or array by its shape."""
+    if isinstance(value, Tensor) and (value.ndim or value.is_meta):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape}"
+    try:
+        text = " ".join(repr(value.item() if isinstance(value, Tensor | np.generic) else value).split())
+    except Exception:  # a repr of someone else's, or more digits than Python writes
+        return f"a {type(value).__name__} too large or too odd to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def extra(module: str, name: str, purpose: str) -> Any:

@@ -11,6 +11,9 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance.base import Operator, Spectral, clip, refuse_dense
 
+LARGEST_VARIANCE = 1e300
+"""Of variances only sums and roots are taken."""
+
 
 class Diagonal(Spectral):
     """Independent entries: Sigma = diag(variances). Memory and every operation O(d)."""
@@ -236,7 +239,7 @@ class Kronecker(Spectral):
 
 
 def _entries(value: object, name: str, ndim: int) -> Tensor:
-    x = checks.tensor(value, name, ndim=(ndim,))
+    x = checks.tensor(value, name, ndim=(ndim,), largest=LARGEST_VARIANCE)
     if not len(x):
         raise InputError(f"{name} is empty {tuple(x.shape)}, but must hold at least one entry")
     return x

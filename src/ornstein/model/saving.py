@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Denoiser
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.storage import decode_law, encode_law, read_folder, write_folder
+from ornstein.model.storage.folder import CONFIG
+from ornstein.model.storage.part import Part
+from ornstein.model.storage.surroundings import decode_surroundings, encode_surroundings
 
 NETWORKS = 2
 """The format of folders with a network; all other folders are of format 1, which older versions read."""
@@ -39,41 +43,19 @@ def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
     config: dict[str, Any] = {"law": spec}
     if model.training is not None or spec["kind"] == "network":
         config |= {"format": NETWORKS, "training": dict(model.training or {})}
-    tensors |= {"scaler.centre": model.scaler.centre, "scaler.scale": model.scaler.scale}
-    for name in ("reference", "log_evidence"):
-        if (value := getattr(model, name)) is not None:
-            tensors[name] = value
-    shape = list(model.law.event_shape)
-    metadata: dict[str, Any] = {"channels": list(model.channels), "units": list(model.units), "rate": model.rate, "event_shape": shape}
-    if model.conditions is not None:
-        metadata["conditions"] = {"classes": model.conditions.classes, "names": list(model.conditions.names)}
-        for name in ("vector", "signal"):
-            if (scaler := getattr(model.conditions, name)) is not None:
-                tensors |= {f"conditions.{name}.centre": scaler.centre, f"conditions.{name}.scale": scaler.scale}
-    return write_folder(path, config, metadata, {k: v.contiguous() for k, v in tensors.items()}, card(model, spec), force=force)
+    metadata, around = encode_surroundings(model)
+    return write_folder(path, config, metadata, tensors | around, card(model, spec), force=force)
 
 
 def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved:
     """What ``write`` wrote; see ``ornstein.load``."""
     config, metadata, tensors = read_folder(path)
-    law = decode_law(config["law"], {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")}, module)
-    channels, units = tuple(metadata["channels"]), tuple(metadata["units"])
-    scaler = Scaler(tensors["scaler.centre"], tensors["scaler.scale"])
-    conditions = _conditions(metadata["conditions"], tensors) if "conditions" in metadata else None
+    law = decode_law(config.get("law"), {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")}, module)
     training = config.get("training")
-    return Saved(
-        law, scaler, channels, units, metadata["rate"], tensors.get("reference"), tensors.get("log_evidence"), conditions, training
-    )
-
-
-def _conditions(known: dict[str, Any], tensors: dict[str, Tensor]) -> Conditions:
-    vector, signal = (
-        Scaler(tensors[f"conditions.{name}.centre"], tensors[f"conditions.{name}.scale"])
-        if f"conditions.{name}.centre" in tensors
-        else None
-        for name in ("vector", "signal")
-    )
-    return Conditions(known["classes"], tuple(known["names"]), vector, signal)
+    if not isinstance(training, dict | None):
+        raise InputError(f"training in {CONFIG} of {os.fspath(path)} is no description: restore the folder from a copy, or fit again")
+    rest = Part(metadata, {k: v for k, v in tensors.items() if not k.startswith("law.")})
+    return Saved(law, *decode_surroundings(rest, law), training)
 
 
 def card(model: Saved, spec: Mapping[str, Any]) -> str:

@@ -95,9 +95,12 @@ def read_folder(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
             raise InputError(f"{name} in {folder} is damaged (its checksum differs): restore it from a copy, or fit again")
     try:
         tensors = safetensors.torch.load(contents[TENSORS])
-    except SafetensorError as error:
-        raise InputError(f"{TENSORS} in {folder} is not a safetensors file ({error})") from None
-    return config, json.loads(contents[PREPROCESSING]), tensors
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise InputError(f"{TENSORS} in {folder} is not a safetensors file of PyTorch ({error})") from None
+    try:
+        return config, json.loads(contents[PREPROCESSING]), tensors
+    except (ValueError, RecursionError):
+        raise InputError(f"{PREPROCESSING} in {folder} is not JSON: restore it from a copy, or fit again") from None
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _config(folder: Path) -> dict[str, Any]:
         config = json.loads(_read(file))
         checksum = config.pop("checksum")
         whole = checksum == _checksum(config) and set(config["files"]) == {TENSORS, PREPROCESSING, CARD}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = False
     if not whole:
         raise InputError(f"{CONFIG} in {folder} is damaged (its checksum differs): restore it from a copy, or fit again")

@@ -1,0 +1,112 @@
+"""What stands around a law in a folder: names, units and rate, the standardisation, held-out scores, and what a network is told."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from ornstein.common.checks import LARGEST
+from ornstein.denoisers import Denoiser, Law
+from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.scaling import Scaler
+from ornstein.model.storage.part import Part, Spec, Tensors, refuse_unread
+
+
+class Around(Protocol):
+    """The fields of a model that are read here."""
+
+    @property
+    def law(self) -> Denoiser: ...
+    @property
+    def scaler(self) -> Scaler: ...
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def units(self) -> tuple[str, ...]: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def reference(self) -> Tensor | None: ...
+    @property
+    def log_evidence(self) -> Tensor | None: ...
+    @property
+    def conditions(self) -> Conditions | None: ...
+
+
+class Surroundings(NamedTuple):
+    """The same, without the law, in the order of ``Model``."""
+
+    scaler: Scaler
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    rate: float | None
+    reference: Tensor | None
+    log_evidence: Tensor | None
+    conditions: Conditions | None
+
+
+def encode_surroundings(model: Around) -> tuple[Spec, Tensors]:
+    """(description for preprocessing.json, tensors)."""
+    tensors: Tensors = {}
+    _encode_scaler(model.scaler, tensors, "scaler.")
+    for name in ("reference", "log_evidence"):
+        if (value := getattr(model, name)) is not None:
+            tensors[name] = value.contiguous()
+    shape = list(model.law.event_shape)
+    spec: Spec = {"channels": list(model.channels), "units": list(model.units), "rate": model.rate, "event_shape": shape}
+    if model.conditions is not None:
+        spec["conditions"] = {"classes": model.conditions.classes, "names": list(model.conditions.names)}
+        for name in ("vector", "signal"):
+            if (scaler := getattr(model.conditions, name)) is not None:
+                _encode_scaler(scaler, tensors, f"conditions.{name}.")
+    return spec, tensors
+
+
+def decode_surroundings(part: Part, law: Denoiser) -> Surroundings:
+    """What ``encode_surroundings`` wrote of a model with this law. Raises ``InputError`` for what does not go with it."""
+    event = tuple(law.event_shape)
+    if part.shape("event_shape") != event:
+        raise part.wrong("event_shape", f"is {part.spec['event_shape']}, but the law holds signals of shape {event}")
+    channels = part.words("channels", (0, event[0]) if len(event) > 1 else (0, 1, event[0]))
+    units = part.words("units", (len(channels),))
+    rate = None if part.value("rate") is None else part.number("rate")
+    scaler = _decode_scaler(part, "scaler.", event)
+    reference = _sorted(part) if part.has("reference") else None
+    log_evidence = None
+    if part.has("log_evidence"):
+        batch = law.batch_shape if isinstance(law, Law) else ()
+        log_evidence = part.tensor("log_evidence", *batch, infinite=True)
+    conditions = _decode_conditions(part.part("conditions")) if "conditions" in part.spec else None
+    part.finish()
+    refuse_unread(part)
+    return Surroundings(scaler, channels, units, rate, reference, log_evidence, conditions)
+
+
+def _sorted(part: Part) -> Tensor:
+    reference = part.tensor("reference", None, infinite=True)
+    if not len(reference) or bool((reference[1:] < reference[:-1]).any()):
+        raise part.wrong("reference", "is not sorted from low to high, or empty")
+    return reference
+
+
+def _decode_conditions(part: Part) -> Conditions:
+    classes = part.whole("classes")
+    names = part.words("names", (0, classes))
+    if len(set(names)) < len(names):
+        raise part.wrong("names", "holds a class twice")
+    vector, signal = (
+        _decode_scaler(part, f"{name}.", axes=axes) if part.has(f"{name}.centre") else None for name, axes in (("vector", 1), ("signal", 2))
+    )
+    part.finish()
+    return Conditions(classes, names, vector, signal)
+
+
+def _encode_scaler(scaler: Scaler, tensors: Tensors, prefix: str) -> None:
+    tensors |= {prefix + "centre": scaler.centre.contiguous(), prefix + "scale": scaler.scale.contiguous()}
+
+
+def _decode_scaler(part: Part, prefix: str, event: tuple[int, ...] | None = None, *, axes: int = 1) -> Scaler:
+    shape = event if event is not None else (None,) * max(axes, part.raw(prefix + "centre").ndim)
+    centre = part.tensor(prefix + "centre", *shape)
+    return Scaler(centre, part.tensor(prefix + "scale", *centre.shape, low=1 / LARGEST))

@@ -1,0 +1,315 @@
+"""Folders changed with their checksums: every single change gives one sentence, or a model that works."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import ornstein as orn
+from kinds import BATCHES, EVENT, LAWS, SIZE, kernel, mixture, normal
+from ornstein.covariance import Autoregressive, Diagonal
+from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Network
+from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.scaling import Scaler
+from ornstein.model import Model, saving
+from ornstein.model.storage import decode_law, encode_law
+from ornstein.model.storage.folder import CONFIG, PREPROCESSING, TENSORS, _checksum, _json, read_folder, write_folder
+from ornstein.nets import MLP, Condition
+
+Folder = tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]
+Change = Callable[[Folder], None]
+
+
+def network() -> Network:
+    net = MLP(EVENT, width=8, depth=1, classes=2, vector=1, seed=1)
+    return Network.of(net, Gaussian(normal(*EVENT), LAWS["gaussian"]().operator), inpaints=False).given(Condition(label=torch.tensor([1])))
+
+
+MODELS: dict[str, Callable[[], Denoiser]] = {
+    **{name: LAWS[name] for name in ("gaussian", "gaussian-kronecker", "gaussian-low-rank", "mixture", "points", "kernel-low-rank")},
+    "diagonal": lambda: Gaussian(normal(*EVENT), Diagonal(torch.linspace(0, 1, SIZE))),
+    "autoregressive": lambda: Gaussian(normal(SIZE), Autoregressive(torch.full((SIZE, 2), -0.3), torch.ones(SIZE))),
+    "posteriors": BATCHES["mixture"],
+    "kernel of posteriors": BATCHES["kernel"],
+    "network": network,
+}
+
+
+def around(law: Denoiser) -> Model:
+    """A model with every field that its law may have."""
+    shape = law.event_shape
+    scaler = Scaler(normal(*shape, seed=1), normal(*shape, seed=2).abs() + 0.5)
+    names = (tuple(f"c{k}" for k in range(shape[0])), ("mV",) * shape[0]) if len(shape) > 1 else (("ECG",), ("mV",))
+    batch = law.batch_shape if isinstance(law, Law) else ()
+    conditions = Conditions(2, ("a", "b"), Scaler(normal(1), torch.ones(1, dtype=torch.float64))) if isinstance(law, Network) else None
+    scores = None if isinstance(law, Network) else normal(9, seed=3).sort().values
+    return Model(law, scaler, *names, 250.0, scores, normal(1, *batch, seed=4)[0], conditions, {"steps": 3} if conditions else None)
+
+
+JSON = [
+    None,
+    True,
+    -1,
+    0,
+    7,
+    1.5,
+    1 << 40,
+    1 << 70,
+    math.nan,
+    math.inf,
+    "x",
+    "gaussian",
+    "dense",
+    [],
+    {},
+    [0],
+    [-2, 3],
+    [1 << 40],
+    ["a"],
+    [1.5],
+]
+
+
+FEW = 7
+"""The quick test takes every seventh change, of each kind of law other ones."""
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value of a description."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+def at(node: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        node = node[key]
+    return node
+
+
+def of_descriptions(folder: Folder) -> Iterator[tuple[str, Change]]:
+    for which in (0, 1):
+        for path in places(folder[which]):
+            *way, key = path
+            if path[0] in ("training", "format", "files"):  # words, and what belongs to the folder itself
+                continue
+            name = "/".join(map(str, path))
+
+            def drop(f: Folder, which: int = which, way: Any = way, key: Any = key) -> None:
+                del at(f[which], way)[key]
+
+            yield f"{name} removed", drop
+            for value in JSON:
+
+                def put(f: Folder, which: int = which, way: Any = way, key: Any = key, value: Any = value) -> None:
+                    at(f[which], way)[key] = value
+
+                yield f"{name} = {value!r}", put
+            if isinstance(at(folder[which], path), dict):
+
+                def add(f: Folder, which: int = which, path: Any = path) -> None:
+                    at(f[which], path)["more"] = 1
+
+                yield f"{name} with more", add
+            if isinstance(at(folder[which], path), list):
+
+                def twice(f: Folder, which: int = which, path: Any = path) -> None:
+                    found = at(f[which], path)
+                    found.append(copy.deepcopy(found[-1]) if found else 1)
+
+                yield f"{name} with one more", twice
+
+
+def _with(entry: float) -> Callable[[Tensor], Tensor]:
+    def changed(t: Tensor) -> Tensor:
+        out = t.clone()
+        if t.is_floating_point():
+            out.view(-1)[-1:] = torch.tensor(entry, dtype=torch.float64).to(t.dtype)  # 1e200 is infinite in float32
+        else:
+            out.view(-1)[-1:] = -1000
+        return out
+
+    return changed
+
+
+ARRAYS: dict[str, Callable[[Tensor], Tensor]] = {
+    "NaN at the end": _with(math.nan),
+    "infinite at the end": _with(math.inf),
+    "-inf at the end": _with(-math.inf),
+    "-1e3 at the end": _with(-1e3),
+    "1e200 at the end": _with(1e200),
+    "turned": torch.neg,
+    "doubled": lambda t: 2 * t,
+    "zero": torch.zeros_like,
+    "float32": lambda t: t.float() if t.dtype == torch.float64 else t.double(),
+    "float16": lambda t: t.half(),
+    "int64": lambda t: t.to(torch.int64) if t.is_floating_point() else t.double(),
+    "bool": lambda t: t.to(torch.bool),
+    "complex": lambda t: t.to(torch.complex128),
+    "flat": lambda t: t.flatten() if t.ndim != 1 else t[:, None],
+    "with a case": lambda t: t.unsqueeze(0),
+    "with three cases": lambda t: t.expand(3, *t.shape).clone(),
+    "shorter": lambda t: t[..., :-1].clone() if t.ndim else t.expand(2).clone(),
+    "longer": lambda t: torch.cat([t, t], -1) if t.ndim else t.expand(0),
+    "of no rows": lambda t: t[:0].clone() if t.ndim else t.expand(0),
+    "transposed": lambda t: t.mT.contiguous() if t.ndim > 1 else t.flip(-1) if t.ndim else t + 1,
+}
+
+
+def of_tensors(folder: Folder) -> Iterator[tuple[str, Change]]:
+    for name in folder[2]:
+        yield f"{name} removed", lambda f, name=name: f[2].__delitem__(name)
+        yield f"{name} renamed", lambda f, name=name: f[2].update({name + "2": f[2].pop(name)})
+        for what, change in ARRAYS.items():
+            yield f"{name} {what}", lambda f, name=name, change=change: f[2].update({name: change(f[2][name])})
+    for extra in ("more", "law.more", "law.module.more"):
+        yield f"tensor {extra}", lambda f, extra=extra: f[2].update({extra: torch.ones(2)})
+
+
+def works(model: Model) -> None:
+    """Finite draws, moments and densities, and a folder of its own."""
+    shape = model.event_shape
+    assert math.prod(shape) < 100
+    label = model.conditions.names[0] if model.conditions is not None and model.conditions.names else None
+    drawn = model.sample(2, steps=2, sampler="euler", label=label) if isinstance(model.law, Network) else model.sample(2)
+    assert bool(torch.isfinite(drawn).all())
+    assert bool(torch.isfinite(model.mean()).all())
+    assert bool(torch.isfinite(model.covariance().diagonal()).all())
+    x = model.mean().reshape(-1, *shape)
+    if isinstance(model.law, Law) and not (isinstance(model.law, Empirical) and model.law._basis.rank() < model.law.size):
+        assert not bool(torch.isnan(model.log_prob(x)).any())
+        assert not bool(torch.isnan(model.surprise(x).nats).any())
+    assert "Model(" in repr(model)
+    model.signals(drawn.reshape(-1, *shape)) if len(shape) == 2 and (not model.channels or len(model.channels) == shape[0]) else None
+    saving.card(saving.Saved(*(getattr(model, name) for name in saving.Saved._fields)))
+
+
+def outcome(what: str) -> str:
+    """What loading "here" comes to."""
+    try:
+        model = orn.load("here")
+    except orn.InputError as error:
+        return "refused" if "\n" not in str(error) else f"{what}: several lines"
+    except Exception as error:
+        return f"{what}: {error!r}"
+    try:
+        works(model)
+    except Exception as error:
+        return f"{what} was loaded: {error!r}"
+    return "harmless"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Folder]:
+    place = tmp_path_factory.mktemp("models")
+    return {name: read_folder(around(make()).save(place / name.replace(" ", "-"))) for name, make in MODELS.items()}
+
+
+@pytest.mark.parametrize("every", [FEW, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_single_change(name: str, every: int, whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hundred changes of each kind of law, one at a time: a sentence or an unharmed model, never another error, never NaN."""
+    folder, outcomes = whole[name], Counter[str]()
+    for what, change in [*of_descriptions(folder), *of_tensors(folder)][list(MODELS).index(name) % every :: every]:
+        changed = copy.deepcopy(folder)
+        change(changed)
+        monkeypatch.setattr(saving, "read_folder", lambda _, found=changed: found)
+        outcomes[outcome(what)] += 1
+    refused, harmless = outcomes.pop("refused"), outcomes.pop("harmless")
+    assert not outcomes, outcomes
+    assert refused > 5 * harmless > 0  # means, names and rates may have other values
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nothing_changed_is_a_model(name: str, whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "read_folder", lambda _: whole[name])
+    works(orn.load("here"))
+
+
+def test_the_files_themselves(tmp_path: Any) -> None:
+    """Through the folder with its checksums: other kinds of file in place of the right ones."""
+    config, metadata, tensors = read_folder(around(kernel()).save(tmp_path / "m"))
+    config = {key: value for key, value in config.items() if key not in ("format", "files")}
+    for spec in ([], "x", {**config, "law": None}, {**config, "law": {"kind": "network"}}, {**config, "training": 3}):
+        whole = spec if isinstance(spec, dict) else {"law": spec}
+        write_folder(tmp_path / "m", whole, metadata, tensors, "card", force=True)
+        with pytest.raises(orn.InputError, match="restore the folder from a copy, or fit again"):
+            orn.load(tmp_path / "m")
+    write_folder(tmp_path / "m", config, metadata, tensors, "card", force=True)
+    assert torch.equal(orn.load(tmp_path / "m").sample(2), around(kernel()).sample(2))
+    for file in (PREPROCESSING, TENSORS):
+        before = (tmp_path / "m" / file).read_bytes()
+        for data in (b"", b"[" * 100_000, b"\x00" * 64, b"null"):
+            _rewrite(tmp_path / "m", file, data)
+            with pytest.raises(orn.InputError):
+                orn.load(tmp_path / "m")
+        _rewrite(tmp_path / "m", file, before)
+
+
+def _rewrite(folder: Any, file: str, data: bytes) -> None:
+    """Put other bytes into a folder, with checksums that match."""
+    (folder / file).write_bytes(data)
+    config = json.loads((folder / CONFIG).read_text())
+    del config["checksum"]
+    config["files"][file] = hashlib.sha256(data).hexdigest()
+    (folder / CONFIG).write_bytes(_json({**config, "checksum": _checksum(config)}))
+
+
+def test_the_posterior_spectrum_of_a_kronecker_is_its_own() -> None:
+    """Its eigenvalues are no product of those of its factors once it was conditioned on noise."""
+    law = mixture().components[1]
+    after = Gaussian(law.mean(), law.operator.posterior(0.7))
+    again = decode_law(*encode_law(after))
+    assert isinstance(again, Gaussian)
+    assert torch.equal(again.operator.dense(), after.operator.dense())
+
+
+def test_a_batch_of_posteriors_keeps_its_offsets() -> None:
+    law = BATCHES["kernel"]()
+    again = decode_law(*encode_law(law))
+    assert isinstance(again, Empirical)
+    assert float(law.offset.abs().max()) > 0.1  # type: ignore[attr-defined]
+    assert torch.equal(again.mean(), law.mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "change", "says"),
+    [
+        ("gaussian", "basis", lambda t: t + 1e-4, "columns that are not orthonormal"),
+        ("gaussian", "eigenvalues", torch.neg, "entry -3, but must be at least 0"),
+        ("gaussian-low-rank", "eigenvalues", lambda t: t.cumsum(-1), "unequal floors"),
+        ("gaussian-kronecker", "right.eigenvalues", lambda t: t.cumsum(-1), "not symmetric"),
+        ("mixture", "log_weights", lambda t: t + 0.1, "do not sum to one"),
+        ("posteriors", "log_weights", lambda t: t[:2].clone(), r"for means of \(4,\) laws"),
+        ("kernel of posteriors", "offset", lambda t: t[:2].clone(), "has shape"),
+    ],
+)
+def test_what_is_said(name: str, tensor: str, change: Callable[[Tensor], Tensor], says: str) -> None:
+    spec, tensors = encode_law(MODELS[name]())
+    whole = tensor if tensor in tensors else f"covariance.{tensor}"
+    with pytest.raises(orn.InputError, match=f"{tensor.replace('.', chr(92) + '.')}.* {says}.*; restore the folder"):
+        decode_law(spec, {**tensors, whole: change(tensors[whole])})
+
+
+def test_scores_in_order_and_nothing_left_over(whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:
+    for change in (
+        lambda f: f[2].update(reference=f[2]["reference"].flip(0).contiguous()),
+        lambda f: f[2].update(more=torch.ones(2)),
+        lambda f: f[2].update({"law.more": torch.ones(2)}),
+        lambda f: f[1].update(more=1),
+        lambda f: f[0]["law"].update(more=1),
+    ):
+        folder = copy.deepcopy(whole["gaussian"])
+        change(folder)
+        monkeypatch.setattr(saving, "read_folder", lambda _, found=folder: found)
+        with pytest.raises(orn.InputError, match=r"reference is not sorted|more does not belong there"):
+            orn.load("here")
