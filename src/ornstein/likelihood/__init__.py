@@ -6,6 +6,21 @@ from ornstein.likelihood.door import log_density
 from ornstein.likelihood.flow import flow
 from ornstein.likelihood.frame import reference_of
 from ornstein.likelihood.mmse import mmse
+from ornstein.likelihood.quantised import bits_per_dim, probability, quanta, quantum, repeated
 from ornstein.likelihood.states import path, state
 
-__all__ = ["Density", "bound", "flow", "log_density", "mmse", "path", "reference_of", "state"]
+__all__ = [
+    "Density",
+    "bits_per_dim",
+    "bound",
+    "flow",
+    "log_density",
+    "mmse",
+    "path",
+    "probability",
+    "quanta",
+    "quantum",
+    "reference_of",
+    "repeated",
+    "state",
+]
