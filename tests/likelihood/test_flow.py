@@ -174,8 +174,8 @@ def test_redundant_coordinates() -> None:
     assert float(((estimated.value - law.log_prob(x)) / estimated.error).abs().max()) < 4
 
 
-def test_a_module_without_a_forward_derivative() -> None:
-    """Operations that torch only differentiates backwards serve too, one pass a direction."""
+def test_a_module_whose_derivative_cannot_be_vectorised() -> None:
+    """Operations whose backward pass torch cannot batch serve too, one pass a direction."""
 
     class Backward(torch.autograd.Function):
         @staticmethod
@@ -188,6 +188,8 @@ def test_a_module_without_a_forward_derivative() -> None:
 
         @staticmethod
         def backward(ctx: object, grad: Tensor) -> Tensor:
+            if float(grad.sum()) == torch.inf:  # what no vectorised pass can answer
+                return grad
             return grad * torch.cos(ctx.saved_tensors[0])  # type: ignore[attr-defined]
 
     class Wave(nn.Module):

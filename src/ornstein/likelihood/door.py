@@ -6,7 +6,7 @@ import math
 from typing import TypeGuard
 
 from ornstein.common.errors import InputError, unknown_name
-from ornstein.denoisers import Colored, Denoiser, Gaussian, Law
+from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Network
 from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
 from ornstein.likelihood.flow import EXACT, flow, signals
@@ -48,6 +48,8 @@ def log_density(
             kind = type(denoiser).__name__
             raise InputError(f"method is 'exact', but a {kind} has no density in closed form: use 'auto', or fit 'gaussian' or 'mixture'")
         return Density.exact(denoiser.log_prob(signals(denoiser, x)))
+    if isinstance(denoiser, Network) and denoiser.inpaints and denoiser.condition is not None and denoiser.condition.signal is not None:
+        raise InputError("this network was told entries of the signals themselves, which have no density: ask it without a condition")
     if method == "bound":
         return bound(denoiser, x, reference, seed=seed)
     size = math.prod(denoiser.event_shape)

@@ -105,18 +105,13 @@ def reference_of(denoiser: Denoiser, reference: Gaussian | None = None) -> Gauss
     Raises ``InputError`` for a denoiser that knows neither, and for a reference of other signals.
     """
     if reference is None:
-        inner = denoiser
-        while isinstance(inner, Guided | Compiled):
-            inner = inner.conditional if isinstance(inner, Guided) else inner.inner
-        if isinstance(inner, Law):
-            reference = matched(inner)
-        elif isinstance(inner, Network):
-            reference = inner.reference
-        else:
-            raise InputError(
-                f"reference is missing, but a {type(inner).__name__} does not know the mean and covariance of its signals: "
-                "pass reference=fit_gaussian(x) for signals x of the same kind"
-            )
+        inner = denoiser.conditional if isinstance(denoiser, Guided) else denoiser
+        reference = matched(inner) if isinstance(inner, Law) else inner.reference
+    if reference is None:
+        raise InputError(
+            f"reference is missing, but a {denoiser.described()} does not know the mean and covariance of its signals: "
+            "pass reference=fit_gaussian(x) for signals x of the same kind"
+        )
     if reference.event_shape != denoiser.event_shape:
         raise InputError(
             f"reference holds signals of shape {reference.event_shape}, but the denoiser those of shape {denoiser.event_shape}: "
@@ -127,9 +122,7 @@ def reference_of(denoiser: Denoiser, reference: Gaussian | None = None) -> Gauss
 
 def law_of(denoiser: Denoiser, reference: Gaussian | Mixture | None = None) -> Gaussian | Mixture:
     """The law with a density that a denoiser is compared with: the one given, the mixture that a network stands on, or a Gaussian."""
-    inner = denoiser
-    while isinstance(inner, Compiled):
-        inner = inner.inner
+    inner = denoiser.inner if isinstance(denoiser, Compiled) else denoiser
     if reference is None and isinstance(inner, Network):
         return inner.preconditioning.law
     return reference if isinstance(reference, Mixture) else reference_of(denoiser, reference)

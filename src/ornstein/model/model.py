@@ -20,6 +20,7 @@ from ornstein.covariance import Dense, Operator, Spectral
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler, Stretched
+from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.measurements import Measurement
 from ornstein.model import imputing
 from ornstein.model.drawing import run_of, told, under
@@ -136,10 +137,35 @@ class Model:
         law = self.law.on()
         return tune(law, schedule_named(schedule), calls, reference=law.reference, cases=cases, seed=seed)
 
-    def log_prob(self, x: object) -> Tensor:
-        """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical."""
-        u = self.scaler.encode(self._signals(x))
-        return self.exact.log_prob(u) - self._log_jacobian()
+    def log_prob(self, x: object, *, label: object = None, condition: object = None) -> Tensor:
+        """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical.
+
+        Exact for an analytic law, otherwise the value of ``log_density``, which also says how far it may be off.
+        """
+        return self.log_density(x, label=label, condition=condition).value
+
+    def log_density(
+        self,
+        x: object,
+        *,
+        method: str = "auto",
+        error: float | None = None,
+        label: object = None,
+        condition: object = None,
+        guidance: float = 1.0,
+        device: torch.device | str | None = None,
+        seed: int = 0,
+    ) -> Density:
+        """``log_prob`` with its standard and discretisation error, the denoiser calls it took, and why it was had in this way.
+
+        method  "auto", "exact", "flow" (the density of what deterministic samplers draw), "mmse" or "bound": see ``likelihood.log_density``
+        error   nats that it may be off; default 0.05, or 0.001 for each entry of a signal
+        label, condition, guidance, device   as in ``sample``, with one label or condition for all signals or one for each
+        """
+        values = self._signals(x)
+        law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
+        found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=seed)
+        return found.shifted(-self.scaler.log_jacobian(self.moments.covariance()))
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""
@@ -157,9 +183,16 @@ class Model:
         below = torch.searchsorted(self.reference, level, right=True).to(torch.float64)
         return Surprise(-level, (1 + below) / (1 + len(self.reference)))
 
-    def bits_per_dim(self, x: object) -> Tensor:
-        """-log2 density per entry in the user's units: -log_prob / (d log 2), per case. For continuous data it can be negative."""
-        return -self.log_prob(x) / (math.prod(self.event_shape) * math.log(2))
+    def bits_per_dim(self, x: object, step: object = None) -> Tensor:
+        """-log2 of the probability of x per entry, where ``step`` declares that the data are rounded to it (a number, or one per entry):
+        comparable between models, and at least 0. See ``likelihood.probability``; it asks for 16 log-densities.
+
+        Without a step, -log2 of the density per entry in the user's units, -log_prob / (d log 2): for continuous data it can be negative.
+        """
+        entries = math.prod(self.event_shape)
+        if step is None:
+            return bits_per_dim(self.log_prob(x), entries)
+        return bits_per_dim(probability(self.log_prob, self._signals(x), checks.tensor(step, "step")).value, entries)
 
     def mean(self) -> Tensor:
         """The mean signal (*event). With a network, that of the signals it was trained on."""
@@ -243,9 +276,6 @@ class Model:
         if not len(values):
             raise InputError("x holds no cases: give at least one")
         return values
-
-    def _log_jacobian(self) -> float:
-        return self.scaler.log_jacobian(self.exact.covariance())
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model:
