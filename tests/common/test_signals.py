@@ -68,3 +68,28 @@ def test_other_values_under_the_same_names() -> None:
     assert x.with_values(-VALUES).channels == x.channels
     with pytest.raises(InputError, match="channels has 3 entries"):
         x.with_values(VALUES[:, :2])
+
+
+def test_resampling_keeps_what_both_rates_can_hold():
+    """A slow sine at 500 Hz is the same sine at 250 and 375 Hz, away from the ends; names and units stay."""
+    time = torch.arange(2000, dtype=torch.float64) / 500
+    x = Signals(torch.sin(2 * torch.pi * 7 * time).view(1, 1, -1), 500.0, ("Fz",), ("µV",))
+    for rate in (250.0, 375.0, 1000.0):
+        found = x.resampled(rate)
+        expected = torch.sin(2 * torch.pi * 7 * torch.arange(found.shape[2], dtype=torch.float64) / rate)
+        assert (found.rate, found.channels, found.units) == (rate, ("Fz",), ("µV",))
+        torch.testing.assert_close(found.values[0, 0, 100:-100], expected[100:-100], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("signals", "rate", "says"),
+    [
+        (Signals(torch.zeros(1, 1, 9)), 5.0, "have no rate"),
+        (Signals(torch.full((1, 1, 9), torch.nan), 10.0), 5.0, "have gaps"),
+        (Signals(torch.zeros(1, 1, 9), 10.0), 0.0, "rate is 0"),
+        (Signals(torch.zeros(1, 1, 9), 10.0), 2**0.5, "not in a simple ratio"),
+    ],
+)
+def test_what_cannot_be_resampled_is_one_sentence(signals, rate, says):
+    with pytest.raises(InputError, match=says):
+        signals.resampled(rate)

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from ornstein.cli.words import Words
-from ornstein.common.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
-    from ornstein import Model, Signals
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,19 +43,3 @@ def taking(more: Sequence[inspect.Parameter]) -> Callable[[F], F]:
 def example(words: Words, text: str) -> str:
     """The last line of the help of a command."""
     return words("example") + text
-
-
-def fitting(x: Signals, model: Model) -> Signals:
-    """Refuse data with other channels than the model, by name."""
-    if model.channels and len(model.channels) == x.shape[1] and model.channels != x.channels and not _generic(x.channels):
-        raise InputError(f"the data has channels {', '.join(x.channels)}, but the model was fitted on {', '.join(model.channels)}")
-    return x
-
-
-def event(x: Signals, model: Model) -> torch.Tensor:
-    """The values in the shape the model was fitted on: a model of plain (case, time) arrays takes one-channel signals."""
-    return x.values[:, 0] if len(model.event_shape) == 1 and x.shape[1] == 1 else x.values
-
-
-def _generic(channels: tuple[str, ...]) -> bool:
-    return channels == tuple(f"ch{i}" for i in range(len(channels)))

@@ -7,7 +7,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import event, example, fitting, options
+from ornstein.cli.common import example, options
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -43,13 +43,13 @@ def register(app: typer.Typer, words: Words) -> None:
         if not 0 < level < 1:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         model = orn.load(path)
-        x = fitting(orn.read(signals, orient=orient, window=window, hop=hop, key=key), model)
+        x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
         with show.bar(words("imputing"), len(x), as_json) as advance:
-            filled = model.impute(event(x, model), draws, seed=seed, progress=lambda n: advance(n, ""))
+            filled = model.impute(x, draws, seed=seed, progress=lambda n: advance(n, ""))
         gaps = int(x.values.isnan().sum())
-        orn.write(output, model.signals(filled.median(0).values), force=force)
+        orn.write(output, model.signals(filled.median(0).values, x), force=force)
         if bands is not None:
-            orn.write(bands, _bands(model, filled, level), force=force)
+            orn.write(bands, _bands(model, x, filled, level), force=force)
         if as_json:
             show.machine({"cases": len(x), "missing": gaps, "draws": draws, "output": output, "bands": bands, "level": level})
             return
@@ -59,11 +59,11 @@ def register(app: typer.Typer, words: Words) -> None:
             show.line(words("banded").format(level=level, path=bands))
 
 
-def _bands(model: "Model", draws: "torch.Tensor", level: float) -> "Signals":
+def _bands(model: "Model", x: "Signals", draws: "torch.Tensor", level: float) -> "Signals":
     """The lower and the upper band of each channel as channels of one set of signals."""
     import torch
 
     ends = torch.quantile(draws, torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=draws.dtype), dim=0)
-    low, high = (model.signals(end) for end in ends)
+    low, high = (model.signals(end, x) for end in ends)
     names = [f"{c} {q:.1%}" for q in (0.5 - level / 2, 0.5 + level / 2) for c in low.channels]
     return orn.Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)

@@ -8,7 +8,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import event, example, fitting, options
+from ornstein.cli.common import example, options
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
@@ -36,13 +36,12 @@ def register(app: typer.Typer, words: Words) -> None:
         if output is not None:
             refuse_existing(output, force)
         model = orn.load(path)
-        x = fitting(orn.read(signals, orient=orient, window=window, hop=hop, key=key), model)
+        x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
         _show_scores(model, x, output, top, force, words, as_json)
 
 
 def _show_scores(model: "Model", x: "Signals", output: Path | None, top: int, force: bool, words: Words, as_json: bool) -> None:
-    values = event(x, model)
-    nats, p = model.surprise(values)
+    nats, p = model.surprise(x)
     bits = nats / (math.prod(model.event_shape) * math.log(2))
     if output is not None:
         numbers = list(zip(*(column.tolist() for column in (-nats, bits, *([] if p is None else [p]))), strict=True))

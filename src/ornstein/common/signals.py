@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -92,6 +93,21 @@ class Signals:
         same = len(values) == len(self)
         return replace(self, values=values, labels=self.labels if same else (), notes=self.notes if same else ())
 
+    def resampled(self, rate: float) -> Signals:
+        """The same signals at ``rate`` samples per second, for a model of that rate; resample recordings before they are cut.
+
+        Raises ``InputError`` for signals whose rate is not known, gaps, and rates that are no simple ratio (a / b with b up to 1000).
+        """
+        rate = checks.positive(rate, "rate")
+        if self.rate is None:
+            raise InputError("the signals have no rate, so they cannot be resampled: give it, rate=")
+        if bool(torch.isnan(self.values).any()):
+            raise InputError("the signals have gaps, and resampling would spread them: impute them first")
+        ratio = Fraction(rate / self.rate).limit_denominator(1000)
+        if ratio == 0 or abs(float(ratio) * self.rate / rate - 1) > 1e-6:
+            raise InputError(f"{self.rate:g} Hz and {rate:g} Hz are not in a simple ratio: resample with a tool of your own")
+        return replace(self, values=_resampled(self.values, ratio.numerator, ratio.denominator), rate=rate)
+
     def windows(self, window: int, hop: int | None = None) -> Signals:
         """Each case cut into windows of ``window`` samples, one every ``hop`` samples (default: ``window``, no overlap).
 
@@ -108,6 +124,13 @@ class Signals:
         labels = tuple(label for label in self.labels for _ in range(pieces))
         values = cut.permute(0, 2, 1, 3).reshape(case * pieces, channel, window)
         return replace(self, values=values, labels=labels)  # type: ignore[arg-type]  # numbers or words, as before
+
+
+def _resampled(values: Tensor, up: int, down: int) -> Tensor:
+    """values (..., time) at up / down times their rate: a zero-phase low-pass filter below both Nyquist frequencies, by polyphase parts."""
+    from scipy.signal import resample_poly  # heavy to import, and needed only here
+
+    return torch.from_numpy(resample_poly(values.numpy(), up, down, axis=-1, padtype="line"))
 
 
 def _count(number: int, thing: str) -> str:

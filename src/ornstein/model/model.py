@@ -24,6 +24,7 @@ from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.measurements import Measurement
 from ornstein.model import imputing
 from ornstein.model.drawing import run_of, told, under
+from ornstein.model.matching import Matched
 from ornstein.model.methods import schedule_named
 from ornstein.model.saving import Saved, read, write
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
@@ -45,7 +46,8 @@ class Model:
     """A fitted law in the user's units: what ``fit``, ``load`` and ``posterior`` return.
 
     Everything goes in and comes out as (case, *event) in the units of the data; standardisation happens inside, and every
-    log-density includes its Jacobian. A posterior is a Model too; given many y at once it holds one law per case.
+    log-density includes its Jacobian. ``Signals`` are looked at: channels are found by name in any order, units are converted, and
+    another rate is refused. A posterior is a Model too; given many y at once it holds one law per case.
 
     law           the denoiser, in standardised coordinates
     scaler        the standardisation
@@ -238,28 +240,39 @@ class Model:
     ) -> Tensor:
         """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
 
+        ``Signals`` come back in their own order of channels and their own units, whatever those of the model.
+
         Cases that share a pattern of gaps are conditioned together; ``progress`` is told how many cases each pattern finished.
         Draws of case i depend on (seed, i) only. Memory: the result; cost: one factorisation per pattern.
 
         A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
-        values = self._signals(x, missing=True)
+        matched = self._matched(x)
+        values = self._values(matched or x, missing=True)
         count = memory.drawn(draws, "draws", values.numel())
         law, given = self.law.on(device), told(self.conditions, label, condition, len(values))
         if isinstance(law, Law):
             if sampler is not None or steps is not None:
                 raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
-            return imputing.impute(law, self.scaler, values, count, seed, progress)
+            drawn = imputing.impute(law, self.scaler, values, count, seed, progress)
+            return drawn if matched is None else matched.back(drawn)
         method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
         scaled = self.scaler.encode(values)
         drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)
-        return torch.where(torch.isnan(values), self.scaler.decode(drawn), values)
+        filled = torch.where(torch.isnan(values), self.scaler.decode(drawn), values)
+        return filled if matched is None else matched.back(filled)
 
-    def signals(self, x: Tensor) -> Signals:
-        """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``."""
+    def signals(self, x: Tensor, like: Signals | None = None) -> Signals:
+        """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``.
+
+        Filled signals keep those of the signals that had gaps, ``like``.
+        """
         values = x.reshape(len(x), -1, x.shape[-1]) if x.ndim != 3 else x
-        return Signals(values, self.rate, self.channels, self.units)
+        if like is None:
+            return Signals(values, self.rate, self.channels, self.units)
+        kept = sorted(Matched.of(like, self.channels, self.units, self.rate).chosen.tolist())
+        return Signals(values, like.rate or self.rate, tuple(like.channels[k] for k in kept), tuple(like.units[k] for k in kept))
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write a folder with config.json, model.safetensors, preprocessing.json and a README card; never a pickle.
@@ -269,7 +282,16 @@ class Model:
         return write(path, Saved(*(getattr(self, name) for name in Saved._fields)), force=force)
 
     def _signals(self, x: object, *, missing: bool = False) -> Tensor:
-        values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=missing)
+        return self._values(self._matched(x) or x, missing)
+
+    def _matched(self, x: object) -> Matched | None:
+        """Signals with names in the channels and units of this model; None for plain arrays, which have no names."""
+        return Matched.of(x, self.channels, self.units, self.rate) if isinstance(x, Signals) else None
+
+    def _values(self, x: object, missing: bool) -> Tensor:
+        values = checks.tensor(x.values if isinstance(x, Matched) else x, "x", missing=missing)
+        if isinstance(x, Matched) and len(self.event_shape) == 1 and values.shape[1] == 1:
+            values = values[:, 0]
         if tuple(values.shape[1:]) != self.event_shape:
             wanted = ", ".join(map(str, self.event_shape))
             raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
