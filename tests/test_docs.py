@@ -76,7 +76,7 @@ def outputs(page: Path, slow: tuple[str, ...] = SLOW) -> list[tuple[Block, str]]
         if block.language == "python":
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
-                exec(compile(block.text, f"{page.name}, block {number}", "exec"), namespace)  # the documentation itself
+                exec(compile(block.text, f"{page.name}, block {number}", "exec", dont_inherit=True), namespace)  # the documentation itself
             printed = out.getvalue()
         elif block.language == "bash":
             printed = shell(block.text, slow)

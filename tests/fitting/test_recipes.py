@@ -16,6 +16,7 @@ from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Network
 from ornstein.fitting.recipe import Fitted, Recipe, Work
 from ornstein.fitting.recipes import RECIPES, options_of, recipe_of
+from ornstein.fitting.scaling import spread
 from ornstein.training import Options
 
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -109,9 +110,18 @@ def test_vectors_have_a_scale_for_each_entry(axes, options, expected):
 
 def test_columns_of_unlike_units_do_not_blur_each_other():
     """Shrinkage towards one variance would give the small column that of the large ones."""
-    x = X * torch.tensor([1e3, 1.0, 0.002, 30.0]) + 7
-    drawn = orn.fit(x, folds=0).sample(2000)
+    x = X * torch.tensor([1e3, 1.0, 0.002, 30.0], dtype=torch.float64) + 7
+    said: list[str] = []
+    drawn = orn.fit(x, folds=0, progress=said.append).sample(2000)
     torch.testing.assert_close(drawn.std(0), x.std(0), rtol=0.1, atol=0)
+    assert "differ by a factor of 4.8" in said[0]
+    with pytest.warns(UserWarning, match="small ones are lost beside large ones: leave standardize out, or choose 'feature'"):
+        orn.fit(x, folds=0, standardize="channel")
+
+
+def test_entries_that_do_not_vary_have_no_scale_to_compare():
+    assert spread(torch.tensor([[1.0, 2.0, 0.0], [3.0, 2.0, 0.5]])) == pytest.approx(4.0)
+    assert spread(torch.ones(3, 2)) == 1.0
 
 
 class Tiny(nn.Module):

@@ -103,6 +103,14 @@ class Scaler:
         return Standardised(measurement, residual / unit, scaled_noise, float(flat.log().sum()))
 
 
+def spread(x: Tensor) -> float:
+    """The largest deviation of an entry over the smallest, among those of x (case, *event) that vary; 1 where none does."""
+    scale = Scaler.fit(x, "feature")
+    deviation = scale.encode(x).square().nanmean(0).sqrt() * scale.scale
+    varying = deviation[deviation > 0]
+    return float(varying.max() / varying.min()) if len(varying) else 1.0
+
+
 def check_standardize(standardize: str) -> None:
     """Raise ``InputError`` unless it is one of STANDARDIZE."""
     if standardize not in STANDARDIZE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,13 @@ from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.recipe import Recipe, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
-from ornstein.fitting.scaling import Scaler
+from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.model.model import Model
 
 FOLDS = 5
+ALIKE = 10.0
+"""Factor between the scales of entries above which it is said."""
 
 
 def fit(
@@ -75,7 +78,9 @@ def fit(
     tell = progress or (lambda _: None)
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
     work = Work(checks.count(seed, "seed", at_least=0), tell, given)
-    scaler = Scaler.fit(values, standardize or recipe.standardize(values.ndim))
+    scaling = standardize or recipe.standardize(values.ndim)
+    scaler = Scaler.fit(values, scaling)
+    _say_spread(values, scaling, tell)
     u = scaler.encode(values)
     if recipe.scored:
         tell("law")
@@ -86,6 +91,21 @@ def fit(
         held_out = _held_out(u, fitted.settled or recipe, work, parts)
         reference = None if held_out is None else (held_out - scaler.log_jacobian(fitted.law.covariance())).sort().values
     return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training)
+
+
+def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:
+    """Entries of a vector with very different scales are worth a word, and a warning where one scale serves all of them."""
+    if values.ndim != 2 or (factor := spread(values)) <= ALIKE:
+        return
+    if standardize == "feature":
+        tell(f"the scales of the entries differ by a factor of {factor:.3g}: each is standardised on its own")
+    else:
+        warnings.warn(
+            f"the scales of the entries differ by a factor of {factor:.3g}, and small ones are lost beside large ones: "
+            "leave standardize out, or choose 'feature'",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[str, Any]) -> Model:
