@@ -18,6 +18,7 @@ from ornstein import views
 from ornstein.common import files
 from ornstein.common.errors import unknown_name
 from ornstein.tour.compute import Tour, compute
+from ornstein.tour.formulas import formulas
 from ornstein.tour.learned import TRAINING
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
@@ -120,9 +121,8 @@ def _texts(tour: Tour, words: dict[str, str]) -> dict[str, str]:
     chosen["5f.caption"] = words["5f.own" if tour.curve.own else "5f.cosines"]
     chosen["5b.verdict"] = words["5b.there" if tour.arrived else "5b.short"]
     chosen["learned.warning"] = "" if tour.arrived else words["5b.short"]
-    rows = (line.split("\t") for line in _read("formulas.html").splitlines()[1:])
-    formulas = {f"formula.{name}": math for name, math in rows}
-    return {key: _fill(text, tour, words) for key, text in {**chosen, **formulas}.items()}
+    chosen |= {f"formula.{name}": formula for name, formula in formulas().items()}
+    return {key: _fill(text, tour, words) for key, text in chosen.items()}
 
 
 def _fill(text: str, tour: Tour, words: dict[str, str]) -> str:

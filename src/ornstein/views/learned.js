@@ -29,8 +29,9 @@ export function result(surface, { path, curve }) {
 export function mistakes(surface, { eps, clean, t }) {
   const { colours, words } = surface, step = Math.max(1, Math.round(t));
   const drawn = [[words.epsError, eps, colours.second], [words.cleanError, clean, colours.accent]];
-  const y = extent(drawn.map(([, values]) => log10(values.slice(1))));
-  const plot = frame(surface, { x: [0, eps.length - 1], y, ylog: true, xlabel: words.step, ylabel: words.error });
+  const [low, high] = extent(drawn.map(([, values]) => log10(values.slice(1))));
+  const room = 0.25 * (high - low); // for the legend
+  const plot = frame(surface, { x: [0, eps.length - 1], y: [low, high + room], ylog: true, xlabel: words.step, ylabel: words.error });
   for (const [, values, colour] of drawn) {
     line(plot, log10(values.slice(1)), { colour, width: 2, xs: Array.from(values.slice(1), (_, k) => k + 1) });
     dot(plot, plot.X(step), plot.Y(Math.log10(values[step])), 5, colour);

@@ -11,7 +11,7 @@ const sent = JSON.parse(document.getElementById("tour-data").textContent);
 const data = prepared(sent.arrays);
 const state = { t: 0, playing: false, direction: 1, sigma: 1, n: 1, law: "one", moment: data.moments.length - 1, language: sent.language };
 const scene = { data, state, fixed: sent.numbers };
-const figures = [...document.querySelectorAll("canvas[data-view]")].map((canvas) => ({ canvas, seen: false, stale: true, blank: true }));
+const figures = [...document.querySelectorAll("canvas[data-view]")].map((canvas) => ({ canvas, seen: false, stale: true }));
 let colours = palette();
 
 function palette() {
@@ -33,22 +33,13 @@ function changed(...what) {
 
 function drawn(figure) {
   if (!figure.canvas.clientWidth) return;
-  figure.stale = figure.blank = false;
+  figure.stale = false;
   show(onCanvas(figure.canvas, colours, words()), scene, figure.canvas.dataset);
 }
 
 function draw() {
   figures.filter((f) => f.stale && f.seen).forEach(drawn);
 }
-
-// Figures that were never on the screen are drawn one by one while nothing else happens: pictures of the whole page have no blanks.
-function drawRest() {
-  const next = figures.find((f) => f.blank && f.canvas.clientWidth);
-  if (next) drawn(next);
-  if (next) later(drawRest);
-}
-
-const later = (work) => (window.requestIdleCallback ?? setTimeout)(work);
 
 // On paper everything is drawn as it is now, in the light palette.
 function print(on) {
@@ -151,5 +142,5 @@ const begin = Number(asked.get("t") ?? 30);
 listen();
 speak(asked.get("lang") in sent.texts ? asked.get("lang") : sent.language);
 moveTo(Number.isFinite(begin) ? begin : 30);
+figures.forEach(drawn); // all of them, seen or not: a picture or a print of the whole page has no blanks
 if (!matchMedia("(prefers-reduced-motion: reduce)").matches && !asked.has("t")) play(true);
-later(drawRest);
