@@ -94,3 +94,10 @@ def test_other_conditions_come_along() -> None:
 def test_bad_input(network: Network, x: torch.Tensor, more: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         impute(network, x, DDIM(), VP(), 3, **more)  # type: ignore[arg-type]
+
+
+def test_times_must_end_at_data_and_draws_fit_in_memory() -> None:
+    with pytest.raises(InputError, match=r"steps ends at t = 0.1, where signals still hold noise"):
+        impute(NETWORK, X, DDIM(), VP(), [1.0, 0.5, 0.1])
+    with pytest.raises(InputError, match="draws is 1000000000000, which takes 192 TB for the result alone"):
+        impute(NETWORK, X, DDIM(), VP(), 3, 10**12)
