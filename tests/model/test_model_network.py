@@ -5,7 +5,7 @@ import torch
 
 import ornstein as orn
 from ornstein.data.laws import ornstein_uhlenbeck
-from ornstein.denoisers import Network, fit_gaussian
+from ornstein.denoisers import Network, Predicted, fit_gaussian
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
 from ornstein.model.methods import reference_of
@@ -81,3 +81,11 @@ def test_what_a_network_cannot_do_is_one_sentence(ask, says):
     with pytest.raises(orn.InputError, match=says) as raised:
         ask(silent())
     assert "\n" not in str(raised.value)
+
+
+def test_without_a_name_the_part_that_the_covariance_explains_is_exact():
+    """50 steps of "exponential" where the Gaussian of the signals is known, of "dpm++2m" where it is not."""
+    model = silent()
+    assert torch.equal(model.sample(2, seed=4), model.sample(2, sampler="exponential", steps=50, seed=4))
+    plain = Model(Predicted(lambda x, t: 0.5 * x, "x0", VP(), (1, 8)), model.scaler)
+    assert torch.equal(plain.sample(2, seed=4), plain.sample(2, sampler="dpm++2m", steps=50, seed=4))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.covariance import as_spectral
+from ornstein.covariance import Spectral, as_spectral
 from ornstein.denoisers import Denoiser, guided
 from ornstein.fitting.conditions import Conditions
 from ornstein.model.methods import AUTO, grid_named, reference_of, sampler_named, schedule_named
@@ -17,8 +17,8 @@ from ornstein.samplers import Sampler, Steps, Tuned, tune
 from ornstein.schedules import Grid, Schedule
 
 STEPS = 50
-DEFAULT_SAMPLER = "dpm++2m"
-"""For a denoiser that cannot be drawn from: one call a step, order 2."""
+DEFAULT_SAMPLER, PLAIN_SAMPLER = "exponential", "dpm++2m"
+"""For a denoiser that cannot be drawn from, with a Gaussian of its signals and without: one call a step, order 2."""
 
 
 def told(conditions: Conditions | None, label: object, condition: object, cases: int) -> Condition | None:
@@ -49,6 +49,13 @@ def under(
     return guided(law.on(device), given, guidance, first=first)
 
 
+def default_sampler(law: Denoiser) -> str:
+    """The name of the sampler where none is given: what solves the Gaussian part exactly, where that is known by its eigenbasis."""
+    known = law.reference
+    aware = known is not None and isinstance(known.operator, Spectral) and not known.batch_shape
+    return DEFAULT_SAMPLER if aware else PLAIN_SAMPLER
+
+
 def run_of(
     law: Denoiser,
     sampler: str | Sampler | Tuned | None,
@@ -59,7 +66,7 @@ def run_of(
 ) -> tuple[Sampler, Schedule, Steps]:
     """(sampler, schedule, steps) of a run, with every name looked up; what "auto" finds is kept in ``tuned``."""
     plan = schedule_named(schedule)
-    sampler, steps = sampler or DEFAULT_SAMPLER, STEPS if steps is None else steps
+    sampler, steps = sampler or default_sampler(law), STEPS if steps is None else steps
     if sampler == AUTO:
         calls = checks.count(steps, "steps")
         if (calls, plan) not in tuned:

@@ -110,7 +110,8 @@ class Model:
     ) -> Tensor:
         """``cases`` new signals (cases, *event), numbered from ``first``; signal i under a seed is the same in any batch.
 
-        Without ``sampler``, exact draws from an analytic law, and 50 steps of "dpm++2m" with a network. With one, a run from noise:
+        Without ``sampler``, exact draws from an analytic law, and 50 steps of "exponential" with a network ("dpm++2m"
+        where no Gaussian of the signals is known). With one, a run from noise:
 
         sampler    a name of ``ornstein.model.methods`` ("heun", "dpm++2m", "exponential", ...), an object, or what ``tune`` returned.
                    "auto" is ``tune`` with ``steps`` denoiser calls; the model remembers its answer
