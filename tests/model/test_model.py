@@ -1,6 +1,7 @@
 """The model in the user's units: densities, scaling, names, posteriors, imputation, p-values."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, multivariate_normal
 
 import ornstein as orn
+from kinds import normal
 from ornstein.data.laws import ornstein_uhlenbeck
+from ornstein.fitting.held_out import blocks
 from ornstein.model import Model
 from truth import condition, spectrum_covariance
 
@@ -173,6 +176,47 @@ def test_p_values_hold_their_false_alarm_rate(kind):
     assert 0.1 - 8 * 0.022 < share < 0.1 + 4 * 0.022
     odd = orn.fit(law, kind).surprise(fresh + 6.0).p_value
     assert float((odd <= 0.01).double().mean()) > 0.95
+
+
+def test_surprise_finds_odd_signals_where_entries_outnumber_cases():
+    """20 data sets of 29 cases of 400 independent entries, 40 new ones each, and the same 5 % too large.
+
+    The shares of different data sets are independent; theirs had standard errors of .014, .03 and .03. Scored by the law of all
+    cases, which knows more than the laws that scored the reference, the odd ones are missed.
+    """
+    shares = []
+    for k in range(20):
+        x, new = normal(29, 400, seed=2 * k), normal(40, 400, seed=2 * k + 1)
+        model = orn.fit(x, structure="diagonal", folds=3)
+        found = (model.surprise(new), model.surprise(1.05 * new), replace(model, judges=()).surprise(1.05 * new))
+        shares.append(torch.stack([(each.p_value <= 0.1).double().mean() for each in found]))
+    calm, odd, unfair = torch.stack(shares).mean(0).tolist()
+    assert calm < 0.1 + 5 * 0.014
+    assert odd > 3 * calm
+    assert odd > unfair + 0.1
+
+
+def test_the_judges_of_a_model_have_not_seen_their_own_block():
+    x = signals()
+    model = orn.fit(x, folds=3)
+    for judge, block in zip(model.judges, blocks(len(x), 3), strict=True):
+        alone = orn.fit(x[block.train], folds=0)
+        assert torch.allclose(judge.log_prob(x.values), alone.log_prob(x), atol=1e-9)
+        assert torch.allclose(judge.scores, alone.log_prob(x.values[block.test]).sort().values, atol=1e-9)
+    assert torch.equal(model.reference, torch.cat([judge.scores for judge in model.judges]).sort().values)
+    assert model.posterior(orn.Mask(torch.ones(model.event_shape, dtype=torch.bool)), x.values[0].flatten(), 0.1).judges == ()
+
+
+def test_a_folder_of_an_older_version_is_scored_as_it_was(tmp_path):
+    """It holds held-out scores but no judges: (1 + scores at or below) / (1 + scores), ties included."""
+    x = signals()
+    model = orn.fit(x)
+    older = replace(model, judges=(), reference=model.log_prob(x).sort().values)  # so that every case ties with one
+    loaded = orn.load(older.save(tmp_path / "m"))
+    assert loaded.judges == ()
+    by_hand = (1 + (loaded.reference <= loaded.log_prob(x)[:, None]).sum(1)) / (1 + len(x))
+    assert torch.allclose(loaded.surprise(x).p_value, by_hand.to(torch.float64))
+    assert float(loaded.surprise(x).p_value.max()) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

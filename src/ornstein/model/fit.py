@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.held_out import Judge, blocks, judges
 from ornstein.fitting.recipe import Recipe, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
@@ -52,9 +53,10 @@ def fit(
                  missing, or a ``nets.Condition``; it is standardised here, and ``sample`` takes it in the same units
     standardize  "channel": one mean and scale per channel; "feature": one per entry; "none". Default: "feature" for vectors (case, d),
                  unless their structure lives in time, "channel" for everything else
-    folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, to score held-out cases for the
-                 p-values of ``surprise``; 0 leaves them out. Folds are blocks of neighbouring cases, so that overlapping windows
-                 do not leak; shuffle cases that are sorted by kind. Cases with gaps are not scored. A network is fitted once.
+    folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
+                 stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
+                 neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
+                 are not scored. A network is fitted once.
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
@@ -85,12 +87,12 @@ def fit(
     if recipe.scored:
         tell("law")
     fitted = recipe.fit(u, work)
-    reference = None
+    bench: tuple[Judge, ...] = ()
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):
         parts = checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
-        held_out = _held_out(u, fitted.settled or recipe, work, parts)
-        reference = None if held_out is None else (held_out - scaler.log_jacobian(fitted.law.covariance())).sort().values
-    return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training)
+        bench = _bench(values, fitted.settled or recipe, scaling, work, parts)
+    reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
+    return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
 
 
 def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:
@@ -123,20 +125,14 @@ def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[st
     return Model(denoiser, Scaler.fit(values, "none"), *names)
 
 
-def _held_out(x: Tensor, recipe: Recipe, work: Work, folds: int) -> Tensor | None:
-    """Log-densities of the complete cases, each under a law fitted without its fold; None where there are too few cases."""
-    complete = ~torch.isnan(x).flatten(1).any(1)
-    fold = torch.arange(len(x)) * folds // len(x)
-    scores = []
-    if len(x) < 2 * folds or not bool(complete.any()):
-        return None
-    for k in range(folds):
-        work.tell(f"fold {k + 1} of {folds}")
-        test = (fold == k) & complete
-        law = recipe.fit(x[fold != k], work).law if bool(test.any()) else None
-        if isinstance(law, Law):
-            scores.append(law.log_prob(x[test]))
-    return torch.cat(scores)
+def _bench(x: Tensor, recipe: Recipe, standardize: str, work: Work, folds: int) -> tuple[Judge, ...]:
+    """The laws that judge new cases, each fitted and scaled without one block of x; none where there are fewer than two cases a block."""
+
+    def without(cases: Tensor) -> tuple[Scaler, Law]:
+        scaler = Scaler.fit(cases, standardize)
+        return scaler, cast("Law", recipe.fit(scaler.encode(cases), work).law)
+
+    return judges(x, without, blocks(len(x), folds), work.tell) if len(x) >= 2 * folds else ()
 
 
 def _values(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...], float | None]]:

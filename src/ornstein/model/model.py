@@ -19,6 +19,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Operator, Spectral
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.held_out import Judge, p_value, ranked
 from ornstein.fitting.scaling import Scaler, Stretched
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.measurements import Measurement
@@ -52,7 +53,8 @@ class Model:
     law           the denoiser, in standardised coordinates
     scaler        the standardisation
     channels, units, rate   of the signals it was fitted on; () and None for plain arrays
-    reference     sorted held-out log-densities, the basis of p-values
+    reference     sorted held-out log-densities
+    judges        the laws fitted without one fold each, the basis of p-values; they are as large as the law, each
     log_evidence  log p(y) in nats of the measurement it was conditioned on
     conditions    what a network was told of each signal, and in which units; None without
     training      how a network was trained, in numbers and words; None for every other law
@@ -67,6 +69,7 @@ class Model:
     log_evidence: Tensor | None = None
     conditions: Conditions | None = None
     training: Mapping[str, object] | None = None
+    judges: tuple[Judge, ...] = ()
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
@@ -177,14 +180,16 @@ class Model:
     def surprise(self, x: object) -> Surprise:
         """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
 
-        The held-out cases were scored by fits that had not seen them, so for exchangeable new cases P(p <= a) <= a, up to the
-        small gain of the final fit over the held-out ones, which makes it conservative (conformal; Vovk et al. 2005).
+        Each held-out case is compared with x under the law that had not seen it, so p is as fair with few cases as with many:
+        see ``fitting.held_out.p_value``. Small p is surprising; it is never 0. Models of older versions hold no such laws: there x is
+        scored by the law of all cases, which finds too little where entries outnumber cases.
         """
         level = self.log_prob(x)
+        if self.judges:
+            return Surprise(-level, p_value(self.judges, self._signals(x)))
         if self.reference is None:
             return Surprise(-level, None)
-        below = torch.searchsorted(self.reference, level, right=True).to(torch.float64)
-        return Surprise(-level, (1 + below) / (1 + len(self.reference)))
+        return Surprise(-level, ranked([self.reference], [level]))
 
     def bits_per_dim(self, x: object, step: object = None) -> Tensor:
         """-log2 of the probability of x per entry, where ``step`` declares that the data are rounded to it (a number, or one per entry):
@@ -222,7 +227,7 @@ class Model:
         r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
         scaled = self.scaler.measured(measurement, values, r)
         result = ornstein.posterior.condition(self.exact, scaled.measurement, scaled.y, scaled.noise)
-        return replace(self, law=result.law, reference=None, log_evidence=result.log_evidence - scaled.log_jacobian)
+        return replace(self, law=result.law, reference=None, judges=(), log_evidence=result.log_evidence - scaled.log_jacobian)
 
     def impute(
         self,

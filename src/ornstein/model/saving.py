@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from ornstein.common.errors import InputError
 from ornstein.denoisers import Denoiser
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.storage import decode_law, encode_law, read_folder, write_folder
 from ornstein.model.storage.folder import CONFIG
+from ornstein.model.storage.judges import PREFIX, decode_judges, encode_judges
 from ornstein.model.storage.part import Part
 from ornstein.model.storage.surroundings import decode_surroundings, encode_surroundings
 
@@ -34,6 +36,7 @@ class Saved(NamedTuple):
     log_evidence: Tensor | None
     conditions: Conditions | None
     training: Mapping[str, object] | None
+    judges: tuple[Judge, ...]
 
 
 def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
@@ -41,6 +44,9 @@ def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
     spec, tensors = encode_law(model.law)
     tensors = {f"law.{name}": value for name, value in tensors.items()}
     config: dict[str, Any] = {"law": spec}
+    if model.judges:
+        config["judges"], judging = encode_judges(model.judges)
+        tensors |= judging
     if model.training is not None or spec["kind"] == "network":
         config |= {"format": NETWORKS, "training": dict(model.training or {})}
     metadata, around = encode_surroundings(model)
@@ -54,8 +60,9 @@ def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved
     training = config.get("training")
     if not isinstance(training, dict | None):
         raise InputError(f"training in {CONFIG} of {os.fspath(path)} is no description: restore the folder from a copy, or fit again")
-    rest = Part(metadata, {k: v for k, v in tensors.items() if not k.startswith("law.")})
-    return Saved(law, *decode_surroundings(rest, law), training)
+    rest = Part(metadata, {k: v for k, v in tensors.items() if not k.startswith(("law.", PREFIX))})
+    judging = {k: v for k, v in tensors.items() if k.startswith(PREFIX)}
+    return Saved(law, *decode_surroundings(rest, law), training, decode_judges(config.get("judges"), judging, tuple(law.event_shape)))
 
 
 def card(model: Saved, spec: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ class Surroundings(NamedTuple):
 def encode_surroundings(model: Around) -> tuple[Spec, Tensors]:
     """(description for preprocessing.json, tensors)."""
     tensors: Tensors = {}
-    _encode_scaler(model.scaler, tensors, "scaler.")
+    encode_scaler(model.scaler, tensors, "scaler.")
     for name in ("reference", "log_evidence"):
         if (value := getattr(model, name)) is not None:
             tensors[name] = value.contiguous()
@@ -59,7 +59,7 @@ def encode_surroundings(model: Around) -> tuple[Spec, Tensors]:
         spec["conditions"] = {"classes": model.conditions.classes, "names": list(model.conditions.names)}
         for name in ("vector", "signal"):
             if (scaler := getattr(model.conditions, name)) is not None:
-                _encode_scaler(scaler, tensors, f"conditions.{name}.")
+                encode_scaler(scaler, tensors, f"conditions.{name}.")
     return spec, tensors
 
 
@@ -71,8 +71,8 @@ def decode_surroundings(part: Part, law: Denoiser) -> Surroundings:
     channels = part.words("channels", (0, event[0]) if len(event) > 1 else (0, 1, event[0]))
     units = part.words("units", (len(channels),))
     rate = None if part.value("rate") is None else part.number("rate")
-    scaler = _decode_scaler(part, "scaler.", event)
-    reference = _sorted(part) if part.has("reference") else None
+    scaler = decode_scaler(part, "scaler.", event)
+    reference = ascending(part, "reference") if part.has("reference") else None
     log_evidence = None
     if part.has("log_evidence"):
         batch = law.batch_shape if isinstance(law, Law) else ()
@@ -83,11 +83,12 @@ def decode_surroundings(part: Part, law: Denoiser) -> Surroundings:
     return Surroundings(scaler, channels, units, rate, reference, log_evidence, conditions)
 
 
-def _sorted(part: Part) -> Tensor:
-    reference = part.tensor("reference", None, infinite=True)
-    if not len(reference) or bool((reference[1:] < reference[:-1]).any()):
-        raise part.wrong("reference", "is not sorted from low to high, or empty")
-    return reference
+def ascending(part: Part, name: str) -> Tensor:
+    """Held-out log-densities from low to high."""
+    scores = part.tensor(name, None, infinite=True)
+    if not len(scores) or bool((scores[1:] < scores[:-1]).any()):
+        raise part.wrong(name, "is not sorted from low to high, or empty")
+    return scores
 
 
 def _decode_conditions(part: Part) -> Conditions:
@@ -96,17 +97,19 @@ def _decode_conditions(part: Part) -> Conditions:
     if len(set(names)) < len(names):
         raise part.wrong("names", "holds a class twice")
     vector, signal = (
-        _decode_scaler(part, f"{name}.", axes=axes) if part.has(f"{name}.centre") else None for name, axes in (("vector", 1), ("signal", 2))
+        decode_scaler(part, f"{name}.", axes=axes) if part.has(f"{name}.centre") else None for name, axes in (("vector", 1), ("signal", 2))
     )
     part.finish()
     return Conditions(classes, names, vector, signal)
 
 
-def _encode_scaler(scaler: Scaler, tensors: Tensors, prefix: str) -> None:
+def encode_scaler(scaler: Scaler, tensors: Tensors, prefix: str) -> None:
+    """Add a standardisation to the tensors."""
     tensors |= {prefix + "centre": scaler.centre.contiguous(), prefix + "scale": scaler.scale.contiguous()}
 
 
-def _decode_scaler(part: Part, prefix: str, event: tuple[int, ...] | None = None, *, axes: int = 1) -> Scaler:
+def decode_scaler(part: Part, prefix: str, event: tuple[int, ...] | None = None, *, axes: int = 1) -> Scaler:
+    """The standardisation under a prefix, of signals of shape ``event`` or with so many axes."""
     shape = event if event is not None else (None,) * max(axes, part.raw(prefix + "centre").ndim)
     centre = part.tensor(prefix + "centre", *shape)
     return Scaler(centre, part.tensor(prefix + "scale", *centre.shape, low=1 / LARGEST))
