@@ -3,10 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 
 import ornstein as orn
+from kinds import normal
 from ornstein.cli import main
 from ornstein.data.laws import ornstein_uhlenbeck
 
@@ -82,6 +84,37 @@ def test_impute_writes_medians_and_bands(room, capsys):
     assert full.units == ("kW",)
     torch.testing.assert_close(bands.values[:, :1], torch.quantile(draws, 0.05, dim=0))
     torch.testing.assert_close(bands.values[:, 1:], torch.quantile(draws, 0.95, dim=0))
+
+
+def test_a_report_says_each_stage_once_and_takes_images(room, capsys, monkeypatch):
+    asked = {}
+
+    def written(path, x, *, progress, **options):
+        asked.update(options)
+        for what in ("law", "gaussian · dense, fold 1 of 2", "gaussian · dense, fold 2 of 2", "mixture · dense, fold 1 of 2"):
+            progress(what)
+        return path
+
+    monkeypatch.setattr("ornstein.report.write_report", written)
+    code, _, err = run(capsys, "report", "days.csv", "-o", "r.html", "--image")
+    assert code == 0
+    assert [line.split(" s  ")[1] for line in err.splitlines()] == ["law", "gaussian · dense", "mixture · dense"]
+    assert asked["images"] is True
+    assert run(capsys, "report", "days.csv", "-o", "r.html", "--json")[2] == ""
+    assert asked["images"] is False
+    assert "network" not in run(capsys, "report", "--help")[1]
+
+
+def test_what_a_law_does_not_know_is_not_printed(room, capsys):
+    """4200 entries: a stationary law knows its rank, an autoregressive one does not, and neither says nan."""
+    np.save("wide.npy", normal(12, 4200, seed=3).cumsum(1).numpy())
+    _, out, _ = run(capsys, "fit", "wide.npy", "-o", "s.model", "--structure", "stationary", "--folds", "0")
+    assert re.search(r"rank 4\d\d\d, effective rank \d", out)
+    _, out, _ = run(capsys, "fit", "wide.npy", "-o", "a.model", "--structure", "autoregressive", "--folds", "0")
+    assert "rank" not in out
+    assert "nan" not in out
+    _, out, _ = run(capsys, "fit", "wide.npy", "-o", "b.model", "--structure", "autoregressive", "--folds", "0", "--json")
+    assert json.loads(out)["effective_rank"] is None
 
 
 def test_language_works_anywhere_on_the_line(room, capsys):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ornstein import Model, Signals
 
 
+_DECOMPOSED = 4096
+"""Entries up to which a covariance without an eigenbasis is decomposed for one line of output."""
+
+
 def register(app: typer.Typer, words: Words) -> None:
     """Add the command, with help from ``words``."""
     option = options(words)
@@ -113,11 +117,9 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
 
 
 def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Words, as_json: bool) -> None:
-    law = model.law
-    operator = law.covariance() if isinstance(law, orn.denoisers.Law) and math.prod(law.event_shape) <= 4096 else None
-    spectrum = operator if isinstance(operator, orn.covariance.Spectral) or operator is None else orn.covariance.Dense(operator.dense())
-    rank = spectrum.rank() if spectrum is not None else math.prod(model.event_shape)
-    effective = float(spectrum.effective_rank()) if spectrum is not None else math.nan
+    spectrum = _known_spectrum(model)
+    rank = None if spectrum is None else spectrum.rank()
+    effective = None if spectrum is None else float(spectrum.effective_rank())
     reference = model.reference
     held = None
     if reference is not None:
@@ -128,6 +130,17 @@ def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Word
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
         show.machine({**found, "held_out": held, "output": output})
         return
-    show.line(words("fitted").format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))
+    sentence = words("fitted-plain" if spectrum is None else "fitted")
+    show.line(sentence.format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))
     if held is not None:
         show.line(words("heldout").format(**held))
+
+
+def _known_spectrum(model: "Model") -> "orn.covariance.Spectral | None":
+    """The covariance of the law in its eigenbasis: where it has one, or a matrix of a few thousand entries gives it."""
+    if not isinstance(model.law, orn.denoisers.Law):
+        return None
+    operator = model.law.covariance()
+    if isinstance(operator, orn.covariance.Spectral):
+        return operator
+    return orn.covariance.Dense(operator.dense()) if operator.size <= _DECOMPOSED else None

@@ -25,8 +25,9 @@ def register(app: typer.Typer, words: Words) -> None:
     def report(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
-        model: Annotated[str, option("--model", "model")] = "gaussian",
+        model: Annotated[str, option("--model", "report-model")] = "gaussian",
         structure: Annotated[str | None, option("--structure", "structure")] = None,
+        image: Annotated[bool, option("--image", "image")] = False,
         orient: Annotated[str, option("--orient", "orient")] = "auto",
         window: Annotated[int | None, option("--window", "window")] = None,
         hop: Annotated[int | None, option("--hop", "hop")] = None,
@@ -50,6 +51,7 @@ def register(app: typer.Typer, words: Words) -> None:
                 language=language,
                 title=path.name,
                 overlap=0 if window is None or hop is None else -(-window // hop) - 1,
+                images=image,
                 force=force,
                 progress=tell,
             )

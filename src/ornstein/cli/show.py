@@ -91,13 +91,19 @@ def bar(label: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, s
 
 @contextmanager
 def stages(label: str, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Yields tell(what): what is being done now, in a bar where a person watches; elsewhere a line with the seconds since the start."""
-    began = time.monotonic()
+    """Yields tell(what): what is being done now, in a bar where a person watches; elsewhere a line with the seconds since the start.
+
+    The folds of one stage share a line.
+    """
+    began, last = time.monotonic(), ""
     with bar(label, None, quiet) as advance:
 
         def tell(what: str) -> None:
-            if not quiet and not err.is_terminal:
-                err.print(escape(f"{time.monotonic() - began:6.1f} s  {what}"))
+            nonlocal last
+            stage = what.partition(", fold")[0]
+            if stage != last and not quiet and not err.is_terminal:
+                err.print(escape(f"{time.monotonic() - began:6.1f} s  {stage}"))
+            last = stage
             advance(1, escape(what))
 
         yield tell
