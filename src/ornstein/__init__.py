@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ornstein.data import read, write
     from ornstein.fitting import recipes
     from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
+    from ornstein.metrics.models import compare
     from ornstein.model.fit import fit
     from ornstein.model.model import Model, load
 
@@ -31,6 +32,7 @@ __all__ = [
     "OrnsteinError",
     "RunError",
     "Signals",
+    "compare",
     "covariance",
     "data",
     "denoisers",
@@ -56,6 +58,7 @@ _NAMES = {
     "common.signals": ("Signals",),
     "data": ("read", "write"),
     "measurements": ("Average", "Blur", "Downsample", "Linear", "Mask"),
+    "metrics.models": ("compare",),
     "model.fit": ("fit",),
     "model.model": ("Model", "load"),
 }

@@ -7,37 +7,17 @@ import math
 
 import pytest
 import torch
+from mute import Mute, network
 from torch import Tensor, nn
 
 from kinds import COLORS, EVENT, FULL, LAWS, MEAN, SIZE, gaussian, mixture, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, LowRank, Sigma
-from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Mixture, Network, Posterior, matched
+from ornstein.denoisers import Colored, Denoiser, Gaussian, Mixture, Network, Posterior, matched
 from ornstein.likelihood import flow
-from ornstein.nets import MLP
 from truth import orthogonal, spectrum_covariance
 
 X = mixture().sample(6, seed=3)
-
-
-class Mute(Denoiser):
-    """A law that only tells its posterior mean, as a network does."""
-
-    def __init__(self, law: Law) -> None:
-        self.law, self.event_shape = law, law.event_shape
-
-    def __call__(self, x: Tensor, sigma: Sigma) -> Posterior:
-        return Posterior(self.law(x, sigma).mean)
-
-
-def network(shape: tuple[int, ...], law: Gaussian, seed: int = 0, size: float = 0.1) -> Network:
-    """A small network that disturbs the Gaussian it stands on."""
-    net = MLP(shape, width=16, depth=1).double()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in net.parameters():
-            p.add_(size * torch.randn(p.shape, dtype=p.dtype, generator=generator))
-    return Network.of(net, law)
 
 
 @pytest.mark.parametrize("size", [1, 4, 32, 256])

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from test_flow import Mute, network
+from mute import Mute, network
 
 from kinds import COLORS, LAWS, MEAN, NO_DENSITY, SCHEDULES, SIZE, gaussian, mixture, normal
 from ornstein.common.errors import InputError

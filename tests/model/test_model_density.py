@@ -108,3 +108,18 @@ def test_a_denoiser_of_unknown_moments_asks_for_a_law() -> None:
 
     with pytest.raises(orn.InputError, match="does not know the mean and covariance"):
         orn.fit(normal(10, 3), Own()).log_prob(normal(2, 3))
+
+
+def test_where_a_signal_is_odd() -> None:
+    """The exact map of a law and the shares of a network both point at a spike; the unit of the data moves every entry alike."""
+    x = X[:4].clone()
+    x[:, 1, 2] += 60
+    law, net_model = orn.fit(X, "gaussian", folds=0), networked()
+    for model in (law, net_model):
+        assert model.where(x).flatten(1).argmax(1).tolist() == [6] * 4
+        assert model.where(x, "time").argmax(1).tolist() == [2] * 4
+        assert model.where(x, "channel").argmax(1).tolist() == [1] * 4
+    larger = orn.fit(1000 * X, "gaussian", folds=0)
+    assert torch.allclose(larger.where(1000 * x) - law.where(x), torch.tensor(math.log(1000), dtype=torch.float64), atol=1e-6)
+    with pytest.raises(orn.InputError, match="floor is"):
+        net_model.where(x, floor=0.1)

@@ -8,12 +8,14 @@ from ornstein.likelihood.frame import reference_of
 from ornstein.likelihood.mmse import mmse
 from ornstein.likelihood.quantised import bits_per_dim, probability, quanta, quantum, repeated
 from ornstein.likelihood.states import path, state
+from ornstein.likelihood.where import local, subspace, where
 
 __all__ = [
     "Density",
     "bits_per_dim",
     "bound",
     "flow",
+    "local",
     "log_density",
     "mmse",
     "path",
@@ -23,4 +25,6 @@ __all__ = [
     "reference_of",
     "repeated",
     "state",
+    "subspace",
+    "where",
 ]

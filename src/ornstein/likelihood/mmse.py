@@ -76,7 +76,8 @@ def _density(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tenso
     count, wanted = torch.zeros(STRATA, dtype=torch.int64), torch.full((STRATA,), PILOT)
     while True:
         for j in range(STRATA):
-            for value in _pairs(denoiser, law, frame, x, scale, noise, j, range(int(count[j]), int(wanted[j]))):
+            for entries in pairs(denoiser, law, frame, x, scale, noise, j, range(int(count[j]), int(wanted[j]))):
+                value = entries.sum(-1)
                 first[j] += value
                 second[j] += value.square()
         count = wanted
@@ -101,21 +102,21 @@ def _density(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tenso
     return Density.estimate(value, (deviation, left_out), outside, spent, "mmse", why)
 
 
-def _pairs(
+def pairs(
     denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tensor, scale: Scale, noise: Noise, j: int, numbers: range
 ) -> Iterator[Tensor]:
-    """The share of cell j in the integral, (case,), from each numbered pair of noises +-z at one level."""
+    """The share of cell j in the integral, entry by entry (case, d), from each numbered pair of noises +-z at one level."""
     for number in numbers:
         stream = number * STRATA + j
         place = (j + noise.uniform(len(x), (), 2 * stream)) / STRATA
         level, density = scale.at(place)
         z = noise.normal(len(x), (len(frame.inside),), 2 * stream + 1)
         step = frame.basis.unrotate(frame.inside * z).reshape(x.shape)
-        total = torch.zeros(len(x), dtype=torch.float64)
+        total = torch.zeros_like(x).flatten(1)
         for sign in (1.0, -1.0):
             y = x + sign * level.view(-1, *(1,) * (x.ndim - 1)) * step
             known = law(y, level).mean
             apart = (denoiser(y, level).mean.to(torch.float64) - known).flatten(1)
             # |x - D_R|^2 - |x - D|^2 without the difference of two large numbers
-            total += (apart * (2 * (x - known).flatten(1) - apart)).sum(-1)
-        yield total / 2 / level**2 / density / STRATA
+            total += apart * (2 * (x - known).flatten(1) - apart)
+        yield total / (2 * STRATA * level**2 * density).unsqueeze(-1)

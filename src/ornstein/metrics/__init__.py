@@ -8,19 +8,24 @@ from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
 from ornstein.metrics.joint import Joint, joint_coverage
 from ornstein.metrics.means import Mean, mean_with_error
+from ornstein.metrics.models import Comparison
+from ornstein.metrics.models import compare as compare_models
 from ornstein.metrics.noise_edge import Significant, marchenko_pastur, noise_spectrum, significant
+from ornstein.metrics.novelty import Novelty, novelty
 from ornstein.metrics.sample import SampleSpectrum, sample_spectrum
 from ornstein.metrics.spectra import Spectrum, spectrum
 
 __all__ = [
     "LEVELS",
     "Candidate",
+    "Comparison",
     "Contrast",
     "Coverage",
     "Explained",
     "Fold",
     "Joint",
     "Mean",
+    "Novelty",
     "SampleSpectrum",
     "Score",
     "Significant",
@@ -28,6 +33,7 @@ __all__ = [
     "band",
     "blocks",
     "compare",
+    "compare_models",
     "contrast",
     "coverage",
     "crps",
@@ -43,6 +49,7 @@ __all__ = [
     "mean_with_error",
     "noise_levels",
     "noise_spectrum",
+    "novelty",
     "pit",
     "rank_histogram",
     "sample_spectrum",

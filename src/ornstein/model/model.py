@@ -27,6 +27,7 @@ from ornstein.model import imputing
 from ornstein.model.drawing import run_of, told, under
 from ornstein.model.matching import Matched
 from ornstein.model.methods import schedule_named
+from ornstein.model.odd import surprise_map
 from ornstein.model.saving import Saved, read, write
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.samplers.imputing import impute as fill_gaps
@@ -190,6 +191,14 @@ class Model:
         if self.reference is None:
             return Surprise(-level, None)
         return Surprise(-level, ranked([self.reference], [level]))
+
+    def where(self, x: object, by: str = "entry", *, floor: float | None = None, seed: int = 0) -> Tensor:
+        """How surprising every part of a signal is, in nats, ``by`` "entry" (case, *event), "time" (case, time) or "channel" (case, channel).
+
+        A Gaussian and a mixture answer with -log p(part | all the rest), exactly, through a noise of ``floor`` (in deviations of the
+        channel; see ``likelihood.where``); any other model with the share of each part in -log_prob (``likelihood.local``).
+        """
+        return surprise_map(self.law.on(), self.scaler, self._signals(x), by, floor, seed)
 
     def bits_per_dim(self, x: object, step: object = None) -> Tensor:
         """-log2 of the probability of x per entry, where ``step`` declares that the data are rounded to it (a number, or one per entry):
