@@ -193,7 +193,7 @@ class Model:
         return Surprise(-level, ranked([self.reference], [level]))
 
     def where(self, x: object, by: str = "entry", *, floor: float | None = None, seed: int = 0) -> Tensor:
-        """How surprising every part of a signal is, in nats, ``by`` "entry" (case, *event), "time" (case, time) or "channel" (case, channel).
+        """How surprising every part of a signal is, in nats: ``by`` "entry" (case, *event), "time" (case, time), "channel" (case, channel).
 
         A Gaussian and a mixture answer with -log p(part | all the rest), exactly, through a noise of ``floor`` (in deviations of the
         channel; see ``likelihood.where``); any other model with the share of each part in -log_prob (``likelihood.local``).
