@@ -19,7 +19,7 @@ from ornstein.samplers.exponential import Exponential
 from ornstein.samplers.pilots import LOWEST, Candidate, Pilots
 from ornstein.samplers.plan import Plan
 from ornstein.samplers.statement import Statement
-from ornstein.samplers.strata import fine
+from ornstein.samplers.strata import fine, landed
 from ornstein.schedules import VE
 
 
@@ -81,6 +81,17 @@ def test_its_starts_are_nobodys_and_its_cost_is_counted() -> None:
     before = plain.denoiser.evaluations
     Statement.of(plain, 32, 0)
     assert plain.denoiser.evaluations - before == 32 * (64 + 6)
+
+
+def test_where_a_start_lands() -> None:
+    """At 2.5 deviations of the widest mode, each mode scaled as its deviation there; nowhere for a run that begins below."""
+    law = Gaussian(torch.zeros(2), Diagonal(torch.tensor([4.0, 0.25], dtype=torch.float64)))
+    jumped = landed(law, VE(), 1.0, 80.0, torch.ones(1, 2, dtype=torch.float64))
+    assert jumped is not None
+    x, t, level = jumped
+    assert (t, level) == pytest.approx((5 / 80, 5))
+    assert x[0].tolist() == pytest.approx([math.sqrt((lam + 25) / (lam + 6400)) for lam in (4.0, 0.25)])
+    assert landed(law, VE(), 1.0, 4.9, x) is None
 
 
 def test_candidates() -> None:

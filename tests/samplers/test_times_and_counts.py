@@ -8,6 +8,7 @@ import torch
 
 import ornstein as orn
 from kinds import mixture, normal
+from ornstein.common import memory
 from ornstein.common.errors import InputError
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian
@@ -42,6 +43,15 @@ def test_times_of_any_kind_of_list_are_the_same_grid() -> None:
         sample(SMALL, DDIM(), VP(), ["1", "0"], 1)  # type: ignore[list-item]
 
 
+def test_the_result_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first batch: 5 cases of 3 entries of 8 bytes, or of 4."""
+    monkeypatch.setattr(memory, "machine", lambda: 100)
+    with pytest.raises(InputError, match="cases is 5, which takes 120 bytes for the result alone, but this machine has 100 bytes"):
+        sample(SMALL, DDIM(), VP(), 2, 5)
+    assert sample(SMALL, DDIM(), VP(), 2, 5, dtype=torch.float32).shape == (5, 3)
+    assert sum(len(part) for part in batches(SMALL, DDIM(), VP(), 2, 5)) == 5
+
+
 HUGE = 10**12
 
 
@@ -49,13 +59,13 @@ HUGE = 10**12
     ("call", "sentence"),
     [
         (lambda: sample(SMALL, DDIM(), VP(), HUGE, 1), r"steps is 1000000000000, but a grid has at most 1000000: .* 2.78e\+05 hours"),
-        (lambda: sample(SMALL, DDIM(), VP(), 10**30, 1), "steps is 1000000000000000000000000000000, but a grid has"),
+        (lambda: sample(SMALL, DDIM(), VP(), 10**30, 1), "steps is 1000000000000000000000000000000, but counts go up to"),
         (
             lambda: sample(SMALL, DDIM(), VP(), 2, HUGE),
             r"cases is 1000000000000, which takes 24 TB for the result alone, but this machine has",
         ),
-        (lambda: sample(SMALL, DDIM(), VP(), 2, 1 << 70), "cases is 1180591620717411303424, which takes"),
-        (lambda: sample(SMALL, DDIM(), VP(), 2, 2, first=1 << 70), "first is 1180591620717411303424, but must be a whole number"),
+        (lambda: sample(SMALL, DDIM(), VP(), 2, 1 << 70), "cases is 1180591620717411303424, but counts go up to"),
+        (lambda: sample(SMALL, DDIM(), VP(), 2, 2, first=1 << 70), "first is 1180591620717411303424, but counts go up to"),
         (lambda: next(batches(SMALL, DDIM(), VP(), 2, 2, first=(1 << 63) - 1)), "the number of the last case must be at most"),
         (lambda: Restart(DDIM(), 0.1, 1.0, steps=HUGE), "steps is 1000000000000, but a grid has at most"),
         (lambda: tune(mixture(), VP(), HUGE), "calls is 1000000000000, but a grid has at most"),

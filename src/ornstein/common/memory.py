@@ -13,8 +13,6 @@ from ornstein.common.errors import InputError
 _CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux says how much a container may use."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
-MOST = (1 << 63) - 1
-"""The largest number of a case: cases are counted in 64 bits."""
 
 
 def drawn(value: object, name: str, numbers: int, *, first: int = 0, size: int = 8) -> int:
@@ -24,15 +22,15 @@ def drawn(value: object, name: str, numbers: int, *, first: int = 0, size: int =
     exceeds 64 bits.
     """
     count = checks.count(value, name)
-    begin = checks.count(first, "first", at_least=0, at_most=MOST)
+    begin = checks.count(first, "first", at_least=0)
     needed = count * numbers * size
     if needed > machine():
         raise InputError(
             f"{name} is {count}, which takes {spoken(needed)} for the result alone, but this machine has {spoken(machine())}: "
             "ask for fewer at a time"
         )
-    if begin + count - 1 > MOST:
-        raise InputError(f"first is {begin} and {name} is {count}, but the number of the last case must be at most {MOST}")
+    if begin + count - 1 > checks.COUNTABLE:
+        raise InputError(f"first is {begin} and {name} is {count}, but the number of the last case must be at most {checks.COUNTABLE}")
     return count
 
 
