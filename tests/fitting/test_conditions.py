@@ -45,6 +45,41 @@ def test_labels_may_be_numbers_words_or_partly_unknown():
 
 
 @pytest.mark.parametrize(
+    ("labels", "classes", "names", "numbers", "says"),
+    [
+        ([-1, 1], 2, ("-1", "1"), [0, 1], "class of its own"),
+        ([1, 2], 2, ("1", "2"), [0, 1], ""),
+        ([2, 0], 2, ("0", "2"), [1, 0], ""),
+        ([0.0, 1.0], 2, (), [0, 1], ""),
+        ([True, False], 2, (), [1, 0], ""),
+        ([-1, 0], 1, (), [-1, 0], "30 cases count as without a class"),
+        ([float("nan"), -1.0, 1.0], 2, ("-1", "1"), [-1, 0, 1], "class of its own"),
+        (["2", "10"], 2, ("10", "2"), [1, 0], ""),
+        ([0, 10**9], 2, ("0", "1000000000"), [0, 1], ""),
+    ],
+)
+def test_classes_are_those_that_occur(labels, classes, names, numbers, says):
+    """-1 means "not known" beside a class 0 and nowhere else; a class that no case had is no class."""
+    conditions, given = told(labels=labels * (60 // len(labels)))
+    assert (conditions.classes, conditions.names) == (classes, names)
+    assert given.label.tolist()[: len(numbers)] == numbers
+    assert (says in conditions.assumed) if says else not conditions.assumed
+    again = conditions.given(label=labels, cases=len(labels))
+    assert again.label.tolist() == numbers
+    with pytest.raises(orn.InputError, match="label is 7, but"):
+        conditions.given(label=7)
+
+
+def test_no_class_at_all():
+    for labels in ([-1] * 60, [float("nan")] * 60, [""] * 60):
+        with pytest.raises(orn.InputError, match="holds no class at all"):
+            told(labels=labels)
+    for labels in ([0.5, 1] * 30, [float("inf"), 1] * 30, [2.0**60, 1] * 30):
+        with pytest.raises(orn.InputError, match="must hold whole numbers or words"):
+            told(labels=labels)
+
+
+@pytest.mark.parametrize(
     ("given", "says"),
     [
         ({"label": 2}, "label is 2, but the model knows classes 0 to 1"),

@@ -194,7 +194,7 @@ def frozen():
         ({"model": Tiny(5)}, "Tiny fails when called"),
         ({"model": nn.Linear(8, 8)}, "Linear.forward takes"),
         ({"model": "network", "labels": [0, 1] * 20}, "labels has 40 entries, but x has 60 cases"),
-        ({"model": "network", "labels": [0, 99] * 30}, "goes up to 99, but x has only 60 cases"),
+        ({"model": "network", "labels": [0, 0.5] * 30}, "must hold whole numbers or words"),
         ({"model": "network", "labels": [0.5, 1] * 30}, r"holds 0.5 \(case 0\)"),
         ({"model": "network", "labels": [-2, 1] * 30}, "holds -2"),
         ({"model": "network", "labels": [-1] * 60}, "no class at all"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
 import secrets
 import warnings
 from collections.abc import Iterable
@@ -195,29 +194,6 @@ def name_in(value: object, what: str, allowed: Iterable[str]) -> str:
     if isinstance(value, str) and value in names:
         return value
     raise unknown_name(what, value, names)
-
-
-def memory(numbers: int, what: str, remedy: str, *, most: int | None = None) -> None:
-    """Refuse ``numbers`` float64 values that no memory of this machine holds, before they are allocated."""
-    limit = physical_memory() if most is None else most
-    if 8 * numbers > limit:
-        raise InputError(f"{what} would take {in_bytes(8 * numbers)}, but this machine has {in_bytes(limit)} of memory: {remedy}")
-
-
-def physical_memory() -> int:
-    """Bytes of memory of this machine, or of a terabyte where it does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 40
-
-
-def in_bytes(size: int) -> str:
-    """A size in words: 512 MiB, 7.5 GiB, 3 TiB."""
-    for unit, power in (("EiB", 60), ("PiB", 50), ("TiB", 40), ("GiB", 30)):
-        if size >= 1 << power:
-            return f"{size / (1 << power):.3g} {unit}"
-    return f"{size / (1 << 20):.3g} MiB"
 
 
 def shown(value: object) -> str:

@@ -34,6 +34,12 @@ def drawn(value: object, name: str, numbers: int, *, first: int = 0, size: int =
     return count
 
 
+def refuse(size: int, what: str, remedy: str) -> None:
+    """Raise ``InputError`` for work that takes more bytes than this machine has."""
+    if size > machine():
+        raise InputError(f"{what} takes {spoken(size)}, but this machine has {spoken(machine())}: {remedy}")
+
+
 @functools.cache
 def machine() -> int:
     """The memory of this machine in bytes, or what its container may use; 1 TB where neither is told."""

@@ -156,8 +156,10 @@ def own_device(device: torch.device | str = "auto") -> torch.device:
     if device != "auto":
         try:
             place = torch.device(device)
-        except RuntimeError:
+        except (RuntimeError, TypeError):
             raise InputError(f"device is {device!r}, but must be 'auto', 'cpu', 'cuda' or 'cuda:1' (any number)") from None
+        if place.type == "meta":
+            raise InputError("device is 'meta', which holds shapes without values: pass 'cpu', 'cuda' or 'auto'")
     elif torch.cuda.is_available():
         place = torch.device("cuda")
     else:

@@ -23,7 +23,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance.base import Covariance, Sigma
 from ornstein.covariance.levels import PerCase, by_level
-from ornstein.covariance.structures import Diagonal
+from ornstein.covariance.structures import LARGEST_VARIANCE, Diagonal
 
 Array = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Autoregressive(Covariance):
 
     def __init__(self, weights: Tensor, innovations: Tensor) -> None:
         weights = checks.tensor(weights, "weights", ndim=(2,))
-        innovations = checks.tensor(innovations, "innovations", ndim=(1,))
+        innovations = checks.tensor(innovations, "innovations", ndim=(1,), largest=LARGEST_VARIANCE)
         if len(weights) != len(innovations):
             raise InputError(f"weights has {len(weights)} rows, but innovations has {len(innovations)} entries: give one row per sample")
         if bool((innovations <= 0).any()):

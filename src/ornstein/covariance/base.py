@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ornstein.common import memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 
@@ -20,6 +21,9 @@ Sigma: TypeAlias = float | Tensor
 """A noise level in data scale: one number, or one per case with shape (case,)."""
 
 _UNITS = 256
+
+_WORK = 4
+"""Matrices that an eigendecomposition holds at once: the covariance, its symmetric half, the basis and LAPACK's work array."""
 
 DENSE_LIMIT = 8192
 """Largest dimension for which a d x d matrix is formed: 0.5 GiB in float64, and about a minute of eigh per two cores."""
@@ -44,6 +48,7 @@ def refuse_dense(size: int, what: str) -> None:
             f"{what} would need a {size} x {size} matrix ({gib:.1f} GiB), but at most {DENSE_LIMIT} x {DENSE_LIMIT} is formed: "
             "use structure 'low-rank', 'stationary', 'kronecker' or 'diagonal', or shorter windows"
         )
+    memory.refuse(8 * _WORK * size**2, f"{what} of size {size}", "use structure 'low-rank', 'stationary', 'kronecker' or 'diagonal'")
 
 
 class Operator(ABC):

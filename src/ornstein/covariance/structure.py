@@ -46,6 +46,8 @@ class Fitted:
 def check_structure(structure: str, options: Options, event_shape: tuple[int, ...]) -> None:
     """Raise ``InputError`` for names, ranks and shapes that do not fit, before any work."""
     check_shrinkage(options.shrinkage)
+    if not isinstance(structure, str):
+        raise unknown_name("structure", structure, [*STRUCTURES, "auto"])
     parts = structure.split("*")
     for part in parts:
         if part not in STRUCTURES:

@@ -114,7 +114,7 @@ class LowRank(Spectral):
 
     def __init__(self, basis: Tensor, eigenvalues: Tensor, floor: float = 0.0) -> None:
         basis = _entries(basis, "basis", ndim=2)
-        eigenvalues = checks.tensor(eigenvalues, "eigenvalues", ndim=(1,))
+        eigenvalues = checks.tensor(eigenvalues, "eigenvalues", ndim=(1,), largest=LARGEST_VARIANCE)
         d, r = basis.shape
         if r > d or len(eigenvalues) != r:
             raise InputError(

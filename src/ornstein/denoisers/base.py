@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
@@ -154,9 +155,10 @@ class Law(Denoiser):
         ``noise`` is a standard deviation (number, or one per entry of y) or a covariance of n; 0 is an exact constraint.
         """
 
-    def sample(self, cases: int, *, seed: int = 0, sigma: float = 0.0, first: int = 0) -> Tensor:
-        """Draws number first ... first + cases - 1 under this seed: the same however they are batched."""
-        return self.draw(Noise(seed, first), cases, sigma)
+    def sample(self, cases: int, *, seed: int | None = 0, sigma: float = 0.0, first: int = 0) -> Tensor:
+        """Draws number first ... first + cases - 1 under this seed: the same however they are batched. None: another seed at each call."""
+        memory.drawn(cases, "cases", math.prod(self.batch_shape) * self.size, first=first)
+        return self.draw(Noise(checks.seed(seed), first), cases, checks.positive(sigma, "sigma", zero=True))
 
     def _white(self, noise: Noise, cases: int, size: int, stream: int = 0) -> Tensor:
         """White noise (cases, *batch, size): one source per draw, or, for a batch of laws, one per law."""

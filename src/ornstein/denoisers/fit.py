@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance import Options, as_spectral, estimate
 from ornstein.covariance.structure import check_structure, fit_structure
+from ornstein.denoisers.collapse import FLOOR, kept_open
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -34,33 +36,49 @@ def fit_mixture(
     *,
     shrinkage: str | float = "oas",
     rank: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> Mixture:
     """Mixture of ``components`` Gaussians of one structure by EM (Dempster et al. 1977), started from k-means.
 
     Without ``components`` their number doubles from 1 as long as a held-out fifth of the cases gains in log-likelihood.
-    Components that fall below two cases are dropped. Cost per step: one covariance fit per component.
+    Components that fall below two cases are dropped. One that stands on repeated cases would shrink without end, its density growing:
+    its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
+    components at which that happens is not chosen. Cost per step: one covariance fit per component.
     """
     x = checks.tensor(x, "x", ndim=(2, 3, 4))
-    options = Options(shrinkage, rank, seed)
+    options = Options(shrinkage, rank, checks.seed(seed))
     if structure == "auto":
-        structure = estimate(x, "auto", shrinkage=shrinkage, seed=seed).structure
+        structure = estimate(x, "auto", shrinkage=shrinkage, seed=options.seed).structure
     check_structure(structure, options, tuple(x.shape[1:]))
     if components is None:
         components = _choose_components(x, structure, options)
     components = checks.count(components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
-    responsibilities = _clusters(x, components, seed)
+    mixture, collapsed = _climb(x, components, structure, options)
+    if collapsed:
+        what = "one component of the mixture stands" if collapsed == 1 else f"{collapsed} components of the mixture stand"
+        warnings.warn(
+            f"{what} on cases that are the same, or on too few: variances were kept at {FLOOR:g} of those of all cases. "
+            "Remove repeated cases, shrink more, or use fewer components",
+            UserWarning,
+            stacklevel=2,
+        )
+    return mixture
+
+
+def _climb(x: Tensor, components: int, structure: str, options: Options) -> tuple[Mixture, int]:
+    """(the mixture that EM ends at, how many of its components were kept from collapsing)."""
+    responsibilities, collapsed = _clusters(x, components, options.seed), 0
     last = -math.inf
     for _ in range(_EM_STEPS):
-        mixture = _maximize(x, responsibilities, structure, options)
+        mixture, collapsed = _maximize(x, responsibilities, structure, options)
         responsibilities = mixture.responsibilities(x)
         level = float(mixture.log_prob(x).mean())
         if level - last < _EM_TOLERANCE * max(1.0, abs(level)):
             break
         last = level
-    return mixture
+    return mixture, collapsed
 
 
 def _clusters(x: Tensor, components: int, seed: int) -> Tensor:
@@ -69,21 +87,23 @@ def _clusters(x: Tensor, components: int, seed: int) -> Tensor:
         return torch.ones(len(x), 1, dtype=torch.float64)
     from sklearn.cluster import KMeans  # heavy to import, and needed only here
 
-    labels = KMeans(components, n_init=3, random_state=seed).fit_predict(x.flatten(1).numpy())
+    labels = KMeans(components, n_init=3, random_state=seed % (1 << 32)).fit_predict(x.flatten(1).numpy())
     return torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
 
 
-def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> Mixture:
+def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> tuple[Mixture, int]:
     mass = responsibilities.sum(0)
     alive = (mass >= 2).nonzero()[:, 0].tolist() or [int(mass.argmax())]
-    parts = []
+    parts, collapsed, centred = [], 0, (x - x.mean(0)).flatten(1)
     for k in alive:
         r = responsibilities[:, k]
         mean = (r @ x.flatten(1) / mass[k]).view(x.shape[1:])
         rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
         fitted = fit_structure(rows, structure, options, count=float(mass[k]))
-        parts.append(Gaussian(mean, fitted.covariance))
-    return Mixture(mass[alive], parts)
+        covariance, raised = kept_open(fitted.covariance, centred)
+        collapsed += raised
+        parts.append(Gaussian(mean, covariance))
+    return Mixture(mass[alive], parts), collapsed
 
 
 def _choose_components(x: Tensor, structure: str, options: Options) -> int:
@@ -92,9 +112,9 @@ def _choose_components(x: Tensor, structure: str, options: Options) -> int:
     best, best_level = 1, -math.inf
     k = 1
     while k <= max(len(train) // 10, 1):
-        mixture = fit_mixture(train, k, structure, shrinkage=options.shrinkage, rank=options.rank, seed=options.seed)
+        mixture, collapsed = _climb(train, k, structure, options)
         level = float(mixture.log_prob(test).mean())
-        if not level > best_level:
+        if not level > best_level or (collapsed and k > 1):
             break
         best, best_level, k = k, level, 2 * k
     return best

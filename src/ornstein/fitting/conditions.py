@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,44 +26,40 @@ class Conditions:
     """What the signals of a model were told apart by.
 
     classes  how many classes; 0 without labels
-    names    their names in the order of their numbers, where labels were words; otherwise ()
+    names    their names in the order of their numbers, where labels were words, or numbers other than 0, 1, 2, ...; otherwise ()
     vector   standardisation of the numbers of a case, entry by entry; None without
     signal   standardisation of the other signal, channel by channel; None without
+    assumed  what was taken for granted when the labels were read, in one line; "" for nothing
     """
 
     classes: int = 0
     names: tuple[str, ...] = ()
     vector: Scaler | None = None
     signal: Scaler | None = None
+    assumed: str = field(default="", compare=False)
 
     @classmethod
     def fit(cls, labels: object, condition: object, cases: int) -> tuple[Conditions, Condition]:
         """(the conditions, those of every case as a network sees them) from what ``ornstein.fit`` was given.
 
-        labels     class numbers 0, 1, ... or words (case,); -1, NaN or "" where a case has none
+        labels     class numbers or words (case,); NaN or "" where a case has none, and -1 beside a class 0. Classes are those that
+                   occur: {-1, 1} are two classes, and {0, 2} have no class 1
         condition  a ``Condition``, or one array: whole numbers (case,) are labels, numbers (case,) or (case, k) a vector, (case, channel,
                    *spatial) or ``Signals`` another signal; NaN where one is missing
 
-        Raises ``InputError`` for other shapes, another number of cases, classes that are not numbered from 0, and entries never given.
+        Raises ``InputError`` for other shapes, another number of cases, labels that are no whole numbers, and entries never given.
         """
         label, vector, signal = _parts(labels, condition)
         for name, part in (("labels" if labels is not None else "condition", label), ("condition", vector), ("condition", signal)):
             if part is not None and len(part) != cases:
                 raise InputError(f"{name} has {len(part)} entries, but x has {cases} cases: give one per case")
         names: tuple[str, ...] = ()
-        numbers = None
+        assumed, numbers, most = "", None, 0
         if label is not None:
-            words = label.dtype.kind == "U"
-            names = tuple(sorted({str(word) for word in label} - {""})) if words else ()
+            names, assumed = _classes(label)
             numbers = _numbers(label, names)
-            most = int(numbers.max()) + 1
-            if most < 1:
-                raise InputError("labels holds no class at all: leave labels out")
-            if most > cases:
-                raise InputError(f"labels goes up to {most - 1}, but x has only {cases} cases: number the classes 0, 1, 2, ...")
-        else:
-            most = 0
-        found = cls(most, names, _scaler(vector, "feature"), _scaler(signal, "channel"))
+            most = len(names) or int(numbers.max()) + 1
+        found = cls(most, names, _scaler(vector, "feature"), _scaler(signal, "channel"), assumed)
         return found, found._scaled(numbers, vector, signal)
 
     def given(self, label: object = None, condition: object = None, cases: int = 1) -> Condition | None:
@@ -150,8 +147,38 @@ def _label(labels: object) -> Any:
     return array
 
 
+def _classes(label: Any) -> tuple[tuple[str, ...], str]:
+    """(names of the classes, what was assumed) of labels (case,); no names where they are the numbers 0, 1, ..., K - 1."""
+    if label.dtype.kind == "U":
+        words = {str(word) for word in label} - {""}
+        if not words:
+            raise InputError("labels holds no class at all: leave labels out")
+        return tuple(sorted(words)), ""
+    values = _whole(label)
+    found = sorted({int(v) for v in values[~torch.isnan(values)].tolist()})
+    unknown, assumed = NO_LABEL in found and 0 in found, ""
+    if unknown:
+        found.remove(NO_LABEL)
+        assumed = f"labels holds {NO_LABEL} beside 0: these {int((values == NO_LABEL).sum())} cases count as without a class"
+    elif NO_LABEL in found and len(found) > 1:
+        assumed = f"labels holds {NO_LABEL}, and no 0: it counts as a class of its own, and NaN would mean that none is known"
+    if not found or found == [NO_LABEL]:
+        raise InputError("labels holds no class at all: leave labels out")
+    return () if found == list(range(len(found))) else tuple(map(str, found)), assumed
+
+
+def _whole(label: Any) -> Tensor:
+    """Numbers (case,) in float64, NaN where there is none. Raises ``InputError`` for fractions, infinities and what float64 rounds."""
+    values = torch.from_numpy(label.astype(np.float64))
+    wrong = ~torch.isnan(values) & ((values != values.round()) | (values.abs() > 1 << 53))
+    if bool(wrong.any()):
+        first = int(wrong.nonzero()[0])
+        raise InputError(f"labels holds {values[first].item():g} (case {first}), but must hold whole numbers or words, one class per case")
+    return values
+
+
 def _numbers(label: Any, names: tuple[str, ...]) -> Tensor:
-    """Class numbers (case,), int64."""
+    """Class numbers (case,), int64. Where all names are whole numbers, a number means the class of that name."""
     if label.dtype.kind == "U":
         if not names:
             raise InputError(f"label is {str(label[0])!r}, but the model has classes without names: give their numbers")
@@ -159,12 +186,23 @@ def _numbers(label: Any, names: tuple[str, ...]) -> Tensor:
             if word and word not in names:
                 raise unknown_name("label", str(word), names)
         return torch.tensor([names.index(str(word)) if word else NO_LABEL for word in label])
-    values = torch.from_numpy(np.where(np.isnan(label), NO_LABEL, label) if label.dtype.kind == "f" else label.astype(np.int64))
-    wrong = (values != values.round()) | (values < NO_LABEL) | ~torch.isfinite(values)
-    if bool(wrong.any()):
-        first = int(wrong.nonzero()[0])
+    values = _whole(label)
+    if names and all(name.removeprefix("-").isdecimal() for name in names):
+        return torch.tensor([_named(value, names) for value in values.tolist()])
+    values = values.nan_to_num(NO_LABEL)
+    if bool((values < NO_LABEL).any()):
+        first = int((values < NO_LABEL).nonzero()[0])
         raise InputError(f"labels holds {values[first].item():g} (case {first}), but must hold class numbers 0, 1, 2, ..., or -1 for none")
     return values.to(torch.int64)
+
+
+def _named(value: float, names: tuple[str, ...]) -> int:
+    """The number of the class with a whole number for a name; NaN, and -1 where no class has that name, are none."""
+    if math.isnan(value) or (value == NO_LABEL and str(NO_LABEL) not in names):
+        return NO_LABEL
+    if str(int(value)) not in names:
+        raise unknown_name("label", int(value), names)
+    return names.index(str(int(value)))
 
 
 def _with_cases(condition: object, vector: Scaler | None, signal: Scaler | None) -> object:

@@ -36,7 +36,7 @@ def fit(
     standardize: str | None = None,
     folds: int | None = None,
     engine: str | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     progress: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Model:
@@ -48,7 +48,7 @@ def fit(
                  "empirical"  kernel density around the cases                    ``recipes.Empirical``
                  "network"    a neural network, trained here                     ``recipes.Network``
                  or any ``nn.Module``, which a ``recipes.Network`` trains, or any denoiser, which is wrapped as it is
-    labels       for a network, the class of each case: numbers 0, 1, ... or words (case,); -1, NaN or "" where it is not known
+    labels       for a network, the class of each case: numbers or words (case,); NaN or "" where it is not known, and -1 beside a class 0
     condition    for a network, what else is known of each case: numbers (case, k), another signal (case, channel, time), NaN where
                  missing, or a ``nets.Condition``; it is standardised here, and ``sample`` takes it in the same units
     standardize  "channel": one mean and scale per channel; "feature": one per entry; "none". Default: "feature" for vectors (case, d),
@@ -60,6 +60,7 @@ def fit(
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
+    seed         of everything random; None for another one at each call
     progress     is told what is being fitted, and which network was chosen
 
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and options of
@@ -79,7 +80,9 @@ def fit(
     _refuse_one(values)
     tell = progress or (lambda _: None)
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
-    work = Work(checks.count(seed, "seed", at_least=0), tell, given)
+    if known is not None and known.assumed:
+        tell(known.assumed)
+    work = Work(checks.seed(seed), tell, given)
     scaling = standardize or recipe.standardize(values.ndim)
     scaler = Scaler.fit(values, scaling)
     _say_spread(values, scaling, tell)

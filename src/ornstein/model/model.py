@@ -109,7 +109,7 @@ class Model:
         condition: object = None,
         guidance: float = 1.0,
         device: torch.device | str | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
         first: int = 0,
     ) -> Tensor:
         """``cases`` new signals (cases, *event), numbered from ``first``; signal i under a seed is the same in any batch.
@@ -127,6 +127,7 @@ class Model:
         device     where a network runs: "cpu", "cuda", ... (default: where it is; it stays there). The samples are on the CPU
         """
         memory.drawn(cases, "cases", math.prod(self.event_shape), first=first)
+        seed = checks.seed(seed)
         law = under(self.law, self.conditions, label, condition, guidance, cases, first=first, device=device)
         if sampler is None and isinstance(self.law, Law):
             if steps is not None:
@@ -250,7 +251,7 @@ class Model:
         label: object = None,
         condition: object = None,
         device: torch.device | str | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
         progress: Callable[[int], None] | None = None,
     ) -> Tensor:
         """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
@@ -265,7 +266,7 @@ class Model:
         """
         matched = self._matched(x)
         values = self._values(matched or x, missing=True)
-        count = memory.drawn(draws, "draws", values.numel())
+        count, seed = memory.drawn(draws, "draws", values.numel()), checks.seed(seed)
         law, given = self.law.on(device), told(self.conditions, label, condition, len(values))
         if isinstance(law, Law):
             if sampler is not None or steps is not None:
