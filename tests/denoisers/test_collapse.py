@@ -22,9 +22,7 @@ REPEATED = POINTS.repeat(20, 1)
 def test_components_on_repeated_cases_have_a_floor(structure: str, unit: float) -> None:
     if structure in ("toeplitz", "autoregressive") and unit != 1.0:
         return
-    with pytest.warns(
-        UserWarning, match="stand on cases that are the same, or on too few.* at 1e-06 of those of all cases"
-    ):
+    with pytest.warns(UserWarning, match="stand on cases that are the same, or on too few.* at 1e-06 of those of all cases"):
         law = fit_mixture(unit * REPEATED, 3, structure)
     spread = (unit * REPEATED).var(0, correction=0)
     for component in law.components:
