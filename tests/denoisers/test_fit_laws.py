@@ -59,7 +59,7 @@ def test_likelihood_never_falls(structure: str) -> None:
     responsibilities = torch.softmax(normal(400, 2, seed=5), -1)
     levels = []
     for _ in range(25):
-        mixture = _maximize(x, responsibilities, structure, Options("none", 3 if structure == "low-rank" else None))
+        mixture, _ = _maximize(x, responsibilities, structure, Options("none", 3 if structure == "low-rank" else None))
         assert torch.allclose(mixture.weights, responsibilities.mean(0), atol=1e-12)
         responsibilities = mixture.responsibilities(x)
         levels.append(float(mixture.log_prob(x).mean()))
@@ -71,7 +71,7 @@ def test_likelihood_never_falls(structure: str) -> None:
 def test_one_step_is_the_textbook() -> None:
     """w_k = mean r_k, mu_k = sum r x / sum r, Sigma_k = sum r (x - mu)(x - mu)^T / sum r."""
     x, r = normal(60, 2, seed=6), torch.softmax(normal(60, 2, seed=7), -1)
-    mixture = _maximize(x, r, "dense", Options("none"))
+    mixture, _ = _maximize(x, r, "dense", Options("none"))
     for k, part in enumerate(mixture.components):
         mean = (r[:, k, None] * x).sum(0) / r[:, k].sum()
         cov = (r[:, k, None] * (x - mean)).T @ (x - mean) / r[:, k].sum()

@@ -137,13 +137,13 @@ class Model:
         drawn = sample(law, method, plan, times, cases, seed=seed, first=first, reference=self.law.reference)
         return self.scaler.decode(drawn.cpu())
 
-    def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int = 0) -> Tuned:
+    def tune(self, calls: int, *, schedule: str | Schedule = "vp", cases: int = 64, seed: int | None = 0) -> Tuned:
         """Sampler, order, grid and start of least error at ``calls`` denoiser calls, by trial: ``samplers.tune`` on this law.
 
         A network is measured without a condition; its reference is what the covariance-aware methods solve.
         """
         law = self.law.on()
-        return tune(law, schedule_named(schedule), calls, reference=law.reference, cases=cases, seed=seed)
+        return tune(law, schedule_named(schedule), calls, reference=law.reference, cases=cases, seed=checks.seed(seed))
 
     def log_prob(self, x: object, *, label: object = None, condition: object = None) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical.
@@ -162,7 +162,7 @@ class Model:
         condition: object = None,
         guidance: float = 1.0,
         device: torch.device | str | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> Density:
         """``log_prob`` with its standard and discretisation error, the denoiser calls it took, and why it was had in this way.
 
@@ -172,7 +172,7 @@ class Model:
         """
         values = self._signals(x)
         law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
-        found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=seed)
+        found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=checks.seed(seed))
         return found.shifted(-self.scaler.log_jacobian(self.moments.covariance()))
 
     def score_samples(self, x: object) -> Tensor:
