@@ -324,6 +324,7 @@ def test_bad_input_gets_one_sentence(make, says):
     assert "\n" not in message
 
 
+@pytest.mark.filterwarnings("ignore:.* of the mixture stands? on cases that are the same")
 def test_a_constant_channel_and_duplicate_rows_are_no_problem():
     x = signals().values
     x[:, 1] = 7.0
