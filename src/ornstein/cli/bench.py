@@ -9,6 +9,7 @@ import typer
 from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.help import App
+from ornstein.cli.progress import counting
 from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
@@ -58,7 +59,7 @@ def register(app: typer.Typer, words: Words) -> None:
             refuse_existing(output, force)
         reading = {"orient": orient, "window": window, "hop": hop, "rate": rate, "key": key}
         gaussian = found.gaussian_of(path, built_in, reading, structure, standardize)
-        with show.bar(words("working"), len(names), as_json) as advance:
+        with counting(words("working"), len(names), as_json) as advance:
             runs, skipped = found.measure(names, numbers, plan, grid, gaussian, advance)
         if output is not None:
             write_bytes(output, found.drawn(runs, output.suffix.lower(), "SD²" if path is not None else ""), force=force)

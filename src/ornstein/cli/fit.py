@@ -18,7 +18,11 @@ from ornstein.common.errors import InputError
 from ornstein.fitting.recipes import owners
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ornstein import Model, Signals
+
+    Watch = Callable[[orn.training.Record], None]
 
 
 _DECOMPOSED = 4096
@@ -39,6 +43,7 @@ def register(app: typer.Typer, words: Words) -> None:
         folds: Annotated[int | None, option("--folds", "folds")] = None,
         labels: Annotated[str | None, option("--labels", "labels")] = None,
         condition: Annotated[Path | None, option("--condition", "condition")] = None,
+        tensorboard: Annotated[Path | None, option("--tensorboard", "tensorboard")] = None,
         orient: Annotated[str, option("--orient", "orient")] = "auto",
         window: Annotated[int | None, option("--window", "window")] = None,
         hop: Annotated[int | None, option("--hop", "hop")] = None,
@@ -61,6 +66,7 @@ def register(app: typer.Typer, words: Words) -> None:
         trains, own = model in owners("folder"), "folder" in options
         if trains:
             options |= {"folder": options.get("folder", output.with_name(f"{output.name}.checkpoints")), "force": force}
+        board = None if tensorboard is None else _board(tensorboard, model, trains)
         with fitting(words, 1 + (FOLDS if folds is None else folds), as_json) as progress:
             try:
                 fitted = orn.fit(
@@ -72,7 +78,7 @@ def register(app: typer.Typer, words: Words) -> None:
                     folds=folds,
                     seed=seed,
                     progress=progress.tell,
-                    watch=progress.watch if trains else None,
+                    watch=_both(progress.watch, board) if trains else None,
                     **options,
                 )
             except KeyboardInterrupt:
@@ -86,6 +92,22 @@ def register(app: typer.Typer, words: Words) -> None:
             _show_training(fitted, x, output, words, as_json)
         else:
             _show_fit(fitted, x, output, model, words, as_json)
+
+
+def _board(folder: Path, model: str, trains: bool) -> "Watch":
+    """The writer of TensorBoard events, for a model that trains."""
+    if not trains:
+        raise InputError(f"--tensorboard is {folder}, but model {model!r} is not trained: leave it out, or choose --model network")
+    return orn.training.TensorBoard(folder)
+
+
+def _both(first: "Watch", second: "Watch | None") -> "Watch":
+    def watch(record: "orn.training.Record") -> None:
+        first(record)
+        if second is not None:
+            second(record)
+
+    return watch
 
 
 def _labelled(x: "Signals", labels: str) -> tuple["Signals", object]:

@@ -8,6 +8,7 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options
+from ornstein.cli.progress import counting
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -44,7 +45,7 @@ def register(app: typer.Typer, words: Words) -> None:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         model = orn.load(path)
         x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
-        with show.bar(words("imputing"), len(x), as_json) as advance:
+        with counting(words("imputing"), len(x), as_json) as advance:
             filled = model.impute(x, draws, seed=seed, progress=lambda n: advance(n, ""))
         gaps = int(x.values.isnan().sum())
         orn.write(output, model.signals(filled.median(0).values, x), force=force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ornstein.cli import show
+from ornstein.cli.log import Log
 from ornstein.cli.show import err
 from ornstein.cli.words import Words
 
@@ -24,13 +26,16 @@ class Fitting:
     progress: Progress
     task: TaskID
     words: Words
+    log: Log
     steps: int = 0
     began: Record | None = None
     loss: float | None = None
 
     def tell(self, what: str) -> None:
         """A law is being fitted, or a network was chosen."""
-        self.progress.update(self.task, advance=1, description=escape(f"{self.words('fitting')} {what}"))
+        said = f"{self.words('fitting')} {what}"
+        self.log(said)
+        self.progress.update(self.task, advance=1, description=escape(said))
 
     def watch(self, record: Record) -> None:
         """Training has come this far."""
@@ -45,13 +50,31 @@ class Fitting:
             "training-speed": (record.step - self.began.step) / seconds if seconds > 0 else None,
             "training-skipped": record.skipped or None,
         }
-        parts = [self.words(key).format(value) for key, value in said.items() if value is not None]
-        self.progress.update(self.task, total=1.0, completed=record.share, description=escape(", ".join(parts)))
+        parts = ", ".join(self.words(key).format(value) for key, value in said.items() if value is not None)
+        self.log(parts)
+        self.progress.update(self.task, total=1.0, completed=record.share, description=escape(parts))
 
 
 @contextmanager
 def fitting(words: Words, total: int, quiet: bool) -> Iterator[Fitting]:
-    """A transient bar on standard error; silent where no person watches."""
+    """A transient bar on standard error, or lines where that is no terminal; silent with ``quiet``."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        yield Fitting(progress, progress.add_task(escape(words("fitting")), total=total), words)
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress, Log(quiet) as log:
+        log(words("fitting"))
+        yield Fitting(progress, progress.add_task(escape(words("fitting")), total=total), words, log)
+
+
+@contextmanager
+def counting(label: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, str], None]]:
+    """Yields advance(steps, what) for work that can be counted: a bar on standard error, or lines where that is no terminal."""
+    done = 0
+    with show.bar(label, total, quiet) as advance, Log(quiet) as log:
+        log(label)
+
+        def told(steps: int = 1, what: str = "") -> None:
+            nonlocal done
+            done += steps
+            log(" ".join(filter(None, (label, what, f"{done}/{total}" if total else ""))))
+            advance(steps, what)
+
+        yield told
