@@ -205,7 +205,6 @@ def test_a_network_is_measured_by_its_moments(room, capsys):
         ("sample net.model -o n.csv --device cuda", 2, "no CUDA device"),
         ("sample net.model -o n.csv --label 0,1", 2, "2 rows, but 10 signals"),
         ("sample days.model -o n.csv --label 1", 2, "fitted without labels"),
-        ("score net.model days.csv", 2, "a law in closed form"),
         ("impute net.model gaps.csv -o f.csv", 2, "trained without masks"),
         ("report days.csv -o r.html --model network", 2, "a report compares densities"),
         ("spectrum net.model", 2, "is a folder"),
