@@ -73,6 +73,25 @@ def test_scores_are_those_of_the_model(room, capsys):
     assert str(int(model.surprise(x).nats.argmax())) in out
 
 
+def test_where_a_signal_is_odd_is_written(room, capsys):
+    assert run(capsys, "score", "days.model", "days.csv", "--where", "map.npy", "--json")[0] == 0
+    model, x = orn.load("days.model"), orn.read("days.csv")
+    torch.testing.assert_close(orn.read("map.npy").values, model.where(x))
+
+
+def test_models_are_compared(room, capsys):
+    assert run(capsys, "fit", "days.csv", "-o", "mix.model", "--model", "mixture", "--folds", "0")[0] == 0
+    code, out, _ = run(capsys, "compare", "days.model", "mix.model", "days.csv", "--json", "-o", "table.csv")
+    rows = json.loads(out)["models"]
+    assert code == 0
+    assert {row["model"] for row in rows} == {"days.model", "mix.model"}
+    assert rows[0]["nats"] >= rows[1]["nats"]
+    assert (room / "table.csv").read_text().startswith("model,nats,nats_error,difference")
+    _, out, _ = run(capsys, "compare", "days.model", "days.csv", "--fitted", "days.csv")
+    assert "mixture" in out
+    assert run(capsys, "compare", "days.csv")[0] == 2
+
+
 def test_impute_writes_medians_and_bands(room, capsys):
     code, out, _ = run(capsys, "impute", "days.model", "gaps.csv", "-o", "full.csv", "--bands", "bands.csv", "--draws", "50", "--seed", "2")
     assert code == 0
@@ -123,7 +142,7 @@ def test_language_works_anywhere_on_the_line(room, capsys):
     assert run(capsys, "--lang", "xx", "fit")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["fit", "sample", "score", "impute", "spectrum", "bench", "report", "tour", "demo"])
+@pytest.mark.parametrize("command", ["fit", "sample", "score", "compare", "impute", "spectrum", "bench", "report", "tour", "demo"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_command_has_help_with_an_example(command, language, capsys):
     code, out, _ = run(capsys, command, "--help", "--lang", language)

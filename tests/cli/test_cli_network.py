@@ -177,6 +177,17 @@ def test_a_network_is_measured_by_its_moments(room, capsys):
     assert json.loads(out)["runs"][0]["relative_w2"] == pytest.approx(json.loads(same)["runs"][0]["relative_w2"], rel=1e-6)
 
 
+def test_a_network_scores_with_its_error(room, capsys):
+    code, out, _ = run(capsys, "score", "net.model", "days.csv", "--method", "bound", "--json", "-o", "scores.csv")
+    found = json.loads(out)
+    assert code == 0
+    assert found["method"] == "bound"
+    assert found["p_value"] is None
+    torch.testing.assert_close(torch.tensor(found["log_prob"]), orn.load("net.model").log_density(DAYS, method="bound").value.float())
+    assert (room / "scores.csv").read_text().startswith("case,log_prob_nats,bits_per_dim,error_nats\n")
+    assert " ± " in run(capsys, "score", "net.model", "days.csv", "--method", "bound", "--top", "1")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -205,6 +216,7 @@ def test_a_network_is_measured_by_its_moments(room, capsys):
         ("sample net.model -o n.csv --device cuda", 2, "no CUDA device"),
         ("sample net.model -o n.csv --label 0,1", 2, "2 rows, but 10 signals"),
         ("sample days.model -o n.csv --label 1", 2, "fitted without labels"),
+        ("score net.model days.csv --method exact", 2, "no density in closed form"),
         ("impute net.model gaps.csv -o f.csv", 2, "trained without masks"),
         ("report days.csv -o r.html --model network", 2, "a report compares densities"),
         ("spectrum net.model", 2, "is a folder"),

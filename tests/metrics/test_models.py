@@ -54,8 +54,8 @@ def test_other_signals() -> None:
     two = orn.fit(orn.Signals(TRAIN, 1.0, ("a", "b"), ("V", "V")), folds=0)
     with pytest.raises(orn.InputError, match="different units"):
         compare_models({"one": one, "two": two}, TEST)
-    with pytest.raises(orn.InputError, match="convert or reorder"):
-        compare_models({"one": one}, orn.Signals(TEST, 1.0, ("b", "a"), ("mV", "mV")))
+    with pytest.raises(orn.InputError, match="channel"):
+        compare_models({"one": one}, orn.Signals(TEST, 1.0, ("c", "d"), ("mV", "mV")))
     with pytest.raises(orn.InputError, match="models is empty"):
         compare_models({}, TEST)
     with pytest.raises(orn.InputError, match="compare like with like"):

@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "fit",
     "sample": "sample",
     "score": "score",
+    "compare": "compare",
     "impute": "impute",
     "spectrum": "spectrum",
     "bench": "bench",

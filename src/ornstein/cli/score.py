@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,7 +13,9 @@ from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
 if TYPE_CHECKING:
-    from ornstein import Model, Signals
+    from torch import Tensor
+
+    from ornstein.likelihood import Density
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -26,35 +28,76 @@ def register(app: typer.Typer, words: Words) -> None:
         signals: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path | None, option(("--output", "-o"), "score-output")] = None,
         top: Annotated[int, option("--top", "top")] = 10,
+        where: Annotated[Path | None, option("--where", "score-where")] = None,
+        method: Annotated[str, option("--method", "score-method")] = "auto",
+        within: Annotated[float | None, option("--error", "score-error")] = None,
+        step: Annotated[float | None, option("--step", "score-step")] = None,
         orient: Annotated[str, option("--orient", "orient")] = "auto",
         window: Annotated[int | None, option("--window", "window")] = None,
         hop: Annotated[int | None, option("--hop", "hop")] = None,
         key: Annotated[str | None, option("--key", "key")] = None,
+        seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
-        if output is not None:
-            refuse_existing(output, force)
+        for target in filter(None, (output, where)):
+            refuse_existing(target, force)
         model = orn.load(path)
         x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
-        _show_scores(model, x, output, top, force, words, as_json)
+        found = model.log_density(x, method=method, error=within, seed=seed)
+        p = None if model.reference is None else model.surprise(x).p_value
+        bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)
+        if where is not None:
+            orn.write(where, model.signals(model.where(x, seed=seed)), force=force)
+        scored = _Scored(found, bits, p)
+        if output is not None:
+            _write(scored, output, force)
+        if as_json:
+            numbers = {"log_prob": found.value, "bits_per_dim": bits, "p_value": p, "error": found.error}
+            show.machine({**numbers, "method": found.method, "why": found.why, "output": output, "where": where})
+        else:
+            _show(scored, top, words)
 
 
-def _show_scores(model: "Model", x: "Signals", output: Path | None, top: int, force: bool, words: Words, as_json: bool) -> None:
-    nats, p = model.surprise(x)
-    bits = nats / (math.prod(model.event_shape) * math.log(2))
-    if output is not None:
-        numbers = list(zip(*(column.tolist() for column in (-nats, bits, *([] if p is None else [p]))), strict=True))
-        header = ["case", "log_prob_nats", "bits_per_dim", "p_value"][: 1 + len(numbers[0])]
-        lines = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(numbers)]
-        write_text(output, "\n".join([",".join(header), *lines, ""]), force=force)
-    if as_json:
-        show.machine({"log_prob": -nats, "bits_per_dim": bits, "p_value": p, "output": output})
-        return
-    error = float(nats.std() / math.sqrt(len(x))) if len(x) > 1 else 0.0
-    show.line(words("scored").format(count=len(x), mean=-float(nats.mean()), error=error))
+class _Scored(NamedTuple):
+    """What is known of every case."""
+
+    density: "Density"
+    bits: "Tensor"
+    p: "Tensor | None"
+
+    def columns(self) -> dict[str, "Tensor"]:
+        """The columns of a table by name; the error only where there is one, the p-value only where it is known."""
+        found = {"log_prob_nats": self.density.value, "bits_per_dim": self.bits}
+        if self.density.method != "exact":
+            found["error_nats"] = self.density.error
+        return found if self.p is None else {**found, "p_value": self.p}
+
+
+def _write(scored: _Scored, output: Path, force: bool) -> None:
+    columns = scored.columns()
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    lines = [",".join([str(i), *map(repr, row)]) for i, row in enumerate(rows)]
+    write_text(output, "\n".join([",".join(["case", *columns]), *lines, ""]), force=force)
+
+
+def _show(scored: _Scored, top: int, words: Words) -> None:
+    nats, p = -scored.density.value, scored.p
+    error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 else 0.0
+    show.line(words("scored").format(count=len(nats), mean=-float(nats.mean()), error=error))
+    estimated = scored.density.method != "exact"
     order = nats.argsort(descending=True)[:top].tolist()
-    rows = [(str(i), f"{-float(nats[i]):.2f}", f"{float(bits[i]):.3f}", "" if p is None else f"{float(p[i]):.4f}") for i in order]
+    rows = [
+        (
+            str(i),
+            f"{-float(nats[i]):.2f}" + (f" ± {float(scored.density.error[i]):.2f}" if estimated else ""),
+            f"{float(scored.bits[i]):.3f}",
+            "" if p is None else f"{float(p[i]):.4f}",
+        )
+        for i in order
+    ]
     show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p")], rows)
+    if estimated:
+        show.line(scored.density.why)
     if p is None:
-        show.line(words("no-reference"))
+        show.line(words("no-reference" if not estimated else "no-judges"))

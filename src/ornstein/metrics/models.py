@@ -57,14 +57,13 @@ def compare(
     if not models:
         raise InputError("models is empty: give at least one, by name")
     every = {**dict(models), **_marks(models, train)}
-    _same(every, x)
-    values = x.values if isinstance(x, Signals) else x
-    densities = {name: model.log_density(values, error=error, seed=seed) for name, model in every.items()}
+    _same(every)
+    densities = {name: model.log_density(x, error=error, seed=seed) for name, model in every.items()}
     means = {name: float(found.value.mean()) for name, found in densities.items()}
     best_first = sorted(densities, key=lambda name: -means[name])
     shape = next(iter(every.values())).event_shape
     scores = paired({name: densities[name].value for name in best_first}, math.prod(shape), lag=lag)
-    return Comparison(scores, densities, _notes(densities, values))
+    return Comparison(scores, densities, _notes(densities, x.values if isinstance(x, Signals) else x))
 
 
 def _marks(models: Mapping[str, Model], train: object) -> dict[str, Model]:
@@ -77,8 +76,8 @@ def _marks(models: Mapping[str, Model], train: object) -> dict[str, Model]:
     return {"gaussian": replace(first, law=matched(first.moments), conditions=None, training=None)}
 
 
-def _same(models: Mapping[str, Model], x: object) -> None:
-    """That all models, and x, speak of the same signals on the same support."""
+def _same(models: Mapping[str, Model]) -> None:
+    """That all models speak of the same signals on the same support."""
     first_name, first = next(iter(models.items()))
     for name, model in models.items():
         if model.event_shape != first.event_shape:
@@ -89,12 +88,6 @@ def _same(models: Mapping[str, Model], x: object) -> None:
             if mine and theirs and mine != theirs:
                 raise InputError(
                     f"{name} has {what} {', '.join(mine)}, but {first_name} has {', '.join(theirs)}: their densities have different units"
-                )
-    if isinstance(x, Signals):
-        for what, mine, theirs in (("channels", x.channels, first.channels), ("units", x.units, first.units)):
-            if any(mine) and any(theirs) and mine != theirs:
-                raise InputError(
-                    f"x has {what} {', '.join(mine)}, but the models were fitted on {', '.join(theirs)}: convert or reorder them first"
                 )
     ranks = {name: rank for name, model in models.items() if (rank := _rank(model)) is not None}
     if len(set(ranks.values())) > 1:
