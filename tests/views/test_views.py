@@ -64,6 +64,7 @@ draw("losses", learned.losses, { losses: d.left, now: 2 });
 draw("result", learned.result, run);
 draw("mistakes", learned.mistakes, { eps: d.eps, clean: learned.inCurve(d.eps, d.alpha, d.sigma), t });
 draw("matrix", heat, { matrix: arrays.similarity(curve), low: 0 });
+draw("blocks", heat, { matrix: { values: Float32Array.from([0, 0, 0, 1, 1, 0]), rows: 2, columns: 3 } });
 draw("small", learned.losses, { losses: d.left.map((v) => v * 1e-5), now: 2 });
 draw("large", reverse.threads, { ...run, y: [-123456, 123456] });
 const plain = (m) => ({ ...m, values: Array.from(m.values) });
@@ -242,9 +243,12 @@ def test_logarithmic_axes_have_powers_of_ten(found):
 @needs_node
 def test_an_image_has_a_pixel_for_every_entry(found, data):
     """Neighbours of one colour are one rectangle: together they cover the square, less the cells past the end of the curve."""
-    cells = [e for e in elements(found["drawn"]["matrix"], "rect") if e.get("fill").startswith("rgb(") and e.get("width") != "9"]
     side = 300 - 8 - 26
-    area = sum(float(e.get("width")) * float(e.get("height")) for e in cells)
-    assert area == pytest.approx(side**2, rel=2e-3)
-    cells = [e for e in elements(found["drawn"]["image"], "rect") if e.get("fill").startswith("rgb(") and e.get("width") != "9"]
-    assert sum(float(e.get("width")) for e in cells) == pytest.approx(side * D / 4, rel=2e-3)
+
+    def cells(name):
+        rects = (e for e in elements(found["drawn"][name], "rect") if e.get("fill").startswith("rgb(") and e.get("width") != "9")
+        return [(float(e.get("width")), float(e.get("height"))) for e in rects]
+
+    assert sum(w * h for w, h in cells("matrix")) == pytest.approx(side**2, rel=2e-3)
+    assert sum(w for w, _ in cells("image")) == pytest.approx(side * D / 4, rel=2e-3)
+    np.testing.assert_allclose(cells("blocks"), [(side, side / 2), (2 / 3 * side, side / 2), (side / 3, side / 2)], atol=0.01)

@@ -25,7 +25,7 @@ MOMENTS = (0.05, 0.1, 0.2, 0.4, 1.0)
 """Shares of the training after which a reverse run is kept."""
 
 EARLY = 1
-"""Which of the moments figure 5d shows: the network knows the shape by then, and not its size."""
+"""Which of the moments figure 5d shows: a result that has begun to look like the curve, too large and rough."""
 
 REACHED = 0.05
 """A run has come back to the curve where its rms distance from it, in standard deviations of the curve, is at most this."""
