@@ -29,7 +29,7 @@ def translated(sentence: str, language: str) -> str:
 
 
 def catalogue(language: str) -> dict[str, str]:
-    """English sentence -> translation, of the library and of the parser."""
+    """English sentence -> translation: of the library, and (``parser``) of the parser, the system, and words that are filled in."""
     folder = files("ornstein.cli").joinpath("text")
     return {
         english: translation
