@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError, short, unknown_name
 
 ArrayLike: TypeAlias = Tensor | npt.NDArray[np.generic] | list[object] | tuple[object, ...] | float
 
@@ -196,17 +196,34 @@ def name_in(value: object, what: str, allowed: Iterable[str]) -> str:
     raise unknown_name(what, value, names)
 
 
+def plain(**options: object) -> None:
+    """Refuse tensors and arrays of several entries where a word, a number or None belongs, before anything compares them."""
+    for name, value in options.items():
+        if isinstance(value, np.void) or (isinstance(value, Tensor | np.ndarray) and not _one(value)):
+            raise InputError(f"{name} is {shown(value)}, but must be a word, a number or None")
+
+
+def names(**options: object) -> None:
+    """Refuse lists and their kin as well, where a name or an object of its kind belongs."""
+    plain(**options)
+    for name, value in options.items():
+        if isinstance(value, list | tuple | dict | set | bytes):
+            raise InputError(f"{name} is {shown(value)}, but must be a single name")
+
+
+def _one(value: Tensor | npt.NDArray[np.generic]) -> bool:
+    return not (isinstance(value, Tensor) and (value.is_nested or value.is_meta)) and value.ndim == 0
+
+
 def shown(value: object) -> str:
     """A value in a sentence: short, on one line, a tensor or array by its shape."""
+    if isinstance(value, Tensor) and value.is_nested:
+        return "a nested tensor"
     if isinstance(value, Tensor) and (value.ndim or value.is_meta):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape}"
-    try:
-        text = " ".join(repr(value.item() if isinstance(value, Tensor | np.generic) else value).split())
-    except Exception:  # a repr of someone else's, or more digits than Python writes
-        return f"a {type(value).__name__} too large or too odd to show"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return short(value.item() if isinstance(value, Tensor | np.generic) else value)
 
 
 def extra(module: str, name: str, purpose: str) -> Any:

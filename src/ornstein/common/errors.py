@@ -25,9 +25,18 @@ class RunError(OrnsteinError, RuntimeError):
 def unknown_name(what: str, name: object, allowed: Iterable[str]) -> InputError:
     """The error for a name that is not in a table, with the nearest one that is."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return InputError(f"{what} is {name!r}, but must be one of {listed(names, 40)}{hint}")
+    return InputError(f"{what} is {short(name)}, but must be one of {listed(names, 40)}{hint}")
+
+
+def short(value: object, most: int = 60) -> str:
+    """A value in a sentence: what Python shows of it, on one line and cut off."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a repr of someone else's, or more digits than Python writes
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

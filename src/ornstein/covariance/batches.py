@@ -19,6 +19,8 @@ _ENTRIES = 2**22
 
 def is_stream(x: object) -> bool:
     """Whether x can only be read piece by piece: an iterator of batches, a data loader, a Zarr, Dask or chunked HDF5 array."""
+    if isinstance(x, Tensor):
+        return False
     if hasattr(x, "shape"):
         return getattr(x, "chunks", None) is not None
     return isinstance(x, Iterable) and not isinstance(x, Collection)

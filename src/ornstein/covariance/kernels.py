@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.gradients import with_gradients
 from ornstein.covariance.base import refuse_dense
 from ornstein.covariance.structures import Dense
 
@@ -137,6 +138,7 @@ def _matrix(name: str, size: int, variance: Tensor, length: Tensor, floor: Tenso
     return row[(index.unsqueeze(1) - index).abs()] + floor * torch.eye(size, dtype=torch.float64)
 
 
+@with_gradients
 def _climb(name: str, size: int, second: Tensor, start: Tensor) -> tuple[float, Tensor]:
     parameters = start.clamp(-_FARTHEST, _FARTHEST).requires_grad_()
     optimiser = torch.optim.LBFGS(

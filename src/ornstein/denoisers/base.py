@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks, memory
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, short
 from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
 from ornstein.measurements import Measurement
@@ -81,7 +81,7 @@ class Denoiser(ABC):
     def on(self, device: torch.device | str | None = None) -> Denoiser:
         """The denoiser on the device where it is to run; None is where it is. Raises ``InputError`` where there is nothing to move."""
         if device is not None:
-            raise InputError(f"device is {str(device)!r}, but a {self.described()} is computed where its signals are: leave device out")
+            raise InputError(f"device is {short(device)}, but a {self.described()} is computed where its signals are: leave device out")
         return self
 
     def given(self, condition: Condition | None, first: int = 0) -> Denoiser:

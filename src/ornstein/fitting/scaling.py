@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.common.errors import unknown_name
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Moments, Operator, Spectral
 from ornstein.measurements import Measurement, Shape
 
@@ -94,6 +94,10 @@ class Scaler:
         out = measurement.output_shape(event)
         unit = self.scale.flatten()[0].expand(out) if self.uniform else measurement.apply(self.scale, event)
         flat = unit.flatten()
+        if isinstance(noise, Tensor) and noise.shape not in ((), (1,), flat.shape, (len(flat), len(flat))):
+            raise InputError(
+                f"noise has shape {tuple(noise.shape)}, but y has {len(flat)} entries: give one number, one per entry, or a covariance"
+            )
         if isinstance(noise, Spectral):
             noise = noise.dense()
         if isinstance(noise, Tensor) and noise.ndim == 2:

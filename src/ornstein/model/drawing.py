@@ -43,7 +43,7 @@ def under(
     device: torch.device | str | None = None,
 ) -> Denoiser:
     """The denoiser that ``Model.sample`` runs: on its device, under a condition, with guidance towards it."""
-    given = told(conditions, label, condition, cases)
+    given, guidance = told(conditions, label, condition, cases), checks.real(guidance, "guidance")
     if conditions is None and guidance != 1:
         raise InputError(f"guidance is {guidance:g}, but this model was fitted without labels and conditions: leave it out")
     return guided(law.on(device), given, guidance, first=first)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.gradients import with_gradients
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.denoisers import Denoiser, Law
@@ -27,6 +28,7 @@ ALIKE = 10.0
 """Factor between the scales of entries above which it is said."""
 
 
+@with_gradients
 def fit(
     x: object,
     model: str | Recipe | Denoiser | nn.Module = "gaussian",
@@ -66,6 +68,8 @@ def fit(
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and options of
     another model. Cost: (1 + folds) fits, or a training run.
     """
+    checks.names(model=model, standardize=standardize, folds=folds, engine=engine)
+    checks.plain(**options)
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))

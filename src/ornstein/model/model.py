@@ -126,6 +126,7 @@ class Model:
         guidance   w of D = D_all + w (D_condition - D_all): 1 is plain conditioning, more is closer to the condition and less varied
         device     where a network runs: "cpu", "cuda", ... (default: where it is; it stays there). The samples are on the CPU
         """
+        checks.names(sampler=sampler, schedule=schedule, grid=grid, device=device, guidance=guidance)
         memory.drawn(cases, "cases", math.prod(self.event_shape), first=first)
         seed = checks.seed(seed)
         law = under(self.law, self.conditions, label, condition, guidance, cases, first=first, device=device)
@@ -233,6 +234,8 @@ class Model:
         y (*output), or (case, *output) for one posterior per case. ``noise``: standard deviation of n in the units of y (number,
         or one per entry), or its covariance; 0 is exact. See ``ornstein.posterior.condition`` for errors and cost.
         """
+        if not isinstance(measurement, Measurement):
+            raise InputError(f"measurement is {checks.shown(measurement)}, but must be a Measurement such as orn.Mask(observed)")
         values = checks.tensor(y, "y")
         r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
         scaled = self.scaler.measured(measurement, values, r)

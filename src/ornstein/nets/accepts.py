@@ -10,6 +10,7 @@ from typing import TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from ornstein.common.errors import InputError, RunError
 from ornstein.nets.condition import Condition
@@ -31,7 +32,12 @@ def accepts(module: nn.Module, x: Tensor, condition: Condition | None = None) ->
     """
     if not isinstance(module, nn.Module):
         raise InputError(f"module is a {type(module).__name__}, but must be a torch.nn.Module called as F(x, noise)")
-    name, own = name_of(module), first_parameter(module)
+    name = name_of(module)
+    if any(isinstance(p, UninitializedParameter) for p in module.parameters()):
+        raise InputError(f"{name} has lazy parts without sizes: call it once on a signal and a noise level, or give their sizes")
+    if bad := next((key for key, p in module.named_parameters() if p.is_complex()), None):
+        raise InputError(f"{name} has the complex weight {bad}, but must be real: keep real and imaginary part as two parameters")
+    own = first_parameter(module)
     devices = sorted({str(p.device) for p in module.parameters()})
     if len(devices) > 1:
         raise InputError(f"{name} has parameters on {' and '.join(devices)}, but one device must hold all: move it with module.to(device)")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
+from ornstein.common.gradients import with_gradients
 from ornstein.common.ranks import current, own_device
 from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
 from ornstein.nets import Condition, accepts, default_net
@@ -58,6 +59,7 @@ class Trained:
     skipped: int
 
 
+@with_gradients
 def fit(
     x: Tensor,
     module: nn.Module | None = None,

@@ -20,7 +20,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ornstein.common.errors import InputError, RunError
+from ornstein.common.errors import InputError, RunError, short
 from ornstein.common.files import sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
@@ -44,7 +44,7 @@ def write_folder(
 
     Raises ``InputError`` for an existing path or a missing parent, ``RunError`` where the disk or the permissions refuse.
     """
-    target = Path(path)
+    target = _path(path)
     refuse_folder(target, force)
     token = secrets.token_hex(4)
     fresh, backup = (target.with_name(f".{target.name}.{what}-{token}") for what in ("new", "old"))
@@ -76,7 +76,7 @@ def write_folder(
 
 def read_folder(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]:
     """(config, preprocessing, tensors) of a model folder, after its checksums. Raises ``InputError`` naming the file at fault."""
-    folder = Path(path)
+    folder = _path(path)
     if not folder.exists():
         backups = _siblings(folder, "old")
         if not backups:
@@ -131,6 +131,13 @@ def refuse_folder(target: Path, force: bool) -> None:
         raise InputError(f"{target} exists: choose another path, or pass force=True (--force) to replace it")
     if not (target / CONFIG).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists and is not a model folder, so it is not replaced: choose another path")
+
+
+def _path(path: object) -> Path:
+    """The name of a folder."""
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes) or "\0" in os.fspath(path):
+        raise InputError(f"path is {short(path)}, but must be the name of a folder")
+    return Path(path)
 
 
 def _read(file: Path) -> bytes:
