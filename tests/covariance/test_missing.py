@@ -14,7 +14,7 @@ import truth
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense, LowRank, Spectral, estimate
-from ornstein.covariance.missing import expectation_maximization, observed_pairs
+from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import Factors, fit_factors, low_rank_with_gaps
 
 BASIS = truth.orthogonal(12, 1)[:, :2]
@@ -85,16 +85,6 @@ def test_without_gaps_both_are_the_complete_answer() -> None:
     mean, law = low_rank_with_gaps(x, 2, iterations=3000, tolerance=1e-14)
     torch.testing.assert_close(mean, x.mean(0), rtol=0, atol=1e-6)
     torch.testing.assert_close(law.dense(), estimate(x, "low-rank", rank=2).covariance.dense(), rtol=0, atol=1e-4)
-
-
-def test_observed_pairs_by_hand() -> None:
-    nan = math.nan
-    x = torch.tensor([[1.0, 2.0, nan], [3.0, nan, 4.0], [5.0, 6.0, nan]], dtype=torch.float64)
-    mean, pairs = observed_pairs(x)
-    torch.testing.assert_close(mean, torch.tensor([3.0, 4.0, 4.0], dtype=torch.float64))
-    assert pairs[0, 1] == (-2 * -2 + 2 * 2) / 2
-    assert pairs[1, 2] == 0  # never seen together
-    assert pairs[0, 2] == 0 * 0
 
 
 def filled(x: Tensor, mean: Tensor, law: Spectral) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,8 +17,9 @@ from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
 from ornstein.covariance.lowrank import low_rank, row_mean
-from ornstein.covariance.missing import expectation_maximization, observed_pairs, positive, refuse_empty
+from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import low_rank_with_gaps
+from ornstein.covariance.missing_fit import Gaps, fit_with_gaps
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
 from ornstein.covariance.structures import Dense, Stationary, as_spectral
@@ -40,6 +41,7 @@ class Estimate:
     count       the number of cases; ``numbers`` the free numbers of the covariance that they determine
     held_out    cross-validated log-likelihood in nats per case (None where it was not asked for), ``error`` its standard error
     candidates  the table behind "auto"
+    gaps        how gaps in the data were handled, and what that was worth on held-out values; None without gaps
     """
 
     mean: Tensor
@@ -51,6 +53,7 @@ class Estimate:
     held_out: float | None = None
     error: float | None = None
     candidates: tuple[Candidate, ...] = ()
+    gaps: Gaps | None = None
 
     @property
     def effective_rank(self) -> float:
@@ -94,7 +97,8 @@ def estimate(
                 "auto"             the best of those that fit the shape, by cross-validation
                 Structures in time give several channels a full covariance between them.
     shrinkage   of full matrices: "oas" (Chen et al. 2010), "ledoit-wolf" (2004), "nonlinear" (Ledoit and Wolf 2020), "none",
-                or the weight of the round covariance in [0, 1]
+                or the weight of the round covariance in [0, 1]. With gaps in x, each of the first three stands for a choice on
+                held-out values: how far towards the round covariance, or one that is steady in time (see ``missing_fit``)
     folds       for the held-out likelihood; default 5 with "auto", otherwise it is left out
 
     x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
@@ -124,28 +128,34 @@ def estimate(
     elif folds:
         scores, _ = held_out(checks.tensor(x, "x"), structure, options, folds)
         found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores)))
-    mean, covariance, weight, numbers = _fit(x, shape, structure, options)
+    fitted = _fit(x, shape, structure, options, progress)
     held, error = found if found is not None else (None, None)
-    return Estimate(mean, covariance, structure, weight, shape[0], numbers, held, error, table)
+    return Estimate(fitted.mean, fitted.covariance, structure, fitted.shrinkage, shape[0], fitted.numbers, held, error, table, fitted.gaps)
 
 
-def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options) -> tuple[Tensor, Covariance, float, int]:
+class _Fitted(NamedTuple):
+    mean: Tensor
+    covariance: Covariance
+    shrinkage: float
+    numbers: int
+    gaps: Gaps | None = None
+
+
+def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options, progress: Callable[[str], None] | None) -> _Fitted:
     if structure == "dense":
-        return _dense(x, shape, options)
+        return _dense(x, shape, options, progress)
     if structure == "low-rank":
         return _low_rank(x, options)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
     shifted = values - values[0]  # exact for entries that are constant, whatever their value
     mean = shifted.mean(0)
     fitted = fit_structure(shifted - mean, structure, options)
-    return values[0] + mean, fitted.covariance, fitted.shrinkage, fitted.numbers
+    return _Fitted(values[0] + mean, fitted.covariance, fitted.shrinkage, fitted.numbers)
 
 
-def _dense(x: Any, shape: tuple[int, ...], options: Options) -> tuple[Tensor, Spectral, float, int]:
+def _dense(x: Any, shape: tuple[int, ...], options: Options, progress: Callable[[str], None] | None) -> _Fitted:
     size = math.prod(shape[1:])
-    numbers = size * (size + 1) // 2
     accumulator = Accumulator(size)
-    gaps = False
     for start in range(0, shape[0], _CHUNK):
         try:
             piece = checks.tensor(x[start : start + _CHUNK], "x", missing=True)
@@ -153,42 +163,37 @@ def _dense(x: Any, shape: tuple[int, ...], options: Options) -> tuple[Tensor, Sp
             checks.tensor(x, "x", missing=True)  # the same error, but with the count and the place in all of x
             raise
         if bool(torch.isnan(piece).any()):
-            gaps = True
-            break
+            return _dense_with_gaps(checks.tensor(x, "x", missing=True), options, progress)
         accumulator.update(piece.flatten(1))
-    if gaps:
-        return (*_dense_with_gaps(checks.tensor(x, "x", missing=True), options), numbers)
     centred = checks.tensor(x, "x").flatten(1) - accumulator.mean if options.shrinkage == "ledoit-wolf" else None
     covariance, weight = shrunk(accumulator.covariance(), accumulator.count, options.shrinkage, centred)
-    return accumulator.mean.view(shape[1:]), covariance, weight, numbers
+    return _Fitted(accumulator.mean.view(shape[1:]), covariance, weight, size * (size + 1) // 2)
 
 
-def _dense_with_gaps(x: Tensor, options: Options) -> tuple[Tensor, Spectral, float]:
-    """EM with the shrinkage weight of as many complete cases: every step adds what the gaps leave uncertain by itself.
-
-    Filled with means, the data would look rounder than they are and be shrunk too much; "ledoit-wolf", which needs rows, does so.
-    """
-    flat = x.flatten(1)
-    refuse_empty(flat)
-    shifted = flat - flat.nanmedian(0).values
-    mean, pairs = observed_pairs(shifted)
-    _, weight = shrunk(positive(pairs), len(flat), options.shrinkage, torch.nan_to_num(shifted - mean))
-    mean, matrix = expectation_maximization(flat, weight)
-    return mean.view(x.shape[1:]), Dense(matrix), weight
+def _dense_with_gaps(x: Tensor, options: Options, progress: Callable[[str], None] | None) -> _Fitted:
+    """A weight that was given, or "none", is kept in EM until it settles; for every rule, held-out values choose in its place."""
+    size = x[0].numel()
+    numbers = size * (size + 1) // 2
+    if options.shrinkage == "none" or not isinstance(options.shrinkage, str):
+        weight = 0.0 if options.shrinkage == "none" else float(options.shrinkage)
+        mean, matrix = expectation_maximization(x.flatten(1), weight, progress=progress)
+        return _Fitted(mean.view(x.shape[1:]), Dense(matrix), weight, numbers)
+    mean, matrix, gaps = fit_with_gaps(x, seed=options.seed, progress=progress)
+    return _Fitted(mean.view(x.shape[1:]), Dense(matrix), gaps.weight, numbers, gaps)
 
 
-def _low_rank(x: object, options: Options) -> tuple[Tensor, Spectral, float, int]:
+def _low_rank(x: object, options: Options) -> _Fitted:
     """Without a float64 copy of float32 data."""
     dtype = torch.float32 if str(getattr(x, "dtype", "")).endswith("float32") else torch.float64
     values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True, dtype=dtype)
     flat = values.flatten(1)
     if bool(torch.isnan(flat.sum())):
-        mean, covariance = low_rank_with_gaps(flat.to(torch.float64), options.rank)
+        flat_mean, covariance = low_rank_with_gaps(values.to(torch.float64), options.rank)
     else:
-        mean = row_mean(flat)
-        covariance = low_rank(flat, options.rank, mean=mean, seed=options.seed)
+        flat_mean = row_mean(flat)
+        covariance = low_rank(flat, options.rank, mean=flat_mean, seed=options.seed)
     r, d = covariance.components, covariance.size
-    return mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1
+    return _Fitted(flat_mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1)
 
 
 def _shape(x: object) -> tuple[int, ...]:

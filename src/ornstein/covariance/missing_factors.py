@@ -9,11 +9,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ornstein.covariance.missing import observed_pairs, refuse_empty
+from ornstein.covariance.missing import moments
+from ornstein.covariance.missing_held_out import lines_help
+from ornstein.covariance.missing_start import origin_of, refuse_empty, started
 from ornstein.covariance.structures import LowRank
 
 ITERATIONS = 300
-TOLERANCE = 1e-6
+TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -47,30 +49,36 @@ class Factors:
 def low_rank_with_gaps(
     x: Tensor, rank: int | None = None, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE
 ) -> tuple[Tensor, LowRank]:
-    """Mean (d,) and probabilistic PCA of vectors (case, d) in which NaN is missing at random (Ilin and Raiko 2010).
+    """Mean (d,) and probabilistic PCA of signals (case, *event) in which NaN is missing at random (Ilin and Raiko 2010).
 
     Maximum likelihood on the observed entries; without ``rank``, the least one that is within one standard error of the highest
     likelihood of a held-out fifth of the cases: ranks double as long as it grows, then the steps halve, up to d / 2. Started
-    from the covariance of observed pairs. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
+    from straight lines in time or from means, whichever guess better. Cost per step: 2 n d r^2 flops twice, no loop over cases, so
     4000 x 1680 records with 80 % missing take about a second a step at rank 16.
     Raises ``InputError`` for an entry or a case without any observation.
     """
-    refuse_empty(x)
-    origin = x.nanmedian(0).values  # a value of the data: entries that are constant become exactly 0
-    x = x - origin
-    if not bool((torch.nan_to_num(x) != 0).any()):
-        return origin, LowRank(torch.eye(x.shape[1], 1, dtype=x.dtype), torch.zeros(1, dtype=x.dtype))
+    flat = x.flatten(1)
+    refuse_empty(flat)
+    origin = origin_of(flat, rows=False)
+    flat, filled = flat - origin, started(x, lines=lines_help(x)).flatten(1) - origin
+    if not bool((torch.nan_to_num(flat) != 0).any()):
+        return origin, LowRank(torch.eye(flat.shape[1], 1, dtype=x.dtype), torch.zeros(1, dtype=x.dtype))
     if rank is None:
-        rank = _choose(x, iterations, tolerance)
-    factors = fit_factors(x, rank, iterations=iterations, tolerance=tolerance)
+        rank = _choose(flat, filled, iterations, tolerance)
+    factors = fit_factors(flat, rank, iterations=iterations, tolerance=tolerance, filled=filled)
     return origin + factors.mean, factors.law()
 
 
-def fit_factors(x: Tensor, rank: int, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE) -> Factors:
-    """EM until the log-likelihood of the observed entries gains less than ``tolerance`` of a nat per entry and step."""
+def fit_factors(
+    x: Tensor, rank: int, *, iterations: int = ITERATIONS, tolerance: float = TOLERANCE, filled: Tensor | None = None
+) -> Factors:
+    """EM until the log-likelihood of the observed entries gains less than ``tolerance`` of a nat per entry and step.
+
+    ``filled`` is x (case, d) with something in its gaps, from which the loadings start; default: as above.
+    """
     seen = ~torch.isnan(x)
     rank = min(rank, x.shape[1] - 1, len(x) - 1)
-    factors, last = _start(x, seen, rank), -math.inf
+    factors, last = _start(started(x, lines=lines_help(x)) if filled is None else filled, rank), -math.inf
     for _ in range(iterations):
         z, spread, level = factors.posterior(x, seen)
         now = float(level.sum())
@@ -97,26 +105,26 @@ def _maximise(x: Tensor, seen: Tensor, z: Tensor, spread: Tensor, factors: Facto
     return Factors(solved[:, :r], factors.mean + solved[:, r], floor)
 
 
-def _start(x: Tensor, seen: Tensor, rank: int) -> Factors:
-    mean, pairs = observed_pairs(x)
-    eigenvalues, basis = torch.linalg.eigh(pairs)
+def _start(filled: Tensor, rank: int) -> Factors:
+    mean, second = moments(filled)
+    eigenvalues, basis = torch.linalg.eigh(second)
     eigenvalues, basis = eigenvalues.flip(0), basis.flip(1)
-    total = float(pairs.diagonal().sum())
-    floor = max((total - float(eigenvalues[:rank].clamp_min(0).sum())) / max(len(pairs) - rank, 1), 1e-3 * total / len(pairs), 1e-300)
+    total, d = float(second.diagonal().sum()), len(second)
+    floor = max((total - float(eigenvalues[:rank].clamp_min(0).sum())) / max(d - rank, 1), 1e-3 * total / d, 1e-300)
     return Factors(basis[:, :rank] * (eigenvalues[:rank] - floor).clamp_min(0.01 * floor).sqrt(), mean, floor)
 
 
-def _choose(x: Tensor, iterations: int, tolerance: float) -> int:
+def _choose(x: Tensor, filled: Tensor, iterations: int, tolerance: float) -> int:
     held = torch.arange(len(x)) % 5 == 0
     train, test = x[~held], x[held]
     alive = (~torch.isnan(train)).any(0)
-    train, test = train[:, alive], test[:, alive]
+    train, test, begun = train[:, alive], test[:, alive], filled[~held][:, alive]
     test = test[(~torch.isnan(test)).any(1)]
     most = min(len(train) - 1, train.shape[1] // 2)
 
     @cache
     def levels(rank: int) -> Tensor:
-        factors = fit_factors(train, rank, iterations=iterations // 3, tolerance=10 * tolerance)
+        factors = fit_factors(train, rank, iterations=iterations // 3, tolerance=10 * tolerance, filled=begun)
         return factors.posterior(test, ~torch.isnan(test))[2]
 
     def level(rank: int) -> float:

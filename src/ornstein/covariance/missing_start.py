@@ -1,0 +1,59 @@
+"""What stands in the gaps before any law is known: straight lines in time, then means."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ornstein.common.errors import InputError
+
+_BY_CHANCE = 0.01
+
+
+def refuse_empty(x: Tensor) -> None:
+    """Raise ``InputError`` for a case without any observation, and for entries that no case observed, x (case, d).
+
+    Entries that are missing by chance in each of a few cases pass: they follow their neighbours in time. With a share p of all
+    values missing, chance explains d p^n of them; where that is below 0.01 they were never measured.
+    """
+    observed = ~torch.isnan(x)
+    n, d = x.shape
+    expected = d * float((~observed).double().mean()) ** n
+    for axis, what, refused in ((0, "entry", expected < _BY_CHANCE), (1, "case", True)):
+        empty = (~observed.any(axis)).nonzero()[:, 0]
+        if refused and len(empty):
+            plural = {"entry": "entries", "case": "cases"}[what]
+            raise InputError(
+                f"x has {len(empty)} {what if len(empty) == 1 else plural} without any observed value, first at {int(empty[0])}: drop it"
+            )
+
+
+def origin_of(x: Tensor, rows: bool) -> Tensor:
+    """A value of every entry of x (case, *event), or with ``rows`` of every row in time, shape (*event): 0 where there is none.
+
+    Without it, entries (or rows) that are constant are exactly 0.
+    """
+    values = x.movedim(-1, 1).flatten(0, 1).unsqueeze(-1).expand(-1, *x.shape[1:]) if rows else x
+    return torch.nan_to_num(values.nanmedian(0).values)
+
+
+def interpolated(x: Tensor) -> Tensor:
+    """x (..., time) with straight lines in its gaps, constant beyond the first and the last value; a row of NaN stays one."""
+    length = x.shape[-1]
+    seen = ~torch.isnan(x)
+    time = torch.arange(length, device=x.device)
+    before = torch.where(seen, time, torch.full_like(time, -1)).cummax(-1).values
+    after = torch.where(seen, time, torch.full_like(time, length)).flip(-1).cummin(-1).values.flip(-1)
+    left, right = torch.where(before < 0, after, before), torch.where(after >= length, before, after)
+    left, right = left.clamp(0, length - 1), right.clamp(0, length - 1)
+    low, high = x.gather(-1, left), x.gather(-1, right)
+    share = (time - left).to(x) / (right - left).clamp_min(1)
+    return torch.where(seen, x, low + share * (high - low))
+
+
+def started(x: Tensor, means: Tensor | None = None, *, lines: bool = True) -> Tensor:
+    """x (case, *event) with no gap: straight lines along the last axis; where a whole row is missing, or without ``lines``, the
+    ``means`` (*event) of the entries (default: those of x)."""
+    means = interpolated(x.nanmean(0)) if means is None else means
+    filled = interpolated(x) if lines else x
+    return torch.where(torch.isnan(filled), means, filled)
