@@ -9,6 +9,8 @@ from ornstein.covariance.conditioning import Conditioning, condition
 from ornstein.covariance.embedding import Embedding, StationaryDraws, embed, stationary_draws
 from ornstein.covariance.estimate import Estimate, estimate
 from ornstein.covariance.kernels import KERNELS, Kernel, similarity
+from ornstein.covariance.missing_fit import Gaps
+from ornstein.covariance.missing_start import interpolated
 from ornstein.covariance.reshaping import Recolored, amplitude, gain_in_nats, nearest_distance, recolor
 from ornstein.covariance.shrinking import SHRINKAGES
 from ornstein.covariance.streaming import accumulate, accumulate_spectrum, accumulate_variances
@@ -31,6 +33,7 @@ __all__ = [
     "Diagonal",
     "Embedding",
     "Estimate",
+    "Gaps",
     "Kernel",
     "Kronecker",
     "LowRank",
@@ -55,6 +58,7 @@ __all__ = [
     "embed",
     "estimate",
     "gain_in_nats",
+    "interpolated",
     "nearest_distance",
     "recolor",
     "similarity",

@@ -78,11 +78,21 @@ class Conditional:
         self.correlation = matrix / torch.outer(self.scale, self.scale)
         self.correlation.diagonal().fill_(1.0)
         factor, failed = torch.linalg.cholesky_ex(self.correlation)
+        self._root = None if bool(failed) else factor
         self.precision: Tensor | None = None
         if not bool(failed):
             precision = torch.cholesky_inverse(factor)
             if bool(precision.diagonal().max() <= _INFLATION):
                 self.precision, self._logdet = precision, 2 * factor.diagonal().log().sum()
+
+    @property
+    def root(self) -> Tensor:
+        """F with F F^T = the correlation: its Cholesky factor, or by eigenvalues where rounding leaves it none."""
+        if self._root is None:
+            eigenvalues, basis = torch.linalg.eigh(self.correlation)
+            self._root = basis * eigenvalues.clamp_min(0).sqrt()
+        root: Tensor = self._root
+        return root
 
     def residual(self, x: Tensor, seen: Tensor) -> Tensor:
         """(x - mean) / scale where seen, 0 in the gaps."""

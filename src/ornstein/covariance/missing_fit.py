@@ -139,7 +139,7 @@ def _path(run: _Run, options: list[_Choice], passes: int, tell: Callable[[str], 
     def scored(option: _Choice, towards: Moments) -> _Score:
         guess, spread = Conditional(*option.blend(found, towards)).expect(shown)
         error = trial.errors(run.origin + guess.view_as(trial.shown)) / scale
-        crps = _crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
+        crps = crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
         more = trial.by_case(error - line)
         excess = float(more.mean() + more.std(correction=0) / math.sqrt(len(more)))
         return _Score(option, float(crps.mean()), float(error.mean()), excess)
@@ -164,7 +164,7 @@ def _path(run: _Run, options: list[_Choice], passes: int, tell: Callable[[str], 
     return path[: least + 1], scores[least]
 
 
-def _crps(error: Tensor, spread: Tensor) -> Tensor:
+def crps(error: Tensor, spread: Tensor) -> Tensor:
     """Of N(0, spread^2) at a distance ``error`` (Gneiting and Raftery 2007, eq. 21); the error itself where the spread is 0."""
     s = torch.where(spread > 0, spread, torch.ones_like(spread))
     z = error / s

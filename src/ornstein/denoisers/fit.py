@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -23,9 +24,16 @@ _HELD_OUT = 5
 _LEAVE_ONE_OUT = 1000
 
 
-def fit_gaussian(x: object, structure: str = "dense", *, shrinkage: str | float = "oas", rank: int | None = None) -> Gaussian:
+def fit_gaussian(
+    x: object,
+    structure: str = "dense",
+    *,
+    shrinkage: str | float = "oas",
+    rank: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Gaussian:
     """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data (structures "dense" and "low-rank")."""
-    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank)
+    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, progress=progress)
     return Gaussian(fitted.mean, fitted.covariance)
 
 

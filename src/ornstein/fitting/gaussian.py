@@ -13,9 +13,10 @@ from ornstein.fitting.recipe import Fitted, Structured, Work
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian(Structured):
-    """Mean and covariance. NaN means missing ("dense" and "low-rank"): EM uses what was observed. Cost: see ``covariance.estimate``."""
+    """Mean and covariance. NaN means missing ("dense" and "low-rank"): EM uses what was observed, and with
+    "dense" held-out values choose how. Cost: see ``covariance.estimate``."""
 
     name: ClassVar[str] = "gaussian"
 
     def fit(self, u: Tensor, work: Work) -> Fitted:
-        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank))
+        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, progress=work.tell))

@@ -261,8 +261,10 @@ class Model:
 
         ``Signals`` come back in their own order of channels and their own units, whatever those of the model.
 
-        Cases that share a pattern of gaps are conditioned together; ``progress`` is told how many cases each pattern finished.
-        Draws of case i depend on (seed, i) only. Memory: the result; cost: one factorisation per pattern.
+        A Gaussian or mixture of up to 2048 entries conditions every case on its own pattern, all in batches; larger laws and empirical
+        ones take the patterns one by one. ``progress`` is told how many cases were finished.
+        Draws of case i depend on (seed, i) only. Memory: the result; cost: a Cholesky factor of the smaller side of each
+        case, seen or missing: 4000 cases of 336 entries take 0.3 to 1.6 CPU-seconds and 0.1 a draw.
 
         A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
