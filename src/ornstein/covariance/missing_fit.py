@@ -139,10 +139,10 @@ def _path(run: _Run, options: list[_Choice], passes: int, tell: Callable[[str], 
     def scored(option: _Choice, towards: Moments) -> _Score:
         guess, spread = Conditional(*option.blend(found, towards)).expect(shown)
         error = trial.errors(run.origin + guess.view_as(trial.shown)) / scale
-        crps = crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
+        marks = crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
         more = trial.by_case(error - line)
         excess = float(more.mean() + more.std(correction=0) / math.sqrt(len(more)))
-        return _Score(option, float(crps.mean()), float(error.mean()), excess)
+        return _Score(option, float(marks.mean()), float(error.mean()), excess)
 
     path: list[_Choice] = []
     scores: list[_Score] = []
