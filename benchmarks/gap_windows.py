@@ -33,8 +33,7 @@ def windows(series: Tensor, count: int) -> Tensor:
 
 def hide(x: Tensor, share: float, seed: int) -> Tensor:
     gone = orn.random.Noise(seed).uniform(len(x), tuple(x.shape[1:])) < share
-    hidden = torch.where(gone, torch.full_like(x, torch.nan), x)
-    return hidden
+    return torch.where(gone, torch.full_like(x, torch.nan), x)
 
 
 def main(shares: list[int]) -> None:
