@@ -19,6 +19,7 @@ from kinds import BATCHES, EVENT, LAWS, SIZE, kernel, mixture, normal
 from ornstein.covariance import Autoregressive, Diagonal
 from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Network
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model, saving
 from ornstein.model.storage import decode_law, encode_law
@@ -52,7 +53,10 @@ def around(law: Denoiser) -> Model:
     batch = law.batch_shape if isinstance(law, Law) else ()
     conditions = Conditions(2, ("a", "b"), Scaler(normal(1), torch.ones(1, dtype=torch.float64))) if isinstance(law, Network) else None
     scores = None if isinstance(law, Network) else normal(9, seed=3).sort().values
-    return Model(law, scaler, *names, 250.0, scores, normal(1, *batch, seed=4)[0], conditions, {"steps": 3} if conditions else None)
+    training = {"steps": 3} if conditions else None
+    judged = isinstance(law, Gaussian) and isinstance(law.operator, Diagonal)
+    judges = tuple(Judge(law, scaler, normal(4, seed=k).sort().values) for k in range(2 * judged))
+    return Model(law, scaler, *names, 250.0, scores, normal(1, *batch, seed=4)[0], conditions, training, judges)
 
 
 JSON = [

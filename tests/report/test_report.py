@@ -191,7 +191,10 @@ def test_every_figure_is_drawn_for_a_wide_and_a_narrow_screen(page):
         widths = {screen: float(width) for screen, width in re.findall(r'<svg class="(\w+)"[^>]*viewBox="0 0 ([\d.]+) ', figure)}
         assert set(widths) == {"wide", "narrow"}
         smallest = min(float(size) for size in re.findall(r"font-size: ([\d.]+)px|font: ([\d.]+)px", figure) for size in size if size)
-        assert smallest * 390 / widths["narrow"] > 9
+        shares = {screen: int(share) for screen, share in re.findall(r'<svg class="(\w+)" width="(\d+)%"', figure)}
+        for screen, inches in (("wide", 8.6), ("narrow", 4.2)):
+            assert shares[screen] == pytest.approx(min(100, 100 * widths[screen] / 72 / inches), abs=1)
+        assert smallest * 390 * shares["narrow"] / 100 / widths["narrow"] > 9
     style = read("page.css")
     assert "figure svg.narrow { display: none; }" in style
     assert "max-width: 40rem" in style

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
@@ -105,7 +106,7 @@ class Page:
         caption = "moments.images" if self.images else "moments.mean"
         return self.section(
             "moments",
-            self.figure("mean", caption, "narrow" if self.images else "") + self.figure("covariance", "moments.covariance", "narrow"),
+            self.figure("mean", caption) + self.figure("covariance", "moments.covariance"),
         )
 
     def spectrum(self) -> str:
@@ -118,7 +119,7 @@ class Page:
         levels = [round(100 * c.level) for c in held.coverage]
         bands = [(f"{level}%", self.number(f"coverage_{level}"), self.number(f"z_{level}")) for level in levels]
         fillings = [(self.words.both(f"table.{name}"), self.number(f"rmse_{name}"), self.number(f"crps_{name}")) for name in held.fillings]
-        content = self.figure("imputation", "imputation.images", "narrow") if self.images else self.figure("imputation", "imputation.read")
+        content = self.figure("imputation", "imputation.images" if self.images else "imputation.read")
         content += self.table([*map(self.words.both, ("table.filling",)), "RMSE", "CRPS"], fillings, "table.note")
         content += f"<h3>{self.words.both('calibration.title')}</h3>" + self.figure("calibration", "calibration.read")
         content += self.table([*map(self.words.both, ("table.band", "table.measured", "table.deviation"))], bands, "calibration.joint")
@@ -168,14 +169,15 @@ class Page:
     def section(self, name: str, content: str) -> str:
         return f'<section id="{name}"><h2>{self.words.both(f"{name}.title")}</h2>{content}</section>'
 
-    def figure(self, name: str, caption: str, kind: str = "") -> str:
+    def figure(self, name: str, caption: str) -> str:
         """A figure with the sentence that says how to read it; the sentence is also its description for those who cannot see it."""
         svg = ""
-        for drawn, screen in zip(self.figures[name], ("wide", "narrow"), strict=True):
+        for drawn, screen, inches in zip(self.figures[name], ("wide", "narrow"), (style.WIDTH, style.NARROW), strict=True):
+            share = min(100.0, 100 * _width(drawn) / inches)  # a small figure stays small, so that all have letters of one size
             svg += self.words.figure(drawn, self.keep, self.names).replace(
-                "<svg", f'<svg class="{screen}" role="img" aria-labelledby="read-{name}"', 1
+                "<svg", f'<svg class="{screen}" width="{share:.0f}%" role="img" aria-labelledby="read-{name}"', 1
             )
-        return f'<figure class="{kind}">{svg}<figcaption id="read-{name}">{self.words.both(caption)}</figcaption></figure>'
+        return f'<figure>{svg}<figcaption id="read-{name}">{self.words.both(caption)}</figcaption></figure>'
 
     def table(self, head: list[str], rows: Sequence[tuple[str, ...]], note: str = "") -> str:
         columns = "".join(f"<th>{cell}</th>" for cell in head)
@@ -189,6 +191,12 @@ def _themed(svg: str) -> str:
     for colour, name in _COLOURS.items():
         svg = svg.replace(f": {colour}", f": var(--{name})")
     return svg
+
+
+def _width(svg: str) -> float:
+    """Inches of a drawn figure."""
+    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    return float(found[1]) / 72 if found else style.WIDTH
 
 
 def _parsed(name: str) -> Candidate:

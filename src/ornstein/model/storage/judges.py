@@ -23,7 +23,7 @@ def encode_judges(judges: Sequence[Judge]) -> tuple[list[Spec], Tensors]:
         tensors |= {f"{PREFIX}{k}.{_LAW}{name}": value for name, value in law.items()}
         encode_scaler(judge.scaler, tensors, f"{PREFIX}{k}.scaler.")
         tensors[f"{PREFIX}{k}.scores"] = judge.scores.contiguous()
-    return specs, tensors
+    return specs, {name: value.clone() for name, value in tensors.items()}  # the format has no shared memory
 
 
 def decode_judges(specs: object, tensors: Tensors, event: tuple[int, ...]) -> tuple[Judge, ...]:
