@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 def room(tmp_path, monkeypatch):
     """curves.csv with twenty curves, recording.csv with two channels, and a network that trains for 20 steps."""
     learn = learned.learn
-    monkeypatch.setattr(learned, "learn", lambda signal, start, seed, steps: learn(signal, start, seed, learned.FEWEST))
+    monkeypatch.setattr(learned, "learn", lambda signal, start, seed, steps, tell: learn(signal, start, seed, learned.FEWEST, tell))
     monkeypatch.chdir(tmp_path)
     x = torch.randn(20, 2, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(-1)
     orn.write("curves.csv", orn.Signals(x[:, :1]))
@@ -75,10 +75,11 @@ def test_it_says_what_it_does_where_no_terminal_is(room, capsys):
     lines = err.strip().splitlines()
     assert code == 0
     assert re.fullmatch(r"请打开 .*t\.html\n", out)
-    assert len(lines) == 6
+    assert len(lines) == 3 + 10 + 2
     seconds = [float(re.fullmatch(r" *(\d+\.\d) s  \S.*", line)[1]) for line in lines]
     assert seconds == sorted(seconds)
-    assert "网络" in lines[3]
+    assert [re.search(r"\d+ %$|$", line)[0] for line in lines[3:13]] == ["", *(f"{10 * k} %" for k in range(1, 10))]
+    assert all("网络" in line for line in lines[3:13])
 
 
 def test_it_is_silent_for_machines(room, capsys):

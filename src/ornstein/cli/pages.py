@@ -72,9 +72,11 @@ def register(app: typer.Typer, words: Words) -> None:
         refuse_existing(output, force)
         values = None if curve is None else _one_curve(curve, case, channel)
         with show.stages(words("working"), as_json) as tell:
-            written = write_tour(
-                output, values, seed=seed, language=language, force=force, progress=lambda stage: tell(words(f"tour-{stage}"))
-            )
+
+            def told(stage: str, share: float) -> None:
+                tell(words(f"tour-{stage}") + (f" {100 * share:.0f} %" if share else ""))
+
+            written = write_tour(output, values, seed=seed, language=language, force=force, progress=told)
         _done([written], words, as_json)
 
     @app.command(help=words("demo"), epilog=example(words, "ornstein demo -o demo"))

@@ -19,6 +19,8 @@ from ornstein.tour.curve import Curve, prepare
 COPIES = 50
 """Noisy copies, white draws and recoloured draws: as many as in the tutorial."""
 
+Progress = Callable[[str, float], None]
+
 STAGES = ("views", "spectra", "reversal", "training", "trials")
 """What is computed, in this order; more than nine tenths of the time is the training."""
 
@@ -37,20 +39,18 @@ class Tour:
         return max(self.numbers["reverse_learned_rms"], self.numbers["tries_largest"]) <= learned.REACHED
 
 
-def compute(
-    curve: object = None, seed: int = 0, *, training: int = learned.TRAINING, progress: Callable[[str], None] | None = None
-) -> Tour:
+def compute(curve: object = None, seed: int = 0, *, training: int = learned.TRAINING, progress: Progress | None = None) -> Tour:
     """The tour of ``curve`` (length,), or of five random cosines.
 
     training  optimiser steps of the network that learns the way back
-    progress  is told each of ``STAGES`` as it begins
+    progress  is told each of ``STAGES`` as it begins, and the share of it that is done: 0, and for the training further tenths
     Raises ``InputError`` as ``prepare`` does, for a seed that is not a whole number from 0, and for fewer than 20 training steps.
     Cost: the training (``learned.learn``), and a few eigendecompositions of at most 200 x 200.
     """
     seed = checks.count(seed, "seed", at_least=0)
     training = checks.count(training, "training", at_least=learned.FEWEST)
     made = prepare(curve, seed)
-    tell = progress or (lambda _: None)
+    tell = progress or (lambda stage, share: None)
     signal, d = made.values, len(made.values)
     numbers: dict[str, float] = {
         "d": d,
@@ -73,13 +73,13 @@ def compute(
 _Chapter = tuple[dict[str, float], dict[str, Tensor]]
 
 
-def _chapters(signal: Tensor, noise: Tensor, seed: int, training: int, tell: Callable[[str], None]) -> Iterator[_Chapter]:
+def _chapters(signal: Tensor, noise: Tensor, seed: int, training: int, tell: Progress) -> Iterator[_Chapter]:
     kernel, ensemble = similarity(signal), Dense(cosines_covariance(len(signal)))
-    tell("views")
+    tell("views", 0.0)
     yield _views(signal, noise, kernel, ensemble)
-    tell("spectra")
+    tell("spectra", 0.0)
     yield _spectra(signal, noise, kernel, ensemble)
-    tell("reversal")
+    tell("reversal", 0.0)
     back = _reversal(signal, kernel, ensemble, seed)
     yield back
     yield _learned(signal, back[1]["reverse_one"], seed, training, tell)
@@ -165,10 +165,9 @@ def _reversal(signal: Tensor, kernel: Dense, ensemble: Dense, seed: int) -> _Cha
     return numbers, arrays
 
 
-def _learned(signal: Tensor, exact: Tensor, seed: int, training: int, tell: Callable[[str], None]) -> _Chapter:
-    tell("training")
-    made = learned.learn(signal, exact[-1:], seed, training)
-    tell("trials")
+def _learned(signal: Tensor, exact: Tensor, seed: int, training: int, tell: Progress) -> _Chapter:
+    made = learned.learn(signal, exact[-1:], seed, training, lambda share: tell("training", share))
+    tell("trials", 0.0)
     moments, runs = list(made.runs), list(made.runs.values())
     to_curve = [(run - signal).square().mean(-1).sqrt() for run in runs]
     gap = (runs[-1] - exact).square().mean(-1).sqrt()

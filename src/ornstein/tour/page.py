@@ -7,7 +7,6 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from torch import Tensor
 from ornstein import views
 from ornstein.common import files
 from ornstein.common.errors import unknown_name
-from ornstein.tour.compute import Tour, compute
+from ornstein.tour.compute import Progress, Tour, compute
 from ornstein.tour.formulas import formulas
 from ornstein.tour.learned import TRAINING
 
@@ -34,7 +33,7 @@ def write_tour(
     training: int = TRAINING,
     language: str = "en",
     force: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the tour of ``curve`` as one self-contained bilingual HTML page, and return its path.
 
@@ -42,7 +41,7 @@ def write_tour(
     seed      of the noise, of the network, and of the default curve
     training  steps of the network that learns the way back, 20 or more
     language  "en" or "zh": what the page opens in
-    progress  is told what begins: each of ``compute.STAGES``, then "page"
+    progress  is told what begins and the share of it that is done: as ``compute``, then "page"
 
     Raises ``InputError`` for a curve that cannot be used, an unknown language, or a path that exists (unless ``force``);
     ``RunError`` where the file cannot be written. Cost: the training, about 5 s of one core for 100 points and 10 s for 200;
@@ -52,7 +51,7 @@ def write_tour(
     _known(language)
     tour = compute(curve, seed, training=training, progress=progress)
     if progress is not None:
-        progress("page")
+        progress("page", 0.0)
     page = render(tour, language)
     files.write_text(path, page, force=force)
     return Path(path)
