@@ -133,6 +133,27 @@ def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
             assert same_words(block.text, printed), f"shown:\n{block.text}\nprinted:\n{printed}"
 
 
+TERMS = {
+    "噪声调度": ("噪声日程", "噪声表", "日程", "时间表"),
+    "高斯混合": ("混合高斯",),
+    "指数积分器": ("指数积分子", "积分子"),
+    "责任度": ("归属概率", "责任值"),
+    "过度分散": ("过散", "过度离散", "超散"),
+    "查看中文帮助": ("用中文说话",),
+}
+"""The word for a thing, and others that were in use for it."""
+
+
+def test_one_chinese_word_for_one_thing():
+    texts = [*(DOCS / "zh").glob("*.md"), *DOCS.glob("en/glossary.md"), *ROOT.glob("README*.md")]
+    texts += [file for file in (ROOT / "src").rglob("*") if file.suffix in (".json", ".html", ".js") and "text" in str(file)]
+    found = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in texts}
+    assert len(found) > 20
+    for term, others in TERMS.items():
+        assert any(term in text for text in found.values()), term
+        assert not [(name, other) for name, text in found.items() for other in others if other in text], f"the word is {term}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_runs(page, tmp_path, monkeypatch):
