@@ -40,7 +40,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"orient": "row"}, "orient is 'row', but must be one of auto, columns, rows; did you mean 'rows'"),
+        ({"orient": "row"}, "orient is 'row', but must be one of auto, columns, rows, vectors; did you mean 'rows'"),
         ({"key": "a"}, "only an NPZ file has keys"),
         ({"hop": 2}, "hop is 2, but there is no window"),
         ({"window": 7}, "window is 7 samples, but the signals have only 6"),

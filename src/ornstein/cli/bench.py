@@ -2,14 +2,15 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
 from ornstein.cli.help import App
 from ornstein.cli.progress import counting
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
@@ -30,6 +31,7 @@ def register(app: typer.Typer, words: Words) -> None:
         pass
 
     @bench.command(help=words("bench-samplers"), epilog=shown)
+    @taking(reading_parameters(words, "labels"))
     def samplers(
         path: Annotated[Path | None, typer.Argument(help=words("bench-data"))] = None,
         output: Annotated[Path | None, option(("--output", "-o"), "bench-output")] = None,
@@ -40,13 +42,9 @@ def register(app: typer.Typer, words: Words) -> None:
         law: Annotated[str, option("--law", "bench-law")] = "ornstein-uhlenbeck",
         structure: Annotated[str | None, option("--structure", "structure")] = None,
         standardize: Annotated[str, option("--standardize", "standardize")] = "channel",
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        rate: Annotated[float | None, option("--rate", "rate")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         from ornstein.cli import bench_runs as found
         from ornstein.model.methods import look_up
@@ -57,8 +55,7 @@ def register(app: typer.Typer, words: Words) -> None:
             if output.suffix.lower() not in SUFFIXES:
                 raise unknown_name(f"the suffix of {output.name}", output.suffix.lower(), SUFFIXES)
             refuse_existing(output, force)
-        reading = {"orient": orient, "window": window, "hop": hop, "rate": rate, "key": key}
-        gaussian = found.gaussian_of(path, built_in, reading, structure, standardize)
+        gaussian = found.gaussian_of(path, built_in, lambda file: read_as_told(file, reading, words, as_json), structure, standardize)
         with counting(words("working"), len(names), as_json) as advance:
             runs, skipped = found.measure(names, numbers, plan, grid, gaussian, advance)
         if output is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ import ornstein as orn
 from ornstein import plots
 from ornstein.common.checks import count
 from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Spectral, as_spectral
 from ornstein.data.laws import cosines_covariance, ornstein_uhlenbeck_covariance
 from ornstein.denoisers import Gaussian
@@ -61,17 +62,16 @@ def plan_named(schedule: str, grid: str) -> Schedule:
 
 
 def gaussian_of(
-    path: Path | None, law: Callable[[], Tensor], reading: Mapping[str, Any], structure: str | None, standardize: str
+    path: Path | None, law: Callable[[], Tensor], reading: Callable[[Path], Signals], structure: str | None, standardize: str
 ) -> Gaussian:
     """The Gaussian with mean and covariance of a model, or fitted to data, in standardised coordinates, where samplers run."""
     if path is None:
         covariance = Dense(law())
         return Gaussian(torch.zeros(covariance.size), covariance)
     if path.is_dir():
-        model = orn.load(path)
+        found = orn.load(path).moments
     else:
-        model = orn.fit(orn.read(path, **reading), "gaussian", structure=structure, standardize=standardize, folds=0)
-    found = model.moments
+        found = orn.fit(reading(path), "gaussian", structure=structure, standardize=standardize, folds=0).moments
     if found.batch_shape:
         raise InputError(f"{path} holds one law per case, but a certificate is of one: save a single posterior")
     return Gaussian(found.mean(), as_spectral(found.covariance()))

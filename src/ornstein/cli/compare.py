@@ -1,13 +1,14 @@
 """The command that compares models: compare."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing, write_text
@@ -21,18 +22,16 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("compare"), epilog=example(words, "ornstein compare gaussian.model net.model new_days.csv --fitted days.csv"))
+    @taking(reading_parameters(words, "labels"))
     def compare(
         paths: Annotated[list[Path], typer.Argument(help=words("compare-paths"))],
         fitted: Annotated[Path | None, option("--fitted", "compare-fitted")] = None,
         output: Annotated[Path | None, option(("--output", "-o"), "compare-output")] = None,
         within: Annotated[float | None, option("--error", "score-error")] = None,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         if len(paths) < 2:
             raise InputError("compare needs at least one model folder and, last, a file of signals: ornstein compare MODEL... DATA")
@@ -41,7 +40,7 @@ def register(app: typer.Typer, words: Words) -> None:
         *folders, signals = paths
         names = [folder.name for folder in folders]
         models = {str(f) if names.count(f.name) > 1 else f.name: orn.load(f) for f in folders}
-        x, *train = [orn.read(p, orient=orient, window=window, hop=hop, key=key) for p in (signals, *filter(None, [fitted]))]
+        x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (signals, *filter(None, [fitted]))]
         found = orn.compare(models, x, train=train[0] if train else None, error=within, seed=seed)
         if output is not None:
             write_text(output, _csv(found), force=force)

@@ -12,9 +12,9 @@ from ornstein.cli import show
 from ornstein.cli.common import Interrupted, example, options, taking
 from ornstein.cli.laws import law_options, law_parameters
 from ornstein.cli.progress import fitting
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sample import read_condition
 from ornstein.cli.words import Words
-from ornstein.common.errors import InputError
 from ornstein.fitting.recipes import owners
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("fit"), epilog=example(words, "ornstein fit days.csv -o days.model --model mixture"))
-    @taking(law_parameters(words))
+    @taking([*reading_parameters(words, "labels"), *law_parameters(words)])
     def fit(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "fit-output")] = Path("signals.model"),
@@ -44,25 +44,20 @@ def register(app: typer.Typer, words: Words) -> None:
         labels: Annotated[str | None, option("--labels", "labels")] = None,
         condition: Annotated[Path | None, option("--condition", "condition")] = None,
         tensorboard: Annotated[Path | None, option("--tensorboard", "tensorboard")] = None,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        rate: Annotated[float | None, option("--rate", "rate")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
-        **law: Any,
+        **more: Any,
     ) -> None:
+        from ornstein.data.labels import read_labels
         from ornstein.model.fit import FOLDS
         from ornstein.model.storage import refuse_folder
 
         refuse_folder(output, force)
-        x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
-        told: object = None
-        if labels is not None:
-            x, told = _labelled(x, labels)
-        options = law_options(law)
+        in_file = labels is not None and Path(labels).is_file()
+        x = read_as_told(path, more, words, as_json, labels=None if in_file else labels)
+        told = None if labels is None else read_labels(labels) if in_file else list(x.labels)
+        options = law_options(more)
         trains, own = model in owners("folder"), "folder" in options
         if trains:
             options |= {"folder": options.get("folder", output.with_name(f"{output.name}.checkpoints")), "force": force}
@@ -108,19 +103,6 @@ def _both(first: "Watch", second: "Watch | None") -> "Watch":
             second(record)
 
     return watch
-
-
-def _labelled(x: "Signals", labels: str) -> tuple["Signals", object]:
-    """The signals and the label of each case, from one of their channels or from a file."""
-    from ornstein.data.labels import label_channel, read_labels
-
-    if labels in x.channels:
-        return label_channel(x, labels)
-    if not Path(labels).is_file():
-        raise InputError(
-            f"--labels is {labels!r}, but must be a channel of the data ({', '.join(x.channels)}) or a file with one label per case"
-        )
-    return x, read_labels(labels)
 
 
 def _show_training(model: "Model", x: "Signals", output: Path, words: Words, as_json: bool) -> None:

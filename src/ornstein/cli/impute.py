@@ -1,14 +1,15 @@
 """The command that fills gaps: impute."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -24,6 +25,7 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("impute"), epilog=example(words, "ornstein impute days.model gaps.csv -o filled.csv --bands bands.csv"))
+    @taking(reading_parameters(words, "labels"))
     def impute(
         path: Annotated[Path, typer.Argument(help=words("model-folder"))],
         signals: Annotated[Path, typer.Argument(help=words("data"))],
@@ -31,20 +33,17 @@ def register(app: typer.Typer, words: Words) -> None:
         draws: Annotated[int, option("--draws", "draws")] = 100,
         bands: Annotated[Path | None, option("--bands", "bands")] = None,
         level: Annotated[float, option("--level", "level")] = 0.9,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         for target in filter(None, (output, bands)):
             refuse_existing(target, force)
         if not 0 < level < 1:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         model = orn.load(path)
-        x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
+        x = read_as_told(signals, reading, words, as_json)
         with counting(words("imputing"), len(x), as_json) as advance:
             filled = model.impute(x, draws, seed=seed, progress=lambda n: advance(n, ""))
         gaps = int(x.values.isnan().sum())

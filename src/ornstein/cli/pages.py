@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.files import refuse_existing
@@ -16,31 +16,31 @@ from ornstein.common.files import refuse_existing
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ornstein import Signals
+
 
 def register(app: typer.Typer, words: Words) -> None:
     """Add the commands, with help from ``words``."""
     option, language = options(words), words.written
 
     @app.command(help=words("report"), epilog=example(words, "ornstein report days.csv -o report.html"))
+    @taking(reading_parameters(words, "labels"))
     def report(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
         model: Annotated[str, option("--model", "report-model")] = "gaussian",
         structure: Annotated[str | None, option("--structure", "structure")] = None,
         image: Annotated[bool, option("--image", "image")] = False,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        rate: Annotated[float | None, option("--rate", "rate")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         from ornstein.report import write_report
 
         refuse_existing(output, force)
-        x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
+        window, hop = reading["read_window"], reading["read_hop"]
+        x = read_as_told(path, reading, words, as_json)
         with show.stages(words("working"), as_json) as tell:
             written = write_report(
                 output,
@@ -58,6 +58,7 @@ def register(app: typer.Typer, words: Words) -> None:
         _done([written], words, as_json)
 
     @app.command(help=words("tour"), epilog=example(words, "ornstein tour curve.csv -o tour.html"))
+    @taking(reading_parameters(words, "labels"))
     def tour(
         curve: Annotated[Path | None, typer.Argument(help=words("curve"))] = None,
         case: Annotated[int | None, option("--case", "tour-case")] = None,
@@ -66,11 +67,12 @@ def register(app: typer.Typer, words: Words) -> None:
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         from ornstein.tour import write_tour
 
         refuse_existing(output, force)
-        values = None if curve is None else _one_curve(curve, case, channel)
+        values = None if curve is None else _one_curve(read_as_told(curve, reading, words, as_json), curve, case, channel)
         with show.stages(words("working"), as_json) as tell:
 
             def told(stage: str, share: float) -> None:
@@ -93,9 +95,8 @@ def register(app: typer.Typer, words: Words) -> None:
         _done(written, words, as_json)
 
 
-def _one_curve(path: Path, case: int | None, channel: str | None) -> "Tensor":
-    """The chosen case and channel of a file, (time,)."""
-    x = orn.read(path)
+def _one_curve(x: "Signals", path: Path, case: int | None, channel: str | None) -> "Tensor":
+    """The chosen case and channel of the signals of a file, (time,)."""
     x = x if case is None else x[case]
     if channel is not None:
         if channel not in x.channels:

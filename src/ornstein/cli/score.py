@@ -2,13 +2,14 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("score"), epilog=example(words, "ornstein score days.model new_days.csv --top 5"))
+    @taking(reading_parameters(words, "labels"))
     def score(
         path: Annotated[Path, typer.Argument(help=words("model-folder"))],
         signals: Annotated[Path, typer.Argument(help=words("data"))],
@@ -32,18 +34,15 @@ def register(app: typer.Typer, words: Words) -> None:
         method: Annotated[str, option("--method", "score-method")] = "auto",
         within: Annotated[float | None, option("--error", "score-error")] = None,
         step: Annotated[float | None, option("--step", "score-step")] = None,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         for target in filter(None, (output, where)):
             refuse_existing(target, force)
         model = orn.load(path)
-        x = orn.read(signals, orient=orient, window=window, hop=hop, key=key)
+        x = read_as_told(signals, reading, words, as_json)
         found = model.log_density(x, method=method, error=within, seed=seed)
         p = None if model.reference is None else model.surprise(x).p_value
         bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)

@@ -38,6 +38,13 @@ def note(message: Warning | str, *_: object, language: str = "en", **__: object)
     err.print(f"[bold yellow]{_LABELS[language][1]}[/]{escape(translated(str(message), language))}")
 
 
+def aside(text: str) -> None:
+    """A line for a person on standard error, quiet beside the result; letters of names that the console lacks are shown as ?."""
+    encoding = err.file.encoding or "utf-8"
+    shown = text if can_encode(text, encoding) else text.encode(encoding, "replace").decode(encoding)
+    err.print(f"[dim]{escape(shown)}[/]")
+
+
 def machine(content: Mapping[str, object]) -> None:
     """One JSON object on standard output; infinite numbers become null, since JSON has none."""
     print(_json(_plain(content), sys.stdout))

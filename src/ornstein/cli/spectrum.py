@@ -1,13 +1,13 @@
 """The command that looks at eigenvalues: spectrum."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.common import example, options
+from ornstein.cli.common import example, options, taking
+from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
 from ornstein.common.files import refuse_existing, write_bytes
@@ -20,19 +20,16 @@ def register(app: typer.Typer, words: Words) -> None:
     option = options(words)
 
     @app.command(help=words("spectrum"), epilog=example(words, "ornstein spectrum days.csv -o spectrum.html"))
+    @taking(reading_parameters(words, "labels"))
     def spectrum(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path | None, option(("--output", "-o"), "spectrum-output")] = None,
         top: Annotated[int, option("--top", "spectrum-top")] = 10,
         standardize: Annotated[str, option("--standardize", "standardize")] = "channel",
         false_alarm: Annotated[float, option("--false-alarm", "false-alarm")] = 0.05,
-        orient: Annotated[str, option("--orient", "orient")] = "auto",
-        window: Annotated[int | None, option("--window", "window")] = None,
-        hop: Annotated[int | None, option("--hop", "hop")] = None,
-        rate: Annotated[float | None, option("--rate", "rate")] = None,
-        key: Annotated[str | None, option("--key", "key")] = None,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
+        **reading: Any,
     ) -> None:
         from ornstein.cli import spectrum_shown as shown
         from ornstein.common.checks import count
@@ -43,7 +40,8 @@ def register(app: typer.Typer, words: Words) -> None:
             if output.suffix.lower() not in SUFFIXES:
                 raise unknown_name(f"the suffix of {output.name}", output.suffix.lower(), SUFFIXES)
             refuse_existing(output, force)
-        x = orn.read(path, orient=orient, window=window, hop=hop, rate=rate, key=key)
+        window, hop = reading["read_window"], reading["read_hop"]
+        x = read_as_told(path, reading, words, as_json)
         overlap = window is not None and hop is not None and hop < window
         found = sample_spectrum(x, standardize=standardize, overlap=overlap, false_alarm=false_alarm)
         unit = x.units[0] if standardize == "none" and len(set(x.units)) == 1 else "SD" if standardize != "none" else ""

@@ -44,3 +44,8 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])}, ..., {names[-1]}"
+
+
+def counted(number: int, thing: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{number} {thing}{'s' * (number != 1)}"

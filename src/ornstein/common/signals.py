@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,10 @@ class Signals:
         at = "" if self.rate is None else f" at {self.rate:.6g} Hz"
         gaps = int(torch.isnan(self.values).sum())
         missing = [f"{gaps} of {self.values.numel()} values are missing"] if gaps else []
-        shape = f"{_count(cases, 'case')} of {_count(channels, 'channel')} {shown}, {_count(length, 'sample')}{at}"
-        return "; ".join([shape, *missing, *self.notes])
+        shape = f"{counted(cases, 'case')} of {counted(channels, 'channel')} {shown}, {counted(length, 'sample')}{at}"
+        kinds = [f"{label} × {count}" for label, count in Counter(self.labels).items()]
+        labels = [f"labels {listed(kinds, 6)}"] if kinds else []
+        return "; ".join([shape, *missing, *labels, *self.notes])
 
     def __getitem__(self, cases: slice | list[int] | Tensor | int) -> Signals:
         """The chosen cases, always as a batch."""
@@ -131,10 +134,6 @@ def _resampled(values: Tensor, up: int, down: int) -> Tensor:
     from scipy.signal import resample_poly  # heavy to import, and needed only here
 
     return torch.from_numpy(resample_poly(values.numpy(), up, down, axis=-1, padtype="line"))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _words(words: str | Sequence[str], name: str) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
     if not 0 < step < math.inf or (steps <= 0).any() or drift > 0.01 * step + min(half, 0.2 * step):
         raise InputError(
             f"the time column is not uniform: the step after data row {worst + 1} is {steps[worst]:g}, the usual one {usual:g}; "
-            "resample to a uniform step, or drop the column and pass rate="
+            "resample to a uniform step, or pass rate= (--rate), which counts samples evenly"
         )
     if exact is None:
         return _round_number(1 / (step * SECONDS.get(unit, 1.0)), 2 * half / span if drift > 1e-6 * step else 0.0)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
 from ornstein.data.classes import Labels, typed
 from ornstein.data.loaded import Event
@@ -34,7 +34,7 @@ def windows(x: Signals, window: int, hop: int | None) -> Signals:
     seen = ~torch.isnan(cut.values).all(dim=2).all(dim=1)
     if bool(seen.all()) or not bool(seen.any()):
         return cut
-    note = f"{int((~seen).sum())} windows hold no value and are left out"
+    note = f"{counted(int((~seen).sum()), 'window')} without any value left out"
     return replace(cut[seen.nonzero().flatten().tolist()], notes=(*cut.notes, note))
 
 
@@ -62,12 +62,10 @@ def around_events(x: Signals, found: Sequence[Event], wanted: Around, window: in
     starts = [(event.case, round(event.start - before * x.rate), event.name) for event in chosen]
     inside = [(case, start, name) for case, start, name in starts if start >= 0 and start + length <= x.shape[2]]
     if not inside:
-        raise InputError(
-            f"none of {len(chosen)} events in {where} has {length} samples around it within the recording: shorten before and after"
-        )
+        raise InputError(f"none of {counted(len(chosen), 'event')} in {where} has {length} samples around it: shorten before and after")
     notes = [f"each case is {before:g} s before to {length / x.rate - before:g} s after an event"]
     if len(inside) < len(starts):
-        notes.append(f"{len(starts) - len(inside)} events too close to an end are left out")
+        notes.append(f"{counted(len(starts) - len(inside), 'event')} too close to an end left out")
     values = torch.stack([x.values[case, :, start : start + length] for case, start, _ in inside])
     labels = typed([name for _, _, name in inside])
     return replace(x, values=values, labels=tuple(labels), notes=(*x.notes, *notes))  # type: ignore[arg-type]  # numbers or words

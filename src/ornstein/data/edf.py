@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.checks import extra
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
 from ornstein.data import edf_annotations, edf_header, timeline
 from ornstein.data.edf_header import Channel, Header
@@ -48,7 +48,7 @@ def read(path: Path, channels: tuple[str, ...]) -> Loaded:
         case, first = placed.where(one.onset, rate or 1.0)
         placed.values[case, :, max(0, round(first)) : max(0, round(first + one.duration * (rate or 1.0)))] = np.nan
     if bad:
-        notes.append(f"{len(bad)} parts marked BAD are missing")
+        notes.append(f"{counted(len(bad), 'part')} marked BAD set to missing")
     labels, units = tuple(c.label for c in signals), tuple(c.unit for c in signals)
     return Loaded(placed.values, rate, labels, units, events=tuple(events), notes=(*notes, *placed.notes))
 

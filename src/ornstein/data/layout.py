@@ -58,7 +58,7 @@ def found(head: list[Row], comments: list[tuple[int, str]], cells: Cells) -> Lay
     named, rate = remarks.described((text for _, text in comments), width)
     if named is None and not above:
         named = _from_comment(comments, data[0][0], width, cells)
-    return Layout(start, named, [""] * width, kinds, data[0][0], rate=rate or stated)
+    return Layout(start, named and _filled(named, data, width), [""] * width, kinds, data[0][0], rate=rate or stated)
 
 
 def _width(head: list[Row]) -> int:
@@ -104,7 +104,7 @@ def _stack(above: list[Row], data: list[Row], width: int, cells: Cells) -> list[
     stack: list[Row] = []
     for line, row in reversed(above):
         filled = sum(bool(cell.strip()) for cell in row)
-        if abs(len(row) - width) > 1 or (stack and (filled < width / 2 or len(row) < width - 1)) or not filled:
+        if abs(len(row) - width) > 1 or (stack and (filled < width / 2 or len(row) != len(stack[0][1]))) or not filled:
             break
         if (len(row) == 2 and width > 2) or (len(row) > width and row[-1].strip() and row[-1].strip().casefold() != "comment"):
             break

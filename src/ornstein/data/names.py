@@ -59,7 +59,21 @@ _ALONE = {
 _INDEX = {
     *("", "index", "idx", "sample", "samples", "row", "rows", "rownames", "row names", "row.names", "n", "nr", "no", "no.", "#", "seq"),
     *("nseq", "sequence", "counter", "count", "packet", "packet counter", "packet number", "frame", "frames", "sample index"),
-    *("sample number", "sample no", "sample #", "obs", "observation", "line", "序号", "level_0", "sampleindex", "sample count"),
+    *(
+        "timepoint",
+        "timepoints",
+        "reading id",
+        "sample number",
+        "sample no",
+        "sample #",
+        "obs",
+        "observation",
+        "line",
+        "序号",
+        "level_0",
+        "sampleindex",
+        "sample count",
+    ),
 }
 _CASE = {
     *("case", "epoch", "epochs", "trial", "trials", "id", "ids", "subject", "subjects", "participant", "patient", "instance", "instances"),
@@ -212,7 +226,7 @@ def clock(cell: str) -> ClockName | None:
 
 
 def _among(cell: str, names: set[str]) -> bool:
-    plain = re.sub(r"[\s_]+", " ", split_name(bare(cell))[0]).strip().casefold()
+    plain = re.sub(r"[\s_]+", " ", foreign_name(cell)[0]).strip().casefold()
     return plain in names or plain.replace(" ", "_") in names
 
 

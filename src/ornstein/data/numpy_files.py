@@ -31,7 +31,7 @@ def read_npy(path: Path, orient: str) -> Loaded:
         member = _inspect(file, size, f"{path}")
     _numeric(member, f"{path}")
     mapped = size >= MAP_FROM and member.dtype in (np.dtype("=f4"), np.dtype("=f8"))
-    return Loaded(_shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}"))
+    return Loaded(shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}"))
 
 
 def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
@@ -40,7 +40,7 @@ def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
             name = _choose(members, key, path)
-            values = _shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
+            values = shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
             ours = [other for other in ("rate", "channels", "units") if name == "values" and other in members]
             beside: dict[str, npt.NDArray[Any]] = {other: _load(archive, members[other], other, path) for other in ours}
     except (InputError, MemoryError):
@@ -101,7 +101,7 @@ def _numeric(member: _Member, where: str) -> None:
         raise InputError(f"{where} holds values of type {member.dtype}, but must hold real numbers: {remedy}")
 
 
-def _shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any]:
+def shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any]:
     """(time,), (case, time) or with orient "columns" (time, channel), (case, channel, time) as (case, channel, time)."""
     if array.ndim not in (1, 2, 3):
         raise InputError(f"{where} has {array.ndim} axes {array.shape}, but must have 1 (time), 2 (case, time) or 3 (case, channel, time)")
@@ -110,7 +110,7 @@ def _shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any
     if array.ndim == 1:
         return array[None, None, :]
     if array.ndim == 2:
-        return array.T[None] if orient == "columns" else array[:, None, :]
+        return array.T[None] if orient == "columns" else array[:, :, None] if orient == "vectors" else array[:, None, :]
     return array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ def read(path: Path, asked: Asked) -> Loaded:
         _column(name, k, column, name in labels, path)
         for k, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True))
     ]
+    if len(labels) > 1:
+        lead = next(i for i, column in enumerate(columns) if column.indexed)
+        columns[lead] = replace(columns[lead], words=columns[lead].cells(), values=None, role="case")
     columns.sort(key=lambda column: not column.indexed)  # pandas writes its index last; it leads the table in every other format
     return from_sheet(Sheet(columns, named=True, ours=ours), asked, path)
 

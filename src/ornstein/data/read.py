@@ -23,6 +23,7 @@ TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 WRITTEN = (*TABLES, ".npy", ".npz", ".wav", ".edf", ".parquet")
 SUFFIXES = (*WRITTEN, ".bdf")
+ORIENTATIONS = ("auto", "rows", "columns", "vectors")
 _ORIENTED = (*TABLES, ".npy", ".npz", ".parquet")
 
 
@@ -47,7 +48,8 @@ def read(
 
     path      a file, its format by its suffix; or a frame of pandas or polars, a Raw or Epochs of MNE, an array of xarray, a
               collection of aeon or sktime, an array: see ``data.objects``
-    orient    "columns": each column is a channel of one recording; "rows": each row is a case with one channel.
+    orient    "columns": each column is a channel of one recording; "rows": each row is a case with one channel;
+              "vectors": each row is a case, and each column one of its numbers, a channel of one sample with a name.
               "auto": a table with a header of names is read by columns, and so is a single column; without a header, rows are cases.
               For arrays: 2-D is (case, time), or (time, channel) with "columns"; 1-D is one recording; 3-D is (case, channel, time).
     window    cut recordings into windows of this many samples, one every ``hop`` samples (default: no overlap)
@@ -72,8 +74,8 @@ def read(
     Raises ``InputError`` for anything that cannot be read exactly as described, with line and column where there are any;
     ``RunError`` where permission or memory is lacking. Cost: one pass over the file.
     """
-    if orient not in ("auto", "rows", "columns"):
-        raise unknown_name("orient", orient, ("auto", "rows", "columns"))
+    if orient not in ORIENTATIONS:
+        raise unknown_name("orient", orient, ORIENTATIONS)
     if hop is not None and window is None:
         raise InputError(f"hop is {hop}, but there is no window: give window as well")
     if events is not None and hop is not None:
@@ -101,6 +103,14 @@ def read(
     if window is not None:
         signals = windows(signals, window, hop)
     return signals if loaded.classes is None else labelled(signals, loaded.classes, loaded.asked, window, hop, where)
+
+
+def recognised(x: object) -> object:
+    """``x``, or the signals of an object of another library; a frame without a clock and without cases holds vectors."""
+    if not objects.is_foreign(x):
+        return x
+    found = read(x)
+    return read(x, orient="vectors") if len(found) == 1 and found.rate is None and objects.kind(x).endswith("Frame") else found
 
 
 def _from_file(file: Path, asked: Asked, key: str | None) -> Loaded:

@@ -8,10 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 _RATE = re.compile(
-    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*|hz)?|fs|srate|采样率)[^\w\d]*(?:\(hz\)|\[hz\])?[\s:=,;\t\"']*(\d+(?:[.,]\d+)?)\s*(k?hz)?\b",
+    r"(?:sampl\w*[\s_.-]*(?:rate|freq\w*|hz)?|fs|srate|采样率)[^\w\d]*(?:\(hz\)|\[hz\])?"
+    r"[\s:=,;\t\"']*(\d+(?:[.,]\d+)?)\s*(k?hz)?\b",
     re.IGNORECASE,
 )
-_INTERVAL = re.compile(r"(?:sampl\w*\s*)?interval\s*[:=,;\t]+\s*(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*(s|ms|µs|us)\b", re.IGNORECASE)
+_INTERVAL = re.compile(
+    r"(?:sampl\w*\s*)?interval\s*[:=,;\t]+\s*(\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*(s|ms|µs|us)\b",
+    re.IGNORECASE,
+)
 _FACTOR = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6}
 
 
@@ -30,7 +34,7 @@ def rate_in(remarks: Iterable[str]) -> float | None:
 
 
 def described(remarks: Iterable[str], width: int) -> tuple[list[str] | None, float | None]:
-    """(names of ``width`` columns, rate) from a remark in JSON, as OpenSignals and others write it above their tables."""
+    """(names of ``width`` columns, or of all but an empty last one, rate) from a remark in JSON, as OpenSignals writes it."""
     for text in remarks:
         start = text.find("{")
         try:
@@ -39,7 +43,7 @@ def described(remarks: Iterable[str], width: int) -> tuple[list[str] | None, flo
             continue
         for part in _dicts(content):
             names = next((part[key] for key in ("column", "columns", "ColumnNames") if isinstance(part.get(key), list)), None)
-            if names and len(names) == width and all(isinstance(name, str) for name in names):
+            if names and len(names) in (width, width - 1) and all(isinstance(name, str) for name in names):
                 rate = next((part[key] for key in part if re.fullmatch(r"sampl\w*[ _]rate|fs", key, re.IGNORECASE)), None)
                 return names, float(rate) if isinstance(rate, int | float) and rate > 0 else None
     return None, None

@@ -99,8 +99,8 @@ def refuse_ramp(columns: list[Column], where: Path | str, remedy: str) -> None:
     if ramps and len(ramps) < len(columns):
         one = ramps[0]
         raise InputError(
-            f"{one.shown if one.name.strip() else f'column {one.number}'} of {where} rises in equal steps from row to row, as a clock or a "
-            f"row number does, and the other columns do not: {remedy.format(name=repr(one.name.strip() or str(one.number)))}"
+            f"{one.shown} of {where} rises in equal steps from row to row, as a clock or a "
+            f"row number does, and the other columns do not: {remedy.format(name=repr(one.name.strip() or one.number))}"
         )
 
 
@@ -127,6 +127,8 @@ def _ours(sheet: Sheet, asked: Asked, roles: Roles, where: Path | str) -> Roles:
     if asked.labels not in (None, NONE):
         roles.label = column(replace(sheet, columns=rest), asked.labels, "labels", where)
         rest.remove(roles.label)
+        if not rest:
+            raise InputError(f"{roles.label.shown} is the only channel, so nothing is left to fit: give labels in a file of their own")
     roles.channels = rest
     return roles
 
@@ -135,7 +137,9 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
     """The role that the name of a column suggests, if its values do not speak against it."""
     name = one.name
     unnamed_index = one.indexed or (named and not name.strip()) or name.startswith(("Unnamed: ", "__index_level"))
-    if one.stamps or names.clock(name):
+    if one.role == names.CASE:
+        roles.cases.append(one)
+    elif one.stamps or names.clock(name):
         if asked.time is None:
             roles.clocks.append(one)
         else:
@@ -154,6 +158,11 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
         roles.label = one
     elif names.is_variable(name) and one.words is not None:
         roles.variable = one
+    elif one.words is not None and not named and not _numeric(one.words):
+        raise InputError(
+            f"{one.shown} of {where} holds words such as {one.words[0]!r}, and no header says what they are: say labels={one.number} if "
+            f"they are classes, index={one.number} if they name the rows (--labels, --index), or transpose the file if they name channels"
+        )
     elif names.is_meta(name) or (one.words is not None and not _numeric(one.words)):
         left_out.append(one.shown)
     else:

@@ -20,6 +20,7 @@ class Column:
     blank     every cell is empty
     indexed   the file's own metadata call it an index
     unit      the unit, where the file has it in a place of its own
+    role      "case" where the file's own metadata say so
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column:
     blank: bool = False
     indexed: bool = False
     unit: str = ""
+    role: str = ""
 
     @property
     def shown(self) -> str:

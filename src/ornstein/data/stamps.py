@@ -21,7 +21,7 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 def is_stamp(text: str) -> bool:
     """Whether ``text`` is a date, a time of day or a duration: ISO 8601, 31/12/2024 1:05 PM, 31-Dec-2024, 12:00:01.5, 0 days 00:00:01."""
-    text = text.strip()
+    text = text.strip(" '")
     return bool(_LOOKS.match(text)) and not _is_number(text) and any(parse(text) is not None for parse in _PARSERS)
 
 
@@ -61,7 +61,7 @@ def _refused(stamps: Sequence[str], row: int, name: str) -> InputError:
 
 
 def _iso(text: str) -> datetime | None:
-    text = _ZONE.sub("", text.strip().strip("[]").removesuffix(" UTC"))
+    text = _ZONE.sub("", text.strip(" []'").removesuffix(" UTC"))
     try:
         return datetime.fromisoformat(text.replace("/", "-") if re.match(r"\d{4}/", text) else text)
     except ValueError:
@@ -70,7 +70,7 @@ def _iso(text: str) -> datetime | None:
 
 def _written(text: str, day_first: bool) -> datetime | None:
     """31/12/2024 13:00:01.5 or, month first, 12/31/2024 1:00:01.5 PM; 31-Dec-2024."""
-    found = _DAY.fullmatch(text.strip().strip("[]"))
+    found = _DAY.fullmatch(text.strip(" []'"))
     if found is None:
         return None
     one, two, year, clock = found.groups()
@@ -89,7 +89,7 @@ def _written(text: str, day_first: bool) -> datetime | None:
 
 def _time_of_day(text: str) -> timedelta | None:
     """12:00:01.5, 1:00:01 PM, or minutes and seconds as in 0:01.5."""
-    found = _CLOCK.fullmatch(text.strip().strip("[]"))
+    found = _CLOCK.fullmatch(text.strip(" []'"))
     if found is None:
         return None
     hours, minutes, seconds = int(found[1] or 0), int(found[2]), float(found[3].replace(",", "."))

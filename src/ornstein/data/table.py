@@ -29,6 +29,8 @@ def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     if not roles.channels:
         beside = "" if len(sheet.columns) == 1 else " beside clock, cases, labels and events"
         raise InputError(f"{where} has no column with values{beside}")
+    if asked.orient == "vectors":
+        return _vectors(roles)
     one_each = _one_row_each(roles)
     headless = not sheet.named and len(roles.channels) > 1 and asked.time in (None, NONE)
     if asked.orient == "rows" or (asked.orient == "auto" and (headless or one_each)):
@@ -81,6 +83,15 @@ def _rows(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str, said: boo
     classes = None if label is None else np.array(label.cells(), dtype=object)[:, None]
     rate = asked.rate or sheet.across or (None if sheet.named else sheet.rate)
     return Loaded(matrix[:, None, :], rate, classes=classes, asked=asked.labels is not None, notes=tuple(notes))
+
+
+def _vectors(roles: Roles) -> Loaded:
+    """Each row is a case, each column a channel of one sample, which keeps its name."""
+    values = np.stack([c.values for c in roles.channels if c.values is not None], axis=1)[:, :, None]
+    titles = [title_and_unit(c) for c in roles.channels]
+    labels, units = (tuple(words) if any(words) else () for words in zip(*titles, strict=True))
+    classes = None if roles.label is None else np.array(roles.label.cells(), dtype=object)[:, None]
+    return Loaded(values, None, labels, units, classes=classes, notes=tuple(roles.notes))
 
 
 def _leads_with_classes(columns: list[Column]) -> bool:
@@ -156,16 +167,23 @@ def _case_sizes(roles: Roles, rows: int, ours: bool, notes: list[str], where: Pa
 
 
 def _warn_skips(one: Column, length: int, where: Path | str) -> None:
-    """A counter that skips has lost rows, which leaves no trace in the signals."""
-    values = one.values
-    if values is None or len(values) < 3 or len(np.unique(values)) == 1:
+    """A counter that skips has lost rows, and one that jumps about has shuffled them: neither leaves a trace in the signals."""
+    if one.values is None or length < 3:
         return
-    steps = np.diff(values.reshape(-1, length), axis=1)
-    usual = np.median(steps) if steps.size else 0.0
-    skips = np.argwhere(steps > usual)
-    if usual > 0 and len(skips) and (steps == usual).mean() > 0.8:
+    steps = np.diff(one.values.reshape(-1, length), axis=1)
+    usual = np.median(steps)
+    if (steps == 0).all():
+        return
+    regular = usual > 0 and (steps == usual).mean() > 0.8
+    skips = np.argwhere(steps > usual) if regular else np.argwhere(steps <= 0)
+    if len(skips):
         row = int(skips[0][0] * length + skips[0][1]) + 1
-        warnings.warn(f"{where}: {one.shown} skips after data row {row}, so samples may be missing there", stacklevel=2)
+        what = (
+            "skips after data row {}, so samples may be missing there"
+            if regular
+            else "goes back after data row {}, so rows may be out of order"
+        )
+        warnings.warn(f"{where}: {one.shown} {what.format(row)}", stacklevel=2)
 
 
 def _events(one: Column | None, length: int) -> tuple[Event, ...]:

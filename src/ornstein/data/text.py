@@ -79,7 +79,6 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), plain: fro
     notes = ["the first line numbers the columns"] if plan.numbered else []
     opened = None if named else _start_and_rate(columns)
     if opened is not None:
-        notes.append(f"the first two lines are the start and the rate of {opened:g} Hz")
         columns = [Column(f"ch{i}", c.number, c.values[2:]) for i, c in enumerate(columns) if c.values is not None]
     return Sheet(columns, named or opened is not None, ours, opened or plan.rate, plan.across, notes)
 

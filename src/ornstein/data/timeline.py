@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, counted
 
 _MOST_GAP = 10
 """Gaps are filled with NaN up to so many times the samples; beyond that runs of records are cases."""
@@ -71,7 +71,7 @@ def place(values: npt.NDArray[Any], size: int, rate: float | None, starts: list[
         for k, start in enumerate(samples):
             out[0, :, start : start + size] = values[:, k * size : (k + 1) * size]
         missing = (total - values.shape[1]) / rate
-        note = f"{len(begins) - 1} gaps of together {missing:g} s between records are missing values{shifted}"
+        note = f"{counted(len(begins) - 1, 'gap')} between records, {missing:g} s in all, filled with missing values{shifted}"
         return Placed(out, [first], [(b * size, 0, int(samples[b])) for b in begins], (note,))
     lengths = {(end - begin) * size for begin, end in zip(begins, [*begins[1:], count], strict=True)}
     if len(lengths) > 1:

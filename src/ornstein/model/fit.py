@@ -14,6 +14,7 @@ from ornstein.common.errors import InputError
 from ornstein.common.gradients import with_gradients
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
+from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge, blocks, judges
@@ -44,6 +45,9 @@ def fit(
 ) -> Model:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
 
+    Frames of pandas and polars, Raw and Epochs of MNE, arrays of xarray and collections of sktime are read as ``ornstein.read`` does,
+    with names, units and rate; a frame without a clock and without cases holds vectors, one per row.
+
     model        a recipe, or the name of one with its ``options`` by name, ``fit(x, "mixture", components=4)``:
                  "gaussian"   mean and covariance; NaN in x means missing        ``recipes.Gaussian``
                  "mixture"    Gaussians by EM                                    ``recipes.Mixture``
@@ -70,6 +74,7 @@ def fit(
     """
     checks.names(model=model, standardize=standardize, folds=folds, engine=engine)
     checks.plain(**options)
+    x = recognised(x)
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))

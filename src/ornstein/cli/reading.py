@@ -1,0 +1,58 @@
+"""How a command reads a file of signals: one list of options for all of them, and one line that says what was read."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import ornstein as orn
+from ornstein.cli import show
+from ornstein.cli.words import Words
+
+if TYPE_CHECKING:
+    from ornstein import Signals
+
+_OWN = "read_"
+_OPTIONS = {
+    "orient": str,
+    "window": int,
+    "hop": int,
+    "rate": float,
+    "key": str,
+    "time": str,
+    "index": str,
+    "channels": str,
+    "labels": str,
+    "events": str,
+    "before": float,
+    "after": float,
+}
+"""Arguments of ``ornstein.read`` that are options of the same name here."""
+_LISTS = ("channels", "events")
+
+
+def reading_parameters(words: Words, *without: str) -> list[inspect.Parameter]:
+    """One parameter of a command per option of reading, unset by default, in a panel of their own."""
+    found = []
+    for name, kind in _OPTIONS.items():
+        if name not in without:
+            option = typer.Option(f"--{name}", help=words(name), rich_help_panel=words("help-reading"))
+            annotation: Any = Annotated[kind | None, option]
+            found.append(inspect.Parameter(_OWN + name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+    return found
+
+
+def read_as_told(path: Path, arguments: dict[str, Any], words: Words, as_json: bool, **more: object) -> Signals:
+    """The signals of ``path`` as the options say, which are taken out of ``arguments``; a person is told what was read."""
+    given = {name: arguments.pop(_OWN + name, None) for name in _OPTIONS}
+    told = {name: value for name, value in (given | more).items() if value is not None}
+    for name in _LISTS:
+        if name in told:
+            told[name] = [word.strip() for word in told[name].split(",")]
+    signals = orn.read(path, **told)
+    if not as_json:
+        show.aside(words("read").format(path=path, summary=signals.summary()))
+    return signals

@@ -1,0 +1,64 @@
+"""Arrays and datasets of xarray: axes are known by the names of their dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ornstein.common.errors import InputError
+from ornstein.data import clock, names
+from ornstein.data.loaded import Loaded
+from ornstein.data.roles import Asked
+
+_CHANNELS = ("channel", "channels", "ch", "ch_name", "sensor", "lead", "variable", "feature", "dim")
+
+
+def array(value: Any, asked: Asked, where: str) -> Loaded:
+    """A ``DataArray``: its dimensions are a clock, channels and cases by name, in any order; a single other one is the cases.
+
+    Raises ``InputError`` where none is a clock, or two could be cases.
+    """
+    dims = [str(dim) for dim in value.dims]
+    time = [dim for dim in dims if names.clock(dim) or dim.casefold() in ("sample", "samples", "timepoint", "timepoints")]
+    channel = [dim for dim in dims if dim.casefold() in _CHANNELS]
+    case = [dim for dim in dims if dim not in (*time[:1], *channel[:1])]
+    if not time or len(case) > 1:
+        raise InputError(
+            f"{where} has the dimensions {', '.join(dims)}, but needs time, and may have channel and one of cases: rename them"
+        )
+    values = value.transpose(*case, *channel[:1], time[0]).values.astype(np.float64)
+    if not channel:
+        values = values[..., None, :]
+    unit = str(value.attrs.get("units", ""))
+    labels = _words(value, channel[0]) if channel else (str(value.name or "ch0"),)
+    return Loaded(values if case else values[None], _rate(value, time[0]), labels, (unit,) * len(labels))
+
+
+def dataset(value: Any, asked: Asked, where: str) -> Loaded:
+    """A ``Dataset``: each variable is a channel, all with the same dimensions."""
+    parts = [array(value[name], asked, where) for name in value.data_vars]
+    if not parts or any(part.values.shape != parts[0].values.shape or part.values.shape[1] != 1 for part in parts):
+        raise InputError(f"{where} holds variables {', '.join(map(str, value.data_vars))} of different dimensions: choose one of them")
+    units = tuple(part.units[0] for part in parts)
+    return Loaded(np.concatenate([part.values for part in parts], axis=1), parts[0].rate, tuple(map(str, value.data_vars)), units)
+
+
+def _words(value: Any, dim: str) -> tuple[str, ...]:
+    if dim in value.coords:
+        return tuple(str(name) for name in value.coords[dim].values)
+    return tuple(f"ch{i}" for i in range(value.sizes[dim]))
+
+
+def _rate(value: Any, dim: str) -> float | None:
+    """The rate of the coordinate of a clock; None where it has none, or only counts."""
+    if dim not in value.coords:
+        return None
+    times = value.coords[dim].values
+    if times.dtype.kind in "mM":
+        return clock.rate_of((times - times[0]).astype("timedelta64[ns]") / np.timedelta64(1, "s"), "s")
+    unit = str(value.coords[dim].attrs.get("units", ""))
+    named = names.clock(dim)
+    if named is None or (not unit and not named.unit and clock.counts(times.astype(np.float64))):
+        return None
+    return clock.rate_of(times.astype(np.float64), unit or named.unit or "s")
