@@ -11,6 +11,7 @@ import ornstein as orn
 from kinds import normal
 from ornstein.cli import main
 from ornstein.data.laws import ornstein_uhlenbeck
+from reading_line import without_reading
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:
         main(list(words))
     text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, text.err
+    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def test_fit_then_sample_then_read_back(room, capsys):

@@ -14,6 +14,7 @@ from ornstein.model.methods import AWARE, GRIDS, SAMPLERS, SPECTRAL
 from ornstein.samplers import DDIM, Heun
 from ornstein.samplers.certify import certify
 from ornstein.schedules import VE, VP, karras, log_snr, spectral, uniform
+from reading_line import without_reading
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:
         main(["bench", "samplers", *words])
     text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, text.err
+    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def test_json_holds_the_numbers_of_the_certificate(room, capsys):

@@ -21,6 +21,7 @@ from ornstein.model import Model
 from ornstein.nets import MLP
 from ornstein.training import Record
 from ornstein.training.run import Run
+from reading_line import without_reading
 
 pytestmark = pytest.mark.filterwarnings("ignore:no network got below")
 
@@ -53,7 +54,7 @@ def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:
         main(list(words))
     text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, text.err
+    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 SHORT = ("--model", "network", "--net", "unet", "--steps", "2", "--batch", "8")
@@ -202,7 +203,7 @@ def test_a_network_scores_with_its_error(room, capsys):
         ("fit days.csv -o m --model network --device cuda", 2, "no CUDA device"),
         ("fit days.csv -o m --model network --components 2", 2, "belongs to model 'mixture'"),
         ("fit days.csv -o m --model network --folds 7", 2, "trained once"),
-        ("fit days.csv -o m --model network --labels nosuch", 2, "must be a channel of the data (load) or a file"),
+        ("fit days.csv -o m --model network --labels nosuch", 2, "labels is 'nosuch', but must be a column of days.csv"),
         ("fit days.csv -o m --model network --labels load", 2, "only channel"),
         ("fit kinds.csv -o m --model network --labels load", 2, "changes within case 0"),
         ("fit days.csv -o m --model network --labels days.csv", 2, "several columns"),

@@ -10,6 +10,7 @@ import ornstein as orn
 from ornstein.cli import main
 from ornstein.cli.sentences import catalogue, translated
 from ornstein.common.errors import unknown_name
+from reading_line import without_reading
 from sentences import missing, places, said
 
 SOURCE = """
@@ -89,6 +90,6 @@ def test_errors_on_the_command_line_are_chinese(words, tmp_path, monkeypatch, ca
     with pytest.raises(SystemExit) as stop:
         main(words.split())
     assert stop.value.code == 2
-    text = capsys.readouterr().err
+    text = without_reading(capsys.readouterr().err)
     assert text.startswith("错误：")
     assert not re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", text), text

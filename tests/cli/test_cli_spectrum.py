@@ -11,6 +11,7 @@ from ornstein.cli import main
 from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.metrics import explained, sample_spectrum
+from reading_line import without_reading
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:
         main(["spectrum", *words])
     text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, text.err
+    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def test_json_holds_the_numbers_of_the_library(room, capsys):

@@ -10,6 +10,7 @@ import torch
 import ornstein as orn
 from ornstein.cli import main
 from ornstein.tour import learned
+from reading_line import without_reading
 
 torch.set_num_threads(1)
 
@@ -30,7 +31,7 @@ def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:
         main(list(words))
     text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, text.err
+    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def shown(path):

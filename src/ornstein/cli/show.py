@@ -39,10 +39,8 @@ def note(message: Warning | str, *_: object, language: str = "en", **__: object)
 
 
 def aside(text: str) -> None:
-    """A line for a person on standard error, quiet beside the result; letters of names that the console lacks are shown as ?."""
-    encoding = err.file.encoding or "utf-8"
-    shown = text if can_encode(text, encoding) else text.encode(encoding, "replace").decode(encoding)
-    err.print(f"[dim]{escape(shown)}[/]")
+    """A line for a person on standard error, quiet beside the result."""
+    err.print(f"[dim]{escape(text)}[/]")
 
 
 def machine(content: Mapping[str, object]) -> None:

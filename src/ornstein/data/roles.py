@@ -151,7 +151,8 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
     elif names.is_event(name):
         if roles.events is None and _id_like(name):
             roles.events = one
-        left_out.append(one.shown)
+        else:
+            left_out.append(one.shown)
     elif names.is_case(name) and _whole_or_words(one):
         roles.cases.append(one)
     elif names.is_label(name) and _whole_or_words(one) and asked.labels is None:
@@ -179,7 +180,7 @@ def _unnamed(one: Column, asked: Asked, roles: Roles, where: Path | str) -> None
         roles.channels.append(_as_channel(one, where))
     elif one.values is None or clock.counts(one.values):
         roles.index.append(one)
-    elif clock.rises_evenly(one.values) and asked.time is None:
+    elif asked.time is None and (clock.rises_evenly(one.values) or (one.indexed and roles.cases)):
         roles.clocks.append(one)
     elif not one.indexed:
         raise InputError(

@@ -129,6 +129,9 @@ def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loa
     if not (sheet.ours or picked or len(asked.channels) == len(roles.channels)) and asked.index != NONE:
         refuse_ramp(roles.channels, where, _NAME_IT)
     batch = np.stack(values, axis=1).reshape(cases, length, -1).transpose(0, 2, 1)
+    events = () if roles.events is None else _events(roles.events, length)
+    if roles.events is not None and not events:
+        notes.append(f"{roles.events.shown} holds no events and is left out")
     titles = [names.split_name(c.name) if sheet.ours else title_and_unit(c) for c in roles.channels] if sheet.named else []
     classes = None if roles.label is None else np.array(roles.label.cells(), dtype=object).reshape(cases, length)
     return Loaded(
@@ -138,7 +141,7 @@ def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loa
         tuple(unit for _, unit in titles),
         classes=classes,
         asked=asked.labels is not None,
-        events=_events(roles.events, length),
+        events=events,
         notes=tuple(notes),
     )
 
@@ -186,10 +189,8 @@ def _warn_skips(one: Column, length: int, where: Path | str) -> None:
         warnings.warn(f"{where}: {one.shown} {what.format(row)}", stacklevel=2)
 
 
-def _events(one: Column | None, length: int) -> tuple[Event, ...]:
+def _events(one: Column, length: int) -> tuple[Event, ...]:
     """Every row where the cell of events becomes another than empty or 0."""
-    if one is None:
-        return ()
     cells, found = ["" if _is_zero(c) else c for c in one.cells()], []
     for row, cell in enumerate(cells):
         if cell and (row % length == 0 or cells[row - 1] != cell):
