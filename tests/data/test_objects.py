@@ -180,5 +180,5 @@ def test_signals_go_through_once_more(tmp_path):
     again = read(x, channels=["c", "a"], window=2)
     assert (again.channels, again.units, again.labels) == (("c", "a"), ("s", "V"), ("x", "x", "y", "y"))
     write(tmp_path / "a.csv", x)
-    with pytest.raises(InputError, match="the dict holds object values"):
+    with pytest.raises(InputError, match="the dict is a dict, but must hold numbers"):
         read({"a": 1})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +212,5 @@ def test_wav_lengths(tmp_path):
         ({"form": struct.pack("<HHIIHH", 6, 1, 8000, 8000, 1, 8)}, "format 6 with 8 bits, but must be PCM or float"),
         ({"form": b"12"}, "format chunk is cut off"),
     ):
-        with pytest.raises(InputError, match=sentence), warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with pytest.raises(InputError, match=sentence):
             read(wav(tmp_path / "a.wav", **more))

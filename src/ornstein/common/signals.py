@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,9 @@ class Signals:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = checks.tensor(self.values, "values", ndim=(3,), missing=True, dtype=_float_dtype(self.values))
+        # a file may hold any finite number; what squares its signals refuses those that are too large
+        dtype = _float_dtype(self.values)
+        values = checks.tensor(self.values, "values", ndim=(3,), missing=True, dtype=dtype, largest=math.inf)
         if 0 in values.shape:
             raise InputError(f"values is empty {tuple(values.shape)}, but must hold at least one case, channel and time step")
         n_channels = values.shape[1]

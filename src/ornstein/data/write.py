@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import torch
@@ -47,5 +48,5 @@ def write(path: str | os.PathLike[str], signals: Signals | checks.ArrayLike, *, 
 
 def _signals(array: object) -> Signals:
     single = str(getattr(array, "dtype", "")).endswith("float32")
-    values = checks.tensor(array, "signals", ndim=(2, 3), missing=True, dtype=torch.float32 if single else torch.float64)
+    values = checks.tensor(array, "signals", ndim=(2, 3), missing=True, dtype=torch.float32 if single else torch.float64, largest=math.inf)
     return Signals(values if values.ndim == 3 else values[:, None, :])
