@@ -15,6 +15,7 @@ from ornstein.cli.progress import fitting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sample import read_condition
 from ornstein.cli.words import Words
+from ornstein.common.errors import InputError
 from ornstein.fitting.recipes import owners
 
 if TYPE_CHECKING:
