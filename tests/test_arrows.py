@@ -13,7 +13,7 @@ LAYERS = (
     ("schedules", "nets"),
     ("process",),
     ("denoisers",),
-    ("samplers", "posterior", "training", "likelihood"),
+    ("samplers", "posterior", "training", "likelihood", "discrete"),
     ("fitting",),
     ("model",),
     ("metrics", "plots", "estimator"),

@@ -10,7 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ornstein import covariance, data, denoisers, likelihood, measurements, nets, posterior, process, samplers, schedules, training
+    from ornstein import (
+        covariance,
+        data,
+        denoisers,
+        discrete,
+        likelihood,
+        measurements,
+        nets,
+        posterior,
+        process,
+        samplers,
+        schedules,
+        training,
+    )
     from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
@@ -36,6 +49,7 @@ __all__ = [
     "covariance",
     "data",
     "denoisers",
+    "discrete",
     "fit",
     "likelihood",
     "load",
