@@ -2,8 +2,8 @@
 
     python benchmarks/trace_estimators.py
 
-On laws whose Jacobian is known, Cov[x_0 | x] / sigma^2 of a mixture, the mean squared error of each estimator as a ratio to plain Rademacher:
-how many times smaller. Points x are draws of the noisy law; noise levels are 0.1, 0.5 and 2 deviations of the data.
+On laws whose Jacobian is known, Cov[x_0 | x] / sigma^2 of a mixture, how many times smaller the mean squared error of each estimator is
+than that of plain Rademacher. Points x are draws of the noisy law; noise levels are 0.1, 0.5 and 2 deviations of the data.
 """
 
 from __future__ import annotations
