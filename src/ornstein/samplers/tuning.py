@@ -99,7 +99,7 @@ def tune(denoiser: Denoiser, schedule: Schedule, calls: int, *, reference: Gauss
         pilots.grid(chosen),
         error,
         measured,
-        Trial(best.method, pilots.grid(best), usual, STARTS * cases),
+        Trial(best.method, pilots.grid(best), usual, len(statement.x)),
         tuple(trials),
         pilots.denoiser.evaluations,
     )
