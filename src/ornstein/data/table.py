@@ -181,12 +181,10 @@ def _warn_skips(one: Column, length: int, where: Path | str) -> None:
     skips = np.argwhere(steps > usual) if regular else np.argwhere(steps <= 0)
     if len(skips):
         row = int(skips[0][0] * length + skips[0][1]) + 1
-        what = (
-            "skips after data row {}, so samples may be missing there"
-            if regular
-            else "goes back after data row {}, so rows may be out of order"
-        )
-        warnings.warn(f"{where}: {one.shown} {what.format(row)}", stacklevel=2)
+        if regular:
+            warnings.warn(f"{where}: {one.shown} skips after data row {row}, so samples may be missing there", stacklevel=2)
+        else:
+            warnings.warn(f"{where}: {one.shown} goes back after data row {row}, so rows may be out of order", stacklevel=2)
 
 
 def _events(one: Column, length: int) -> tuple[Event, ...]:
