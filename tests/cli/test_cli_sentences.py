@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from ornstein.cli import main
 from ornstein.cli.sentences import catalogue, translated
 from ornstein.common.errors import unknown_name
 from reading_line import without_reading
-from sentences import missing, places, said
+from sentences import CATALOGUE, missing, places, said, sentences
 
 SOURCE = """
 def f(x, names, rest):
@@ -20,6 +21,17 @@ def f(x, names, rest):
         raise InputError(f"x is {x!r}, but {'at least one' if rest else 'b'} {{y}}: {why}")
     raise RunError("nothing" + f" of {x}{rest}")
 """
+
+
+def test_every_sentence_has_a_chinese_entry():
+    """``python tests/sentences.py`` prints the lines to fill in and to put into the catalogue, which is in the order of the alphabet."""
+    entries = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    found = list(sentences())
+    lost = missing(found, entries)
+    assert not lost, f"without a line in {CATALOGUE.name} (run python tests/sentences.py): {lost}"
+    known = {s.text for s in found} | {phrase for s in found for phrases in s.phrases for phrase in phrases}
+    assert not (entries.keys() - known), f"nobody says: {sorted(entries.keys() - known)}"
+    assert list(entries) == sorted(entries)
 
 
 def test_the_entries_agree_with_their_sentences():
