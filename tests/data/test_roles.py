@@ -11,6 +11,7 @@ from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.data import read
 from ornstein.data.labels import read_labels
+from ornstein.model import fit, load
 
 X = np.round(np.random.default_rng(0).standard_normal((40, 2)), 3)
 SECONDS = [k / 250 for k in range(40)]
@@ -139,3 +140,14 @@ def test_names_that_no_file_can_have():
     for name in ("a" * 300 + ".csv", "x/" * 3000 + "a.csv"):
         with pytest.raises(InputError, match=r"is no name that a file can have \(File name too long\)"):
             read(name)
+
+
+def test_models_have_names_that_a_folder_can_have():
+    law = fit(X, folds=0)
+    for call in (law.save, load):
+        with pytest.raises(InputError, match=r"is no name that a file can have \(File name too long\)"):
+            call("a" * 300)
+        with pytest.raises(InputError, match="must be the name of a folder"):
+            call("a\0b")
+    with pytest.raises(InputError, match=r"holds one recording of 40 samples.*--orient rows"):
+        fit(X.T[None])

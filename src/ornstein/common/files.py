@@ -96,6 +96,18 @@ def path_of(path: object, name: str = "path") -> Path:
     return Path(text)
 
 
+def possible(path: object, name: str = "path") -> Path:
+    """``path_of``, and ``InputError`` for names that no file system takes: too long, or links that lead in a circle."""
+    file = path_of(path, name)
+    try:
+        file.stat()
+    except OSError as error:
+        if error.errno in MISTAKES - {errno.ENOENT, errno.ENOTDIR}:
+            shown = f"{os.fspath(file)[:60]}..." if len(os.fspath(file)) > 80 else os.fspath(file)
+            raise InputError(f"{shown} is no name that a file can have ({error.strerror}): check the path") from None
+    return file
+
+
 def _mode(target: Path, path: str | os.PathLike[str], force: bool) -> int | None:
     """The permissions to keep, or None for a new file."""
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, RunError, unknown_name
-from ornstein.common.files import MISTAKES, path_of
+from ornstein.common.files import possible
 from ornstein.common.signals import Signals
 from ornstein.data import delimited, edf, numpy_files, objects, parquet, wav
 from ornstein.data.cutting import Around, around_events, events_listed, labelled, windows
@@ -143,15 +143,12 @@ def _from_file(file: Path, asked: Asked, key: str | None) -> Loaded:
 
 
 def _checked(path: object) -> Path:
-    file = path_of(path)
+    file = possible(path)
     try:
         found = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{file} does not exist: check the path") from None
     except OSError as error:
-        if error.errno in MISTAKES:
-            shown = f"{os.fspath(file)[:60]}..." if len(os.fspath(file)) > 80 else os.fspath(file)
-            raise InputError(f"{shown} is no name that a file can have ({error.strerror}): check the path") from None
         raise RunError(f"{file} cannot be read ({error.strerror or error})") from None
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{file} is a folder, but must be a file: name a file inside it")

@@ -169,7 +169,8 @@ def _refuse_one(values: Tensor) -> None:
         window = _window(values.shape[-1])
         raise InputError(
             f"x holds one recording of {values.shape[-1]} samples, but a law needs at least 2 cases: "
-            f"cut it into windows, such as x.windows({window}) (--window {window})"
+            f"cut it into windows, such as x.windows({window}) (--window {window}), "
+            "or read each row as a case (--orient rows)"
         )
 
 

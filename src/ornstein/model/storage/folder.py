@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ornstein.common.errors import InputError, RunError, short
-from ornstein.common.files import sync
+from ornstein.common.files import possible, sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
@@ -123,6 +123,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def refuse_folder(target: Path, force: bool) -> None:
     """Say before long work that a model cannot be written there: see ``write_folder``."""
+    possible(target, "output")
     if not target.name or not target.parent.is_dir():
         raise InputError(f"the folder {target.parent} does not exist: create it, or choose another path")
     if not target.exists():
@@ -137,7 +138,7 @@ def _path(path: object) -> Path:
     """The name of a folder."""
     if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes) or "\0" in os.fspath(path):
         raise InputError(f"path is {short(path)}, but must be the name of a folder")
-    return Path(path)
+    return possible(path)
 
 
 def _read(file: Path) -> bytes:
