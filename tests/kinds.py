@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Stationary
-from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture
+from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Particles
 from ornstein.measurements import Linear, Mask
 from ornstein.samplers import (
     DDIM,
@@ -145,13 +145,15 @@ LAWS: dict[str, Callable[[], Law]] = {
     "mixture-conditioned": lambda: mixture().condition(MASK, normal(3, seed=9), 0.5).law,
     "points": lambda: Empirical(POINTS, log_weights=UNEVEN),
     "points-conditioned": lambda: Empirical(POINTS).condition(MASK, normal(3, seed=9), 0.8).law,
+    "particles": lambda: Particles(POINTS, UNEVEN),
+    "particles-conditioned": lambda: Particles(POINTS, UNEVEN).condition(MASK, normal(3, seed=9), 0.8).law,
     "kernel": kernel,
     "kernel-diagonal": lambda: Empirical(POINTS, Diagonal(torch.linspace(0.1, 0.4, SIZE))),
     "kernel-low-rank": lambda: Empirical(POINTS, LowRank(orthogonal(SIZE, 5)[:, :2], torch.tensor([0.5, 0.2]), 0.1)),
     "kernel-conditioned": lambda: kernel().condition(Linear(RANDOM_MAP), normal(2, seed=8), 0.3).law,
     "kernel-constrained": lambda: kernel().condition(MASK, normal(3, seed=9)).law,
 }
-NO_DENSITY = {"points", "points-conditioned", "kernel-constrained"}
+NO_DENSITY = {"points", "points-conditioned", "particles", "particles-conditioned", "kernel-constrained"}
 """Laws that live on points or on a subspace of many sheets: they have a density at every sigma > 0, but none at 0."""
 ON_A_SUBSPACE = {"gaussian-narrow", "gaussian-constrained"}
 
@@ -161,6 +163,7 @@ BATCHES: dict[str, Callable[[], Law]] = {
     "gaussian-constrained": lambda: gaussian().condition(MASK, normal(CASES, 3, seed=10)).law,
     "mixture": lambda: mixture().condition(MASK, normal(CASES, 3, seed=10), 0.5).law,
     "points": lambda: Empirical(POINTS).condition(MASK, normal(CASES, 3, seed=10), 0.8).law,
+    "particles": lambda: Particles(POINTS + normal(CASES, 3, seed=10).sum(1).view(-1, 1, 1, 1), UNEVEN.expand(CASES, -1)),
     "kernel": lambda: kernel().condition(MASK, normal(CASES, 3, seed=10), 0.5).law,
 }
 """One law per case, as conditioning on a batch of measurements makes them."""

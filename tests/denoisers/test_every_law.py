@@ -14,7 +14,7 @@ from torch import Tensor
 from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MEAN, NO_DENSITY, ON_A_SUBSPACE, SIZE, colored, gaussian, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Spectral
-from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture
+from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Particles
 from ornstein.model.storage import decode_law, encode_law
 from truth import orthogonal
 
@@ -22,7 +22,7 @@ X = 2 * normal(CASES, *EVENT, seed=20)
 SIGMAS = (0.2, 1.0, 4.0)
 COLORED = {f"{law}/{noise}": (law, noise) for law in ("gaussian", "mixture", "points", "kernel") for noise in COLORS}
 STORED = {
-    **{name: LAWS[name] for name in ("gaussian-low-rank", "gaussian-constrained", "mixture", "kernel-conditioned")},
+    **{name: LAWS[name] for name in ("gaussian-low-rank", "gaussian-constrained", "mixture", "kernel-conditioned", "particles")},
     "gaussian-kronecker posterior": lambda: Gaussian(MEAN, gaussian_kronecker().posterior(0.7)),
     **{f"batch of {name}": BATCHES[name] for name in ("mixture", "kernel")},
 }
@@ -156,6 +156,7 @@ def test_never_nan(name: str, sigma: float) -> None:
         assert bool(torch.isfinite(posterior.covariance.dense()).all()), (size, "covariance")
         if sigma > 0 or name.removeprefix("stored ") not in NO_DENSITY | {
             "batch of points",
+            "batch of particles",
             "colored points/dense",
             "colored points/kronecker",
         }:
@@ -190,6 +191,8 @@ def transformed(law: Law, a: float, b: Tensor, move: Callable[[Tensor], Tensor],
     if isinstance(law, Mixture):
         parts = [transformed(c, a, b, move, operator) for c in law.components]
         return Mixture(law.weights, [p for p in parts if isinstance(p, Gaussian)])
+    if isinstance(law, Particles):
+        return Particles(a * move(law._event(law.points)) + b, law.log_weights)
     assert isinstance(law, Empirical)
     kernel = None if law.kernel is None else operator(law.kernel).scaled(a, 0.0)
     points = law.points + law._event(law.offset)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 import ornstein.denoisers.cloud
-from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MASK, MEAN, POINTS, SIZE, gaussian, kernel, mixture, normal
+from kinds import BATCHES, CASES, COLORS, EVENT, LAWS, MASK, MEAN, POINTS, SIZE, UNEVEN, gaussian, kernel, mixture, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Autoregressive
-from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Posterior
+from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Particles, Posterior
 from ornstein.measurements import Mask
 from truth import condition, denoise
 
@@ -88,6 +88,8 @@ def parts(law: Law, x: Tensor, sigma: float) -> list[tuple[float, Tensor, Tensor
     known = law.condition(ALL, x.flatten(), sigma).law
     if isinstance(known, Mixture):
         rows = [(c.mean().flatten(), c.covariance().dense()) for c in known.components]
+    elif isinstance(known, Particles):
+        rows = [(p, torch.zeros(SIZE, SIZE, dtype=torch.float64)) for p in known.points]
     else:
         assert isinstance(known, Empirical)
         nothing = torch.zeros(SIZE, SIZE, dtype=torch.float64)
@@ -150,6 +152,7 @@ def test_a_batch_of_laws_draws_case_by_case(name: str) -> None:
         "gaussian-constrained": lambda y: gaussian().condition(MASK, y).law,
         "mixture": lambda y: mixture().condition(MASK, y, 0.5).law,
         "points": lambda y: Empirical(POINTS).condition(MASK, y, 0.8).law,
+        "particles": lambda y: Particles(POINTS + y.sum(), UNEVEN),
         "kernel": lambda y: kernel().condition(MASK, y, 0.5).law,
     }
     x = 2 * normal(draws, CASES, *EVENT, seed=1)

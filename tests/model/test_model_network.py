@@ -64,7 +64,6 @@ def test_auto_tunes_on_the_reference_and_is_remembered():
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda m: m.posterior(orn.Mask(torch.ones(1, 8, dtype=torch.bool)), SIGNALS.values[0]), "a law in closed form"),
         (lambda m: m.sample(2, label=0), "fitted without labels"),
         (lambda m: m.sample(2, condition=[1.0]), "condition is given"),
         (lambda m: m.sample(2, guidance=2.0), "fitted without labels"),

@@ -11,6 +11,7 @@ from ornstein.denoisers.guided import Guided, guided
 from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.network import Network
+from ornstein.denoisers.particles import Particles
 from ornstein.denoisers.preconditioning import Preconditioning
 from ornstein.denoisers.predicted import Predicted
 from ornstein.denoisers.pretrained import from_diffusers
@@ -27,6 +28,7 @@ __all__ = [
     "Law",
     "Mixture",
     "Network",
+    "Particles",
     "Posterior",
     "Preconditioning",
     "Predicted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Model:
     log_evidence  log p(y) in nats of the measurement it was conditioned on
     conditions    what a network was told of each signal, and in which units; None without
     training      how a network was trained, in numbers and words; None for every other law
+    diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
     """
 
     law: Denoiser
@@ -71,6 +72,7 @@ class Model:
     conditions: Conditions | None = None
     training: Mapping[str, object] | None = None
     judges: tuple[Judge, ...] = ()
+    diagnostics: ornstein.posterior.Twisted | None = None
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
@@ -228,19 +230,46 @@ class Model:
         stretched = Stretched(operator, self.scaler.scale)
         return Dense(stretched.dense()) if operator.size <= _DENSE and not operator.batch_shape else stretched
 
-    def posterior(self, measurement: Measurement, y: object, noise: object = 0.0) -> Model:
+    def posterior(
+        self,
+        measurement: Measurement,
+        y: object,
+        noise: object = 0.0,
+        *,
+        method: str = "auto",
+        label: object = None,
+        condition: object = None,
+        device: torch.device | str | None = None,
+        particles: int = 512,
+        steps: int = 120,
+        seed: int = 0,
+    ) -> Model:
         """The law of the signal given y = A x + n, as a Model again; its ``log_evidence`` is log p(y).
 
         y (*output), or (case, *output) for one posterior per case. ``noise``: standard deviation of n in the units of y (number,
-        or one per entry), or its covariance; 0 is exact. See ``ornstein.posterior.condition`` for errors and cost.
+        or one per entry), or its covariance; 0 is exact. ``method``, ``particles``, ``steps`` and ``seed``: see
+        ``ornstein.posterior.condition``; ``label``, ``condition`` (one for all) and ``device`` are for networks, as in ``sample``.
+
+        Exact for a law in closed form. For a network the law is that of weighted particles, and ``diagnostics`` says how far they can be
+        trusted: the error of the evidence, their effective number, and how many of the first ones have descendants.
         """
         if not isinstance(measurement, Measurement):
             raise InputError(f"measurement is {checks.shown(measurement)}, but must be a Measurement such as orn.Mask(observed)")
         values = checks.tensor(y, "y")
         r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
         scaled = self.scaler.measured(measurement, values, r)
-        result = ornstein.posterior.condition(self.exact, scaled.measurement, scaled.y, scaled.noise)
-        return replace(self, law=result.law, reference=None, judges=(), log_evidence=result.log_evidence - scaled.log_jacobian)
+        law = under(self.law, self.conditions, label, condition, 1.0, 1, device=device)
+        counts = {"particles": particles, "steps": steps, "seed": seed}
+        found = ornstein.posterior.condition(law, scaled.measurement, scaled.y, scaled.noise, method, None, **counts)
+        return Model(
+            found.law,
+            self.scaler,
+            self.channels,
+            self.units,
+            self.rate,
+            log_evidence=found.log_evidence - scaled.log_jacobian,
+            diagnostics=found if isinstance(found, ornstein.posterior.Twisted) else None,
+        )
 
     def impute(
         self,

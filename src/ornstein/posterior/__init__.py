@@ -1,5 +1,6 @@
-"""Conditioning on measurements: a law goes in, a law of the same kind comes out, with its evidence."""
+"""Conditioning on measurements: a denoiser goes in, the law of the signal given the measurement comes out, with its evidence."""
 
-from ornstein.posterior.exact import condition
+from ornstein.posterior.door import condition
+from ornstein.posterior.twisted import Twisted, twisted
 
-__all__ = ["condition"]
+__all__ = ["Twisted", "condition", "twisted"]

@@ -13,8 +13,9 @@ from ornstein.model.storage.gaussian import GAUSSIAN
 from ornstein.model.storage.mixture import MIXTURE
 from ornstein.model.storage.network import decode_network, encode_network
 from ornstein.model.storage.part import Part, Spec, Tensors, refuse_unread
+from ornstein.model.storage.particles import PARTICLES
 
-LAWS = {row.name: row for row in (GAUSSIAN, MIXTURE, EMPIRICAL)}
+LAWS = {row.name: row for row in (GAUSSIAN, MIXTURE, EMPIRICAL, PARTICLES)}
 """Every law in closed form that a folder may hold, by its name."""
 
 NETWORK = "network"

@@ -1,0 +1,73 @@
+"""Conditioning any denoiser: exact where there is a closed form, by particles otherwise."""
+
+from __future__ import annotations
+
+import warnings
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.covariance import Spectral
+from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, matched
+from ornstein.measurements import Measurement
+from ornstein.posterior.twisted import Twisted, twisted
+
+METHODS = ("auto", "exact", "twisted")
+
+FEW = 30.0
+"""Effective particles below which a posterior is a sketch: a mean is then known to a fifth of its deviation."""
+
+
+def condition(
+    denoiser: Denoiser,
+    measurement: Measurement,
+    y: object,
+    noise: object = 0.0,
+    method: str = "auto",
+    reference: Gaussian | None = None,
+    *,
+    particles: int = 512,
+    steps: int = 120,
+    seed: int = 0,
+) -> Conditional | Twisted:
+    """The law of x_0 given y = A x_0 + n, n ~ N(0, R), and log p(y) in nats.
+
+    method     "exact"    Gaussian -> Gaussian, mixture -> mixture with weights by evidence, empirical -> reweighted empirical (with a
+                          kernel, its points move too), particles -> reweighted particles
+               "twisted"  ``twisted``: weighted particles, for any denoiser with a Gaussian ``reference``
+               "auto"     "exact" for a law in closed form, "twisted" for every other denoiser
+    y          of the shape of one measurement, or (case, *output) for one law per case
+    noise      a standard deviation (a number, or one per entry of y), or a covariance (matrix or operator); 0 is exact
+    reference, particles, steps, seed   of "twisted"; without a reference the one that the denoiser stands on
+
+    Raises ``InputError`` for shapes that do not fit, NaN, negative noise, contradictory exact constraints, and a denoiser without what
+    the method needs. Warns where so few particles carry the weight that the answer is a sketch.
+    Cost: "exact" O(d^3) up to 1024 dimensions, above, products with the covariance and conjugate gradients; see ``twisted``.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    value = checks.tensor(y, "y")
+    r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
+    if isinstance(denoiser, Law) and method != "twisted":
+        return denoiser.condition(measurement, value, r)
+    if method == "exact":
+        raise InputError(f"method is 'exact', but a {denoiser.described()} has no closed form: choose 'twisted', or leave method out")
+    known = reference or denoiser.reference or (matched(denoiser) if isinstance(denoiser, Law) else None)
+    if known is None:
+        raise InputError(
+            f"a {denoiser.described()} does not know the mean and covariance of its signals: pass reference=, a Gaussian of the signals"
+        )
+    count, levels = checks.count(particles, "particles", at_least=2), checks.count(steps, "steps", at_least=2)
+    found = twisted(denoiser, known, measurement, value, r, particles=count, steps=levels, seed=seed)
+    _say_few(found)
+    return found
+
+
+def _say_few(found: Twisted) -> None:
+    least = float(found.effective.min())
+    if least < FEW:
+        warnings.warn(
+            f"only {least:.1f} of {found.law.log_weights.shape[-1]} particles carry the weight of the posterior, and bands of so few "
+            "are too narrow: give more particles or steps, or a measurement with more noise",
+            UserWarning,
+            stacklevel=4,
+        )
