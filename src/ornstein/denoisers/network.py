@@ -32,7 +32,7 @@ class Network(Denoiser):
                      an attribute ``inputs`` = 2 is shown x and the skip, one after the other along axis 1
     preconditioning  on the device of the module; ``Network.of`` puts it there
     condition        what ``given`` bound: one row for all cases, one for each, or None
-    highest          the noise level above which the Gaussian skip is the answer and no network is asked, unless it has a condition:
+    highest          the noise level above which the Gaussian skip is the answer and no network is asked, unless it is told something:
                      E[x_0 | condition] is not the mean of all signals
     inpaints         whether the signal of a condition holds the observed entries of x_0 itself, NaN where they are hidden. Then the
                      observed entries of x are replaced by them, without noise, and returned as they are; up to 1024 entries the
@@ -129,7 +129,8 @@ class Network(Denoiser):
             mean = completed.mean + completed.deviation.unsqueeze(-1) * update
         else:
             update = self.preconditioning.scale(update, sigma)
-            mean = parts.skip + (update if condition is not None else update.masked_fill((sigma > self.highest).unsqueeze(-1), 0.0))
+            beyond = sigma > self.highest if condition is None else (sigma > self.highest) & ~condition.says().to(sigma.device)
+            mean = parts.skip + update.masked_fill(beyond.unsqueeze(-1), 0.0)
         return self.known(mean.view(x.shape), condition)
 
     def known(self, x: Tensor, condition: Condition | None) -> Tensor:

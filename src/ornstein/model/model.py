@@ -24,7 +24,7 @@ from ornstein.fitting.scaling import Scaler, Stretched
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.measurements import Measurement
 from ornstein.model import imputing
-from ornstein.model.drawing import run_of, told, under
+from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told, under
 from ornstein.model.matching import Matched
 from ornstein.model.methods import schedule_named
 from ornstein.model.odd import surprise_map
@@ -307,7 +307,7 @@ class Model:
                 raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
             drawn = imputing.impute(law, self.scaler, values, count, seed, progress)
             return drawn if matched is None else matched.back(drawn)
-        method, plan, times = run_of(self.law, sampler, steps, schedule, grid, self._tuned)
+        method, plan, times = run_of(self.law, sampler or PLAIN_SAMPLER, steps, schedule, grid, self._tuned)
         scaled = self.scaler.encode(values)
         drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)
         filled = torch.where(torch.isnan(values), self.scaler.decode(drawn), values)

@@ -83,6 +83,15 @@ class Condition:
 
         return self._map(missing)
 
+    def says(self) -> Tensor:
+        """Whether anything is given, for each row, bool (case,)."""
+        found = [
+            (part != NO_LABEL) if name == "label" else ~torch.isnan(part.flatten(1)).all(1)
+            for name, part in self._parts()
+            if part is not None
+        ]
+        return torch.stack(found).any(0) if found else torch.zeros(1, dtype=torch.bool)
+
     def nothing(self) -> Condition:
         """One row with the same parts, all of them missing."""
         return self._map(lambda part: torch.full_like(part[:1], torch.nan if part.is_floating_point() else NO_LABEL))

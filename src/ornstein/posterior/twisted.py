@@ -18,8 +18,8 @@ from ornstein.posterior.seen import Seen
 BATCH = 8192
 """Particles that go through the denoiser at once."""
 
-HIGHEST, LOWEST, RHO = 20.0, 2e-3, 7.0
-"""Noise levels: from 20 deviations of the widest direction, where only a Gaussian is left to see, to 0.002 of the mean one, spaced as
+HIGHEST, LOWEST, RHO = 5.0, 0.01, 3.0
+"""Noise levels: from 5 deviations of the widest direction, where little but a Gaussian is left to see, to 0.01 of the mean one, spaced as
 in Karras et al. (2022), eq. 5."""
 
 RESAMPLE = 0.5
