@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ornstein.common.errors import InputError
 
+_MARKS = ("#", "%", "//")
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"])"?[\t;,]*', re.IGNORECASE)
 
 
@@ -83,19 +84,20 @@ class Lines:
 
     def _body(self) -> Iterator[str]:
         """The lines without comments; a ``#`` inside quotes opens none."""
-        quoted = False
+        quoted, remarks = False, any(mark in self.text for mark in _MARKS)
         for line in io.StringIO(self.text.rstrip(" \r\n"), newline=""):
             self.number += 1
-            if not quoted and is_comment(line):
-                self.comments.append((self.number, line.strip()))
-                continue
-            quoted ^= line.count('"') % 2 == 1
+            if remarks:
+                if not quoted and is_comment(line):
+                    self.comments.append((self.number, line.strip()))
+                    continue
+                quoted ^= line.count('"') % 2 == 1
             yield line
 
 
 def is_comment(line: str) -> bool:
     """Whether a line is a remark: #, % or // at its start."""
-    return line.lstrip(" \t").startswith(("#", "%", "//"))
+    return line.lstrip(" \t").startswith(_MARKS)
 
 
 def delimiter_of(text: str) -> str:
