@@ -87,7 +87,8 @@ def fit_with_gaps(x: Tensor, *, seed: int = 0, progress: Callable[[str], None] |
         Sigma = (1 - w) S + w P(S)     (and likewise the mean),
 
     and (P, w) and the number of passes are those of least mean CRPS on held-out values, among those whose error there is below that
-    of linear interpolation by a standard error: the random walk is at it always, so the promise is kept at any number of cases.
+    of linear interpolation by a standard error, and not above it in short gaps nor in long ones: the random walk is at it always, so
+    the promise is kept at any number of cases.
     The trial fit sees four fifths of the cases; the final one repeats its choices on all.
     Cost: two E steps a pass (see ``missing.expected_moments``) and some 30 conditionings of 200 cases; 2500 x 7 x 48 takes
     5 to 40 CPU-seconds. Raises ``InputError`` for an entry or a case without any observation.
@@ -140,9 +141,7 @@ def _path(run: _Run, options: list[_Choice], passes: int, tell: Callable[[str], 
         guess, spread = Conditional(*option.blend(found, towards)).expect(shown)
         error = trial.errors(run.origin + guess.view_as(trial.shown)) / scale
         marks = crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
-        more = trial.by_case(error - line)
-        excess = float(more.mean() + more.std(correction=0) / math.sqrt(len(more)))
-        return _Score(option, float(marks.mean()), float(error.mean()), excess)
+        return _Score(option, float(marks.mean()), float(error.mean()), trial.excess(error - line))
 
     path: list[_Choice] = []
     scores: list[_Score] = []

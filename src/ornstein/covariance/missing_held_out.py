@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from ornstein.common.random import Noise
-from ornstein.covariance.missing_start import interpolated, started
+from ornstein.covariance.missing_start import interpolated, neighbours, started
 
 _BLOCKS = 5
 _SHARE = 0.2
 _MIDDLE = 0.4
 _MOST = 200
 _LEAST_HIDDEN, _MOST_HIDDEN = 0.1, 0.2
+_SHORT, _RARE = 4, 0.1
 _STREAM = 3 << 20
 
 
@@ -37,11 +38,18 @@ class HeldOut:
         spread = torch.nan_to_num((self.train - self.train.nanmean(0)).square().nanmean(0).sqrt())
         return torch.where(spread > 0, spread, torch.ones_like(spread)).expand_as(self.hidden)[self.hidden]
 
-    def by_case(self, values: Tensor) -> Tensor:
-        """Sums over the hidden values of every case, as shares of the mean number of hidden values."""
-        case = self.hidden.nonzero()[:, 0]
-        total = torch.zeros(len(self.hidden), dtype=values.dtype).index_add_(0, case, values)
-        return total * len(self.hidden) / max(len(case), 1)
+    def excess(self, more: Tensor) -> float:
+        """The largest of three means of ``more``, one number per hidden value: of all, with one standard error over cases on top, and
+        of short gaps and of all others by themselves, where they make up at least a tenth.
+
+        A gap is short where at most four values in a row are hidden between two that are seen.
+        """
+        before, after = neighbours(~torch.isnan(self.shown))
+        short = ((before >= 0) & (after < self.shown.shape[-1]) & (after - before <= _SHORT + 1))[self.hidden]
+        kinds = [float(more[k].mean()) for k in (short, ~short) if float(k.double().mean()) >= _RARE]
+        case, cases = self.hidden.nonzero()[:, 0], len(self.hidden)
+        share = torch.zeros(cases, dtype=more.dtype).index_add_(0, case, more) * cases / max(len(more), 1)
+        return max(float(share.mean() + share.std(correction=0) / math.sqrt(cases)), *kinds, -math.inf)
 
     def plain_errors(self) -> tuple[float, float]:
         """Mean absolute error, in deviations, of straight lines in time and of the means of the entries."""

@@ -39,16 +39,22 @@ def origin_of(x: Tensor, rows: bool) -> Tensor:
 
 def interpolated(x: Tensor) -> Tensor:
     """x (..., time) with straight lines in its gaps, constant beyond the first and the last value; a row of NaN stays one."""
-    length = x.shape[-1]
     seen = ~torch.isnan(x)
-    time = torch.arange(length, device=x.device)
+    before, after = neighbours(seen)
+    left, right = torch.where(before < 0, after, before), torch.where(after >= x.shape[-1], before, after)
+    left, right = left.clamp(0, x.shape[-1] - 1), right.clamp(0, x.shape[-1] - 1)
+    low, high = x.gather(-1, left), x.gather(-1, right)
+    share = (torch.arange(x.shape[-1], device=x.device) - left).to(x) / (right - left).clamp_min(1)
+    return torch.where(seen, x, low + share * (high - low))
+
+
+def neighbours(seen: Tensor) -> tuple[Tensor, Tensor]:
+    """The last time seen up to each, and the first from each on; -1 and the length where there is none."""
+    length = seen.shape[-1]
+    time = torch.arange(length, device=seen.device)
     before = torch.where(seen, time, torch.full_like(time, -1)).cummax(-1).values
     after = torch.where(seen, time, torch.full_like(time, length)).flip(-1).cummin(-1).values.flip(-1)
-    left, right = torch.where(before < 0, after, before), torch.where(after >= length, before, after)
-    left, right = left.clamp(0, length - 1), right.clamp(0, length - 1)
-    low, high = x.gather(-1, left), x.gather(-1, right)
-    share = (time - left).to(x) / (right - left).clamp_min(1)
-    return torch.where(seen, x, low + share * (high - low))
+    return before, after
 
 
 def started(x: Tensor, means: Tensor | None = None, *, lines: bool = True) -> Tensor:
