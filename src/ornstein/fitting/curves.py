@@ -34,8 +34,7 @@ class Curves:
         u = base + rise * (s * t**2 + left * both) / under
         slope = s**2 * (right * t**2 + 2 * s * both + left * (1 - t) ** 2) / under**2
         past = x - low - width * t  # how far beyond the first or the last knot
-        end = torch.where(past < 0, self.slopes[:, :1], self.slopes[:, -1:])
-        outside = past.abs() > 0
+        end, outside = self._end(past), past.abs() > 0
         inside = torch.where(outside & ((k == 0) | (k == self.values.shape[1] - 2)), end, slope)
         return torch.where(torch.isnan(x), x, u + end * past), inside.log()
 
@@ -49,8 +48,11 @@ class Curves:
         root = (b**2 - 4 * a * c).clamp_min(0).sqrt()
         t = (2 * c / (-b - root)).clamp(0, 1)
         past = u - base - y
-        end = torch.where(past < 0, self.slopes[:, :1], self.slopes[:, -1:])
-        return torch.where(torch.isnan(u), u, low + width * t + past / end)
+        return torch.where(torch.isnan(u), u, low + width * t + past / self._end(past))
+
+    def _end(self, past: Tensor) -> Tensor:
+        """The slope of the tail that ``past`` reaches into."""
+        return torch.where(past < 0, self.slopes[:, :1], self.slopes[:, -1:])
 
     def _piece(self, grid: Tensor, at: Tensor, *, inverse: bool = False) -> tuple[Tensor, ...]:
         """The number of the piece, then start and length on ``grid``, on the other axis, and the slopes at both ends."""

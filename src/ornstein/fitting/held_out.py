@@ -37,7 +37,7 @@ class Judge:
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log density in nats per case of x (case, *event), in the user's units."""
-        return self.law.log_prob(self.scaler.encode(x)) - self.scaler.log_jacobian(self.law.covariance())
+        return self.law.log_prob(self.scaler.encode(x)) - self.scaler.log_volume(x, self.law.covariance())
 
 
 def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:

@@ -12,13 +12,16 @@ spline through z at normal quantiles, with straight tails. Sources: Liu, Laffert
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.fitting.curves import Curves
+from ornstein.fitting.scaling import Scaler
 
 CENTRES, KNOTS = 256, 49
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -30,6 +33,22 @@ _FEWEST = 20
 _FAR = 5.0
 _STEEPEST = 1e3
 """Steepest and flattest slope of a curve, per deviation, over that of the straight line: what piles of equal values ask for."""
+
+
+MARGINALS = ("gaussian",)
+
+
+def gaussianised(x: Tensor, standardize: str, seed: int = 0) -> tuple[Scaler, tuple[float, ...]]:
+    """The scaling of x (case, *event) with a curve for every channel ("channel") or entry ("feature"), and the weights of the curves."""
+    scaler = Scaler.fit(x, standardize)
+    if standardize == "none":
+        raise InputError("standardize is 'none', but marginals scale every channel or entry: leave one of the two out")
+    channels = 1 if x.ndim == 2 else x.shape[1]
+    rows = scaler.scale.numel() if standardize == "feature" else channels
+    values = x.to(torch.float64).reshape(len(x), rows, -1).transpose(0, 1).flatten(1)
+    found = [fit_curve(row[~torch.isnan(row)], seed=seed) for row in values]
+    curves = Curves(*(torch.stack(parts) for parts in zip(*(curve for curve, _ in found), strict=True)))
+    return replace(scaler, curves=curves), tuple(weight for _, weight in found)
 
 
 class Curve(NamedTuple):
@@ -49,7 +68,8 @@ def fit_curve(x: Tensor, weight: float | None = None, seed: int = 0) -> tuple[Cu
     """The curve of values x (n,) without NaN and its weight, by cross-validation where it is not given.
 
     Kernels are 0.9 min(deviation, interquartile range / 1.34) n^(-1/5) wide, at least a fiftieth of the deviation, and wider where
-    values are far apart: ties, counts and zeros that pile up become bumps, and nothing is dithered. Fewer than twenty values, or values that never vary, get the straight line.
+    values are far apart: ties, counts and zeros that pile up become bumps, and nothing is dithered. Fewer than twenty values, or
+    values that never vary, get the straight line.
     """
     mean, deviation = float(x.mean()), float(x.std(correction=0))
     if len(x) < _FEWEST or deviation <= 1e-12 * abs(mean):
@@ -103,7 +123,7 @@ def _straight(mean: float, deviation: float) -> Curve:
 
 
 class _Smooth(NamedTuple):
-    """The smoothed distribution of values: kernels at ``points`` with ``widths`` and ``shares``, and a wide Gaussian with the share ``tail``."""
+    """The smoothed distribution of values: kernels at ``points`` with ``widths`` and ``shares``, and a wide Gaussian that has ``tail``."""
 
     points: Tensor
     widths: Tensor

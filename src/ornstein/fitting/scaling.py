@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Moments, Operator, Spectral
+from ornstein.fitting.curves import Curves
 from ornstein.measurements import Measurement, Shape
 
 STANDARDIZE = ("channel", "feature", "none")
@@ -16,10 +19,15 @@ STANDARDIZE = ("channel", "feature", "none")
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """x = centre + scale u, entry by entry; ``centre`` and ``scale`` have the event's shape, scale > 0."""
+    """x = centre + scale u, entry by entry; ``centre`` and ``scale`` have the event's shape, scale > 0.
+
+    With ``curves``, u is the score of a monotone curve instead, one for each row of the event (a channel, or an entry of a vector);
+    ``centre`` and ``scale`` are then those of the values, to speak of them.
+    """
 
     centre: Tensor
     scale: Tensor
+    curves: Curves | None = None
 
     @classmethod
     def fit(cls, x: Tensor, standardize: str) -> Scaler:
@@ -61,16 +69,45 @@ class Scaler:
 
     @property
     def uniform(self) -> bool:
-        """Whether every entry has the same scale."""
-        return bool((self.scale == self.scale.flatten()[0]).all())
+        """Whether every entry has the same scale, and no curve."""
+        return self.curves is None and bool((self.scale == self.scale.flatten()[0]).all())
 
     def encode(self, x: Tensor) -> Tensor:
-        """u = (x - centre) / scale."""
+        """u = (x - centre) / scale, or the score of x."""
+        if self.curves is not None:
+            return self._by_row(x.to(torch.float64), lambda curves, rows: curves.encode(rows)[0])
         return (x.to(torch.float64) - self.centre) / self.scale
 
     def decode(self, u: Tensor) -> Tensor:
-        """x = centre + scale u."""
+        """x = centre + scale u, or the value with score u."""
+        if self.curves is not None:
+            return self._by_row(u, lambda curves, rows: curves.decode(rows))
         return self.centre + self.scale * u
+
+    def log_volumes(self, x: Tensor) -> Tensor:
+        """log dx/du of every entry at x (case, *event), (case, *event); (1, *event) where it is the same for all."""
+        if self.curves is not None:
+            return -self._by_row(x.to(torch.float64), lambda curves, rows: curves.encode(rows)[1])
+        return self.scale.log().unsqueeze(0)
+
+    def log_volume(self, x: Tensor, covariance: Operator) -> float | Tensor:
+        """log |dx/du| at x (case, *event) on the support of a law with this covariance of u: one number, or with curves (case,)."""
+        if self.curves is None:
+            return self.log_jacobian(covariance)
+        if isinstance(covariance, Spectral) and covariance.rank() < covariance.size:
+            raise InputError(
+                f"the covariance has rank {covariance.rank()} of {covariance.size}, but with marginals every direction needs variance: "
+                "use shrinkage 'oas', or leave marginals out"
+            )
+        return self.log_volumes(x).flatten(1).sum(1)
+
+    def _by_row(self, x: Tensor, act: Callable[[Curves, Tensor], Tensor]) -> Tensor:
+        """``act`` on x (..., *event) as (row, many), and back."""
+        curves = cast("Curves", self.curves)
+        rows = len(curves.values)
+        cut = x.reshape(-1, rows, self.scale.numel() // rows)
+        acted = act(curves, cut.transpose(0, 1).reshape(rows, -1))
+        return acted.reshape(rows, len(cut), -1).transpose(0, 1).reshape(x.shape)
 
     def log_jacobian(self, covariance: Operator) -> float:
         """log |dx/du| on the support of a law with this covariance: sum log scale where it has full rank.
@@ -88,6 +125,8 @@ class Scaler:
     def measured(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral) -> Standardised:
         """y = A x + n as a measurement of u: either A itself in scaled units, or A diag(scale)."""
         event = tuple(self.scale.shape)
+        if self.curves is not None:
+            return self._selected(measurement, y, noise)
         residual = measurement.outputs(y, event) - measurement.apply(self.centre, event)
         if not (self.uniform or measurement.selects):
             return Standardised(Rescaled(measurement, self.scale), residual, noise, 0.0)
@@ -105,6 +144,25 @@ class Scaler:
         else:
             scaled_noise = torch.as_tensor(noise, dtype=torch.float64).flatten() / flat
         return Standardised(measurement, residual / unit, scaled_noise, float(flat.log().sum()))
+
+    def _selected(self, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral) -> Standardised:
+        """Selected entries of x without noise, as scores."""
+        exact = not isinstance(noise, Spectral) and not bool(torch.as_tensor(noise).any())
+        if not (measurement.selects and exact):
+            raise InputError(
+                "with marginals only masks without noise are measured exactly, since any other measurement mixes curves: "
+                "use orn.Mask and noise=0, or fit without marginals"
+            )
+        event = tuple(self.scale.shape)
+        values = measurement.outputs(y, event)
+        chosen = measurement.apply(torch.arange(self.scale.numel()).view(event), event).flatten()
+        lead = values.shape[: values.ndim - len(measurement.output_shape(event))]
+        whole = torch.full((*lead, self.scale.numel()), torch.nan, dtype=torch.float64)
+        whole[..., chosen] = values.reshape(*lead, -1)
+        signals = whole.view(*lead, *event)
+        scores = measurement.apply(self.encode(signals), event)
+        volume = self.log_volumes(signals.view(-1, *event)).flatten(1)[:, chosen].sum(1).view(lead)
+        return Standardised(measurement, scores, 0.0, volume)
 
 
 def spread(x: Tensor) -> float:
@@ -135,7 +193,7 @@ class Standardised:
     measurement: Measurement
     y: Tensor
     noise: float | Tensor | Spectral
-    log_jacobian: float
+    log_jacobian: float | Tensor
 
 
 @dataclass(frozen=True, eq=False)

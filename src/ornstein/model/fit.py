@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.gradients import with_gradients
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
@@ -18,6 +18,7 @@ from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge, blocks, judges
+from ornstein.fitting.marginals import MARGINALS, gaussianised
 from ornstein.fitting.recipe import Recipe, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
@@ -37,6 +38,7 @@ def fit(
     labels: object = None,
     condition: object = None,
     standardize: str | None = None,
+    marginals: str | None = None,
     folds: int | None = None,
     engine: str | None = None,
     seed: int | None = 0,
@@ -59,6 +61,9 @@ def fit(
                  missing, or a ``nets.Condition``; it is standardised here, and ``sample`` takes it in the same units
     standardize  "channel": one mean and scale per channel; "feature": one per entry; "none". Default: "feature" for vectors (case, d),
                  unless their structure lives in time, "channel" for everything else
+    marginals    "gaussian": in place of a mean and a scale, a smooth monotone curve for each channel (or entry) whose scores are nearly
+                 Gaussian, shrunk towards the straight line as far as cross-validation says; the law lives in the scores, and densities,
+                 draws, masks and gaps pass through the curves exactly. For skewed, heavy-tailed, bounded or counted values
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
                  neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
@@ -72,7 +77,7 @@ def fit(
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and options of
     another model. Cost: (1 + folds) fits, or a training run.
     """
-    checks.names(model=model, standardize=standardize, folds=folds, engine=engine)
+    checks.names(model=model, standardize=standardize, marginals=marginals, folds=folds, engine=engine)
     checks.plain(**options)
     x = recognised(x)
     if isinstance(model, Denoiser):
@@ -81,7 +86,11 @@ def fit(
     _refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
         raise InputError(f"folds is {folds}, but a {recipe.name} is trained once: leave folds out, or choose its share held_out")
+    if marginals not in (None, *MARGINALS):
+        raise unknown_name("marginals", marginals, MARGINALS)
     if engine is not None or is_stream(x):
+        if marginals is not None:
+            raise InputError("marginals need all values at once, but x is read piece by piece: load x into memory, or leave marginals out")
         axes = len(getattr(x, "shape", ())) or 3
         streamed = fit_stream(x, recipe, standardize or recipe.standardize(axes), engine or "local", progress)
         return Model(streamed.law, streamed.scaler, *streamed.names)
@@ -93,7 +102,7 @@ def fit(
         tell(known.assumed)
     work = Work(checks.seed(seed), tell, given)
     scaling = standardize or recipe.standardize(values.ndim)
-    scaler = Scaler.fit(values, scaling)
+    scaler = _scaler(values, scaling, marginals, work.seed, tell)
     _say_spread(values, scaling, tell)
     u = scaler.encode(values)
     if recipe.scored:
@@ -102,7 +111,7 @@ def fit(
     bench: tuple[Judge, ...] = ()
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):
         parts = checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
-        bench = _bench(values, fitted.settled or recipe, scaling, work, parts)
+        bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, parts)
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
     return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
 
@@ -137,11 +146,20 @@ def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[st
     return Model(denoiser, Scaler.fit(values, "none"), *names)
 
 
-def _bench(x: Tensor, recipe: Recipe, standardize: str, work: Work, folds: int) -> tuple[Judge, ...]:
+def _scaler(x: Tensor, standardize: str, marginals: str | None, seed: int, tell: Callable[[str], None]) -> Scaler:
+    """The standardisation; how strong the curves of its marginals are is told."""
+    if marginals is None:
+        return Scaler.fit(x, standardize)
+    scaler, weights = gaussianised(x, standardize, seed)
+    tell(f"marginals: {sum(w > 0 for w in weights)} of {len(weights)} curves are bent, by {sum(weights) / len(weights):.2f} on average")
+    return scaler
+
+
+def _bench(x: Tensor, recipe: Recipe, scaling: tuple[str, str | None], work: Work, folds: int) -> tuple[Judge, ...]:
     """The laws that judge new cases, each fitted and scaled without one block of x; none where there are fewer than two cases a block."""
 
     def without(cases: Tensor) -> tuple[Scaler, Law]:
-        scaler = Scaler.fit(cases, standardize)
+        scaler = _scaler(cases, *scaling, work.seed, lambda _: None)
         return scaler, cast("Law", recipe.fit(scaler.encode(cases), work).law)
 
     return judges(x, without, blocks(len(x), folds), work.tell) if len(x) >= 2 * folds else ()

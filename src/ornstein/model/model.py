@@ -19,6 +19,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Operator, Spectral
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.curved_moments import curved_moments
 from ornstein.fitting.held_out import Judge, p_value, ranked
 from ornstein.fitting.scaling import Scaler, Stretched
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
@@ -176,7 +177,7 @@ class Model:
         values = self._signals(x)
         law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
         found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=checks.seed(seed))
-        return found.shifted(-self.scaler.log_jacobian(self.moments.covariance()))
+        return found.shifted(-self.scaler.log_volume(values, self.moments.covariance()))
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""
@@ -217,6 +218,8 @@ class Model:
 
     def mean(self) -> Tensor:
         """The mean signal (*event). With a network, that of the signals it was trained on."""
+        if self.scaler.curves is not None:
+            return curved_moments(self.scaler, self.moments)[0]
         return self.scaler.decode(self.moments.mean())
 
     def covariance(self) -> Operator:
@@ -224,6 +227,8 @@ class Model:
 
         With its eigenbasis (rank, solve, logdet, ...) where one scale serves all entries or d <= 1024; otherwise by its products.
         """
+        if self.scaler.curves is not None:
+            return Dense(curved_moments(self.scaler, self.moments)[1])
         operator = self.moments.covariance()
         if self.scaler.uniform and isinstance(operator, Spectral):
             return operator.scaled(float(self.scaler.scale.flatten()[0]), 0.0)

@@ -13,7 +13,7 @@ from ornstein.likelihood.where import analytic, blockwise
 
 def surprise_map(law: Denoiser, scaler: Scaler, x: Tensor, by: str, floor: float | None, seed: int) -> Tensor:
     """The surprise of every part of x (case, *event) in nats: see ``Model.where``. A density of a part carries its scales."""
-    u, volume = scaler.encode(x), blockwise(scaler.scale.log().unsqueeze(0), by)
+    u, volume = scaler.encode(x), blockwise(scaler.log_volumes(x), by)
     if analytic(law):
         return where(law, u, by, floor) + volume
     if floor is not None:

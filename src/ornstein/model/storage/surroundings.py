@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -9,8 +10,11 @@ from torch import Tensor
 from ornstein.common.checks import LARGEST
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.curves import Curves
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.storage.part import Part, Spec, Tensors, refuse_unread
+
+_CURVES = ("values", "scores", "slopes")
 
 
 class Around(Protocol):
@@ -106,10 +110,27 @@ def _decode_conditions(part: Part) -> Conditions:
 def encode_scaler(scaler: Scaler, tensors: Tensors, prefix: str) -> None:
     """Add a standardisation to the tensors."""
     tensors |= {prefix + "centre": scaler.centre.contiguous(), prefix + "scale": scaler.scale.contiguous()}
+    if scaler.curves is not None:
+        tensors |= {f"{prefix}curves.{name}": getattr(scaler.curves, name).contiguous() for name in _CURVES}
 
 
 def decode_scaler(part: Part, prefix: str, event: tuple[int, ...] | None = None, *, axes: int = 1) -> Scaler:
     """The standardisation under a prefix, of signals of shape ``event`` or with so many axes."""
     shape = event if event is not None else (None,) * max(axes, part.raw(prefix + "centre").ndim)
     centre = part.tensor(prefix + "centre", *shape)
-    return Scaler(centre, part.tensor(prefix + "scale", *centre.shape, low=1 / LARGEST))
+    scale = part.tensor(prefix + "scale", *centre.shape, low=1 / LARGEST)
+    return Scaler(centre, scale, _decode_curves(part, f"{prefix}curves.", tuple(centre.shape)))
+
+
+def _decode_curves(part: Part, prefix: str, event: tuple[int, ...]) -> Curves | None:
+    """The curves of a standardisation, one for every channel or entry; None where there are none."""
+    if not part.has(prefix + "values"):
+        return None
+    values = part.tensor(prefix + "values", None, None)
+    allowed = {math.prod(event), event[0] if len(event) > 1 else 1}
+    scores = part.tensor(prefix + "scores", *values.shape)
+    slopes = part.tensor(prefix + "slopes", *values.shape, low=1 / LARGEST)
+    for name, grid in (("values", values), ("scores", scores)):
+        if len(grid) not in allowed or grid.shape[1] < 2 or bool((grid.diff() <= 0).any()):
+            raise part.wrong(prefix + name, f"holds no increasing knots for every channel or entry of signals {event}")
+    return Curves(values, scores, slopes)
