@@ -28,8 +28,8 @@ def curved_moments(scaler: Scaler, law: Law) -> tuple[Tensor, Tensor]:
     """
     if not isinstance(law, Gaussian) or law.batch_shape:
         raise InputError(
-            f"with marginals, mean and covariance in the units of the data need one Gaussian law, but this is a {type(law).__name__}"
-            f"{' per case' if law.batch_shape else ''}: take those of draws"
+            f"with marginals, mean and covariance in the units of the data need one Gaussian law, but this is a {type(law).__name__}: "
+            "take those of draws"
         )
     refuse_dense(law.size, "the covariance of values with curved marginals")
     matrix = law.operator.dense()
