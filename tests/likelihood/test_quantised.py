@@ -75,6 +75,17 @@ def test_a_coarse_grid_in_two_dimensions(dequantisation: str) -> None:
     assert float((weight * (found.value - one.value)).sum()) > 0.02
 
 
+@pytest.mark.parametrize("dequantisation", ["uniform", "normal"])
+def test_probabilities_do_not_depend_on_the_unit(dequantisation: str) -> None:
+    """The same values and law in units of a twentieth have the same probabilities: the volume of the cell is in them."""
+    x = torch.cartesian_prod(*[torch.arange(-2.0, 3.0)] * 2).to(torch.float64)
+    law, small = (Gaussian(torch.zeros(2), Diagonal(torch.tensor([4.0, 1.0]) * unit**2)) for unit in (1.0, 0.05))
+    whole = probability(law.log_prob, x, 1.0, dequantisation=dequantisation)
+    assert torch.allclose(probability(small.log_prob, 0.05 * x, 0.05, dequantisation=dequantisation).value, whole.value, atol=1e-6)
+    each = probability(law.log_prob, x, torch.tensor([1.0, 0.5]), dequantisation=dequantisation, draws=64)
+    assert float((whole.value - each.value)[12]) == pytest.approx(math.log(2), abs=0.3)
+
+
 def test_bits() -> None:
     assert float(bits_per_dim(torch.tensor(-8 * math.log(2) * 3), 3)) == pytest.approx(8)
 
