@@ -75,3 +75,9 @@ def test_the_public_door_is_used_only_above():
     for name, source in sources():
         uses = any(isinstance(n, ast.Import) and any(a.name == "ornstein" for a in n.names) for n in ast.walk(ast.parse(source)))
         assert not uses or name in ("demo", "report", "tour"), f"{name} imports ornstein itself"
+
+
+def test_every_test_file_has_a_name_of_its_own():
+    """Test folders are no packages, so two files of one name would be one module to the runner."""
+    names = [file.name for file in Path(__file__).parent.rglob("*.py") if file.name != "__init__.py"]
+    assert sorted(names) == sorted(set(names))
