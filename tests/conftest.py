@@ -9,3 +9,5 @@ from hypothesis import settings
 settings.register_profile("ornstein", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.load_profile("ornstein")
 os.environ["ORNSTEIN_LANG"] = "en"  # whatever the locale of whoever runs them
+for size in ("COLUMNS", "LINES"):  # a runner of several processes sets them, and a console made while they are set keeps that size
+    os.environ.pop(size, None)
