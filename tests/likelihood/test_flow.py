@@ -10,7 +10,7 @@ import torch
 from mute import Mute, network
 from torch import Tensor, nn
 
-from kinds import COLORS, EVENT, FULL, LAWS, MEAN, SIZE, gaussian, mixture, normal
+from kinds import COLORS, EVENT, FULL, LAWS, MEAN, NO_DENSITY, SIZE, gaussian, mixture, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, LowRank, Sigma
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Mixture, Network, Posterior, matched
@@ -40,7 +40,7 @@ def test_gaussian_from_another_reference() -> None:
     assert all(fine < 0.7 * coarse for coarse, fine in itertools.pairwise(errors))
 
 
-@pytest.mark.parametrize("name", sorted(LAWS.keys() - {"points", "points-conditioned", "kernel-constrained"}))
+@pytest.mark.parametrize("name", sorted(LAWS.keys() - NO_DENSITY))
 def test_every_law_within_its_stated_error(name: str) -> None:
     law = LAWS[name]()
     x = law.sample(4, seed=6)
