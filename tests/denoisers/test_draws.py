@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kinds import BATCHES, CASES, EVENT, LAWS, SIZE, normal
 from ornstein.common.random import Noise
-from ornstein.denoisers import Empirical, Gaussian, Law, Mixture
+from ornstein.denoisers import Empirical, Gaussian, Law, Mixture, Particles
 
 every_law = pytest.mark.parametrize("name", LAWS)
 DRAWS = 20000
@@ -57,6 +57,8 @@ def along(law: Law, direction: Tensor, sigma: float) -> tuple[Tensor, Tensor, Te
     if isinstance(law, Mixture):
         parts = [along(c, direction, sigma) for c in law.components]
         return law.weights, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+    if isinstance(law, Particles):
+        return law.weights, law.points @ direction, noise.sqrt().view(1)
     assert isinstance(law, Empirical)
     width = noise if law.kernel is None else noise + direction @ (law.kernel @ direction)
     return law.weights, (law.points.flatten(1) + law.offset) @ direction, width.sqrt().view(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import FrozenInstanceError, dataclass, fields
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -13,12 +14,13 @@ from torch import Tensor, nn
 import ornstein as orn
 from ornstein.cli.laws import FLAGS, PYTHON_ONLY, law_options, law_parameters
 from ornstein.covariance import Diagonal
-from ornstein.denoisers import Gaussian, Network
+from ornstein.denoisers import Gaussian, Network, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.fitting.recipe import Fitted, Recipe, Work
 from ornstein.fitting.recipes import RECIPES, options_of, recipe_of
 from ornstein.fitting.scaling import spread
 from ornstein.training import Options
 
+OPTIONS = {"structure": "diagonal", "shrinkage": 0.6, "rank": 1}
 X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
@@ -67,6 +69,37 @@ def test_the_short_form_and_the_recipe_fit_the_same_law():
     short = orn.fit(X, "mixture", components=2, seed=3, folds=0)
     long = orn.fit(X, orn.recipes.Mixture(components=2), seed=3, folds=0)
     assert torch.equal(short.log_prob(X), long.log_prob(X))
+
+
+def test_every_option_reaches_the_law():
+    """The law is that of the plain function with the same options, and each option changes it."""
+    for kind, plain, common, options in (
+        (orn.recipes.Gaussian, fit_gaussian, {}, OPTIONS),
+        (orn.recipes.Mixture, partial(fit_mixture, seed=3), {"components": 3}, {**OPTIONS, "components": 2}),
+        (orn.recipes.Empirical, fit_empirical, {"bandwidth": 0.5}, {**OPTIONS, "bandwidth": 0.9}),
+    ):
+        usual = kind(**common).fit(X, Work(seed=3)).law.log_prob(X)
+        for option, value in options.items():
+            given = {**common, **({"structure": "low-rank"} if option == "rank" else {}), option: value}
+            found = kind(**given).fit(X, Work(seed=3)).law.log_prob(X)
+            torch.testing.assert_close(found, plain(X, **given).log_prob(X), rtol=0, atol=1e-9)
+            assert float((found - usual).abs().max()) > 1e-3, (kind.name, option)
+    starts = [orn.recipes.Mixture(components=3).fit(X, Work(seed=seed)).law.log_prob(X) for seed in (0, 3)]
+    assert float((starts[0] - starts[1]).abs().max()) > 1e-3
+
+
+def test_bare_cases_have_no_density_and_no_p_values():
+    assert not orn.recipes.Empirical(bandwidth=0.0).scored
+    assert orn.recipes.Empirical().scored
+    assert orn.fit(X, orn.recipes.Empirical(bandwidth=0.0)).judges == ()
+
+
+@pytest.mark.parametrize("name", ["mixture", "empirical"])
+def test_gaps_are_refused_where_a_law_takes_none(name):
+    gaps = X.clone()
+    gaps[3, 1] = torch.nan
+    with pytest.raises(orn.InputError, match="x holds 1 NaN value"):
+        orn.fit(gaps, name, folds=0)
 
 
 def test_what_a_fit_chose_is_settled():
@@ -143,7 +176,7 @@ def test_a_module_of_your_own_is_a_recipe_too():
     [
         ("gausian", {}, "did you mean 'gaussian'"),
         (None, {}, "model is a NoneType, but must be one of gaussian, mixture, empirical, network, a recipe, a denoiser or an nn.Module"),
-        (["gaussian"], {}, "model is a list"),
+        (["gaussian"], {}, r"model is \['gaussian'\], but must be a single name"),
         ("gaussian", {"components": 3}, "components is 3, but model is 'gaussian': components belongs to model 'mixture'"),
         ("empirical", {"steps": 3}, "steps belongs to model 'network'"),
         (Shrunk(), {"factor": 3.0}, "factor is given beside a recipe, which holds its own options: put it into the shrunk recipe"),

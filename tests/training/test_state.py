@@ -62,9 +62,10 @@ def run(module: Timed) -> Run:
 def eventful(now: list[float]) -> Run:
     """A run stopped after 17 steps, of which the 5th and the last two were left out, when memory had run out once."""
     made = run(Timed(now, broken=(5, 16, 17)))
-    made.trainer.rate = 0.5  # too high for a new best at every evaluation
-    made.stop = lambda: made.trainer.number == 17
-    assert [record.stopped for record in made.records()][-1] == "interrupted"
+    for steps, rate in ((8, 0.01), (17, 0.5)):  # a new best, then a rate too high for another
+        made.trainer.rate, made.stop = rate, lambda steps=steps: made.trainer.number == steps
+        assert [record.stopped for record in made.records()][-1] == "interrupted"
+    assert 0 < made.best.step < 17
     made.trainer.halve()
     return made
 
