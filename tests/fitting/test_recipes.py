@@ -65,6 +65,11 @@ def test_a_name_with_options_is_the_recipe(name):
     assert recipe_of(RECIPES[name](), {}) == RECIPES[name]()
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_option_of_none_is_its_default(name):
+    assert recipe_of(name, dict.fromkeys(options_of(RECIPES[name]))) == RECIPES[name]()
+
+
 def test_the_short_form_and_the_recipe_fit_the_same_law():
     short = orn.fit(X, "mixture", components=2, seed=3, folds=0)
     long = orn.fit(X, orn.recipes.Mixture(components=2), seed=3, folds=0)
@@ -108,6 +113,18 @@ def test_what_a_fit_chose_is_settled():
     fitted = orn.recipes.Mixture().fit(x, Work())
     assert fitted.settled == orn.recipes.Mixture(components=len(fitted.law.components))
     assert len(fitted.law.components) > 1
+
+
+def test_the_folds_refit_what_was_settled(monkeypatch):
+    x, asked = torch.cat([X - 10, X + 10]), []
+
+    def watched(u, components, structure, **options):
+        asked.append(components)
+        return fit_mixture(u, components, structure, **options)
+
+    monkeypatch.setattr("ornstein.fitting.mixture.fit_mixture", watched)
+    model = orn.fit(x, "mixture", structure="diagonal", folds=3)
+    assert asked == [None] + 3 * [len(model.law.components)]
 
 
 def test_the_command_line_knows_every_option():
@@ -168,6 +185,8 @@ class Tiny(nn.Module):
 
 @pytest.mark.filterwarnings("ignore:no network got below")
 def test_a_module_of_your_own_is_a_recipe_too():
+    module = Tiny()
+    assert recipe_of(module, {"steps": 2}) == orn.recipes.Network(module=module, steps=2)
     assert isinstance(orn.fit(X, orn.recipes.Network(module=Tiny(), steps=2)).law, Network)
 
 

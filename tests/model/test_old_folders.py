@@ -38,6 +38,8 @@ def test_a_folder_is_read_as_it_was(name: str, tmp_path: Path) -> None:
     u = normal(*(batch or (3,)), *shape, seed=12)
     for read in (model, again):
         assert (read.rate, read.units) == (250.0, ("mV",) * len(read.channels))
+        assert (read.log_evidence is None) == (not batch)
+        assert read.log_evidence is None or torch.equal(read.log_evidence, normal(*batch, seed=4))
         for sigma, expected in zip((0.3, 2.0), known["denoised"], strict=True):
             same(read.law(u, sigma).mean, expected, 1e-5 if isinstance(read.law, Network) else 1e-8)  # a network of float32
         if "mean" in known:

@@ -8,6 +8,7 @@ from small_nets import Shape, awake, inputs, normal
 
 from ornstein.common.errors import InputError
 from ornstein.nets import MLP, Transformer, UNet
+from ornstein.nets.transformer import Block
 from ornstein.nets.unet import Level
 from truth import denoise, orthogonal
 
@@ -86,6 +87,31 @@ def test_far_from_the_border_shifts_go_through() -> None:
     assert torch.allclose(moved.roll(-8, -1)[..., middle], out[..., middle], rtol=0, atol=1e-10)
     assert float((out - silence).abs().max().detach()) > 1e-2
     assert float((silence[..., 0] - silence[..., 256]).abs().detach()) > 1e-3, "the border should be felt"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("gate", [0, 1])
+def test_a_block_of_a_transformer_starts_as_the_identity(gate: int) -> None:
+    """Both of its branches are switched off, and one is switched on by its gate alone."""
+    block, h, e = Block(8, 2).double(), normal(3, 5, 8), normal(3, 8, seed=1)
+    still = (torch.ones(5, 2, dtype=torch.float64), torch.zeros(5, 2, dtype=torch.float64))
+    assert torch.equal(block(h, e, still), h)
+    block.modulation.bias[8 * (2 + 3 * gate) : 8 * (3 + 3 * gate)] = 1.0
+    plain = torch.nn.functional.layer_norm(h, (8,))
+    branch = block.mlp(plain) if gate else block._attend(plain, still)
+    assert torch.allclose(block(h, e, still), h + branch, atol=1e-12)
+
+
+@torch.no_grad()
+def test_groups_of_channels_are_told_apart_by_their_vectors_alone() -> None:
+    net = awake(Transformer((3, 8), width=16, depth=2, heads=2, patch=4, group=1))
+    x, noise = inputs(net)
+    turned = [2, 0, 1]
+    assert isinstance(net, Transformer)
+    assert net.band is not None
+    assert not torch.allclose(net(x[:, turned], noise), net(x, noise)[:, turned], atol=1e-3)
+    net.band.zero_()
+    assert torch.allclose(net(x[:, turned], noise), net(x, noise)[:, turned], atol=1e-12)
 
 
 @torch.no_grad()

@@ -88,6 +88,31 @@ def test_condition_by_cases() -> None:
     assert Condition().drop(torch.tensor([True])).label is None
 
 
+def test_one_row_serves_all_and_others_are_counted() -> None:
+    three = Condition(torch.tensor([2, 0, 1]), normal(3, 2))
+    assert three.of(3).label.tolist() == [2, 0, 1]  # type: ignore[union-attr]
+    assert three[1:2].of(4).label.tolist() == [0] * 4  # type: ignore[union-attr]
+    for cases in (1, 2, 5):
+        with pytest.raises(InputError, match=f"condition has 3 rows, but there are {cases} cases: give one row for all, or one per case"):
+            three.of(cases)
+
+
+def test_what_a_row_says() -> None:
+    """A row says something where any entry of any part is given, and nothing is one row of missing parts."""
+    gone = math.nan
+    vector = torch.tensor([[gone, gone], [1.0, gone], [gone, gone], [gone, gone], [0.0, 0.0]])
+    signal = torch.full((5, 1, 3), gone)
+    signal[2, 0, 1] = 7.0
+    whole = Condition(torch.tensor([-1, -1, -1, 0, -1]), vector, signal)
+    assert whole.says().tolist() == [False, True, True, True, True]
+    assert Condition(vector=vector).says().tolist() == [False, True, False, False, True]
+    assert Condition().says().tolist() == [False]
+    nothing = whole.nothing()
+    assert (nothing.rows, nothing.says().tolist()) == (1, [False])
+    assert [tuple(part.shape) for _, part in nothing._parts() if part is not None] == [(1,), (1, 2), (1, 1, 3)]
+    assert not whole.drop(torch.ones(5, dtype=torch.bool)).says().any()
+
+
 @pytest.mark.parametrize(
     ("parts", "word"),
     [

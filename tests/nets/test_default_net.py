@@ -7,7 +7,7 @@ import torch
 
 from ornstein.common.errors import InputError
 from ornstein.nets import MLP, Net, Transformer, UNet, default_net, describe
-from ornstein.nets.choose import MANY, amount
+from ornstein.nets.choose import MANY, NETS, amount, named_net
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,16 @@ def test_choice(shape: tuple[int, ...], cases: int, kind: type[Net], sizes: dict
     if len(shape) < 3:
         x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
         assert net(torch.cat([x] * net.inputs, 1), torch.zeros(2)).shape == x.shape
+
+
+@pytest.mark.parametrize(("name", "inputs"), [("mlp", 1), ("transformer", 2), ("unet", 2)])
+def test_a_named_network_is_told_everything(name: str, inputs: int) -> None:
+    """Those that see neighbourhoods are shown the skip of their preconditioning too."""
+    net = named_net(name, (2, 8), 100, classes=3, vector=2, signal=1, seed=5)
+    assert net.arguments["event_shape"] == [2, 8]
+    told = {"classes": 3, "vector": 2, "signal": 1, "inputs": inputs, "seed": 5}
+    assert net.arguments | told == net.arguments
+    assert set(NETS) == {"mlp", "transformer", "unet"}
 
 
 def test_sentences() -> None:

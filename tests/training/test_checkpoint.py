@@ -22,6 +22,7 @@ from ornstein.common.errors import InputError, RunError
 from ornstein.training import Checkpoints, Trained, fit, held_out, read_journal
 from ornstein.training import run as module_of_run
 from ornstein.training.checkpoint import fingerprint
+from ornstein.training.interrupts import deferred
 
 pytestmark = pytest.mark.filterwarnings("ignore:no network got below the held-out loss")
 
@@ -96,6 +97,22 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(tmp_path: Path, whole: P
     assert 0 < before < 30
     train(tmp_path, resume=True)
     assert_same(tmp_path, whole)
+
+
+def test_a_short_run_is_saved_once_at_its_end(whole: Path) -> None:
+    assert [file.name for file in whole.glob("checkpoint-*.json")] == ["checkpoint-000000030.json"]
+
+
+def test_a_second_signal_does_what_it_always_did() -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with deferred() as asked:
+        assert not asked()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert asked.signal == signal.SIGINT
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_early_stopping_goes_on_counting(tmp_path: Path) -> None:

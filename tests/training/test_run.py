@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from ornstein.denoisers import Network
 from ornstein.nets import MLP, Condition
 from ornstein.training import Budget, HeldOut, LogNormal, Loss, Pace, Record, Run, Trainer, fit, held_out
 from ornstein.training import run as module_of_run
+from ornstein.training.inputs import check_signals, sizes_of
 
 
 @pytest.fixture
@@ -220,6 +222,10 @@ def test_defaults_without_a_module_and_with_labels(often: None) -> None:
         ({"module": Small().to("meta")}, "Small is on the device meta, which holds no numbers: build it on 'cpu'"),
         ({"module": nn.Identity()}, "Identity has no trainable parameters"),
         ({"condition": labels(5)}, "condition has 5 rows, but x has 40 cases: give one row per case"),
+        (
+            {"condition": Condition(vector=torch.zeros(CASES, 2).index_fill(0, torch.tensor([3]), torch.inf))},
+            "the vector of the condition holds inf",
+        ),
         ({"x": signals().index_fill(0, torch.tensor([3]), torch.nan)}, "x holds 10 NaN values"),
         ({"x": torch.ones(CASES, 2, 5)}, "reference has no variance"),
         ({"x": signals(1)}, "x has 1 cases"),
@@ -247,3 +253,53 @@ def test_labels_out_of_the_range_of_the_network() -> None:
     for label, said in ((torch.arange(CASES) % 4, "from 0 to 3, but must lie between 0 and 2"), (torch.arange(CASES) - 5, "from -5 to")):
         with pytest.raises(InputError, match=said):
             fit(signals(), MLP((2, 5), width=8, depth=1, classes=3), condition=Condition(label), steps=2)
+
+
+def test_what_a_default_network_must_know() -> None:
+    told = Condition(torch.arange(CASES) % 3, torch.zeros(CASES, 4), torch.zeros(CASES, 6, 5))
+    assert sizes_of(told, 2, inpaints=False) == {"classes": 3, "vector": 4, "signal": 6}
+    assert sizes_of(told, 2, inpaints=True) == {"classes": 3, "vector": 4, "signal": 2}
+    assert sizes_of(None, 2, inpaints=False) == {"classes": 0, "vector": 0, "signal": 0}
+
+
+def test_signals_have_the_type_of_the_module_and_at_least_single_precision() -> None:
+    for module, dtype in (
+        (None, torch.float32),
+        (Small().half(), torch.float32),
+        (Small(), torch.float32),
+        (Small().double(), torch.float64),
+    ):
+        assert check_signals(signals().double(), module, missing=False).dtype == dtype
+
+
+@pytest.mark.filterwarnings("ignore:no network got below the held-out loss")
+def test_held_out_cases_are_not_trained_on_and_keep_their_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Run] = {}
+
+    class Kept(Run):
+        def __init__(self, *given: object, **more: object) -> None:
+            super().__init__(*given, **more)  # type: ignore[arg-type]
+            seen["run"] = self
+
+    monkeypatch.setattr(sys.modules[fit.__module__], "Run", Kept)
+    monkeypatch.setattr(held_out, "PAIRS", 8)
+    x, numbers = signals(), torch.arange(CASES)
+    fit(x, Small(), reference(x), condition=Condition(numbers), held_out=0.2, steps=1, batch=8)
+    train, held = held_out.split(CASES, 0.2)
+    trainer, outside = seen["run"].trainer, seen["run"].held_out
+    assert torch.equal(trainer.x, x[train])
+    assert trainer.condition is not None
+    assert torch.equal(trainer.condition.label, train)  # type: ignore[arg-type]
+    assert outside is not None
+    assert outside.condition is not None
+    assert torch.equal(outside.x, x[outside.condition.label])
+    assert sorted(outside.condition.label.tolist()) == held.tolist()  # type: ignore[union-attr]
+
+
+def test_the_network_returned_is_the_best_seen() -> None:
+    """Its weights have the held-out loss that is told, and not those of the last step."""
+    x = signals(400)
+    trained = fit(x, Small(width=32), steps=60, batch=64, rate=0.02, decay=0.0, warm_up=10)
+    assert trained.chosen != "gaussian"
+    _, held = held_out.split(400, held_out.HELD_OUT)
+    assert HeldOut(x[held], Loss(LogNormal()))(trained.network, 512) == pytest.approx(trained.held_out, rel=1e-5)

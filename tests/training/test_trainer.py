@@ -120,8 +120,8 @@ def test_random_layers_follow_the_seed_and_leave_the_generator_alone() -> None:
             return torch.nn.functional.dropout(torch.ones(200))
 
     torch.testing.assert_close(drawn(0, 0, 0), drawn(0, 0, 0))
-    for other in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1 << 32, 0, 0)):
-        assert not torch.equal(drawn(0, 0, 0), drawn(*other))
+    seeds = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1 << 32, 0, 0)]
+    assert len({tuple(drawn(*seed).tolist()) for seed in seeds}) == len(seeds)
     runs = [trainer(Small(share=0.5).double()) for _ in range(2)]
     for run in runs:
         torch.rand(1)  # the state of the global generator does not matter
