@@ -11,7 +11,13 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "ornstein"
 CATALOGUE = SOURCE / "cli" / "text" / "sentences.zh.json"
-SAYING = ("InputError", "RunError", "warn")
+SAYING = ("InputError", "RunError", "warn", "because")
+TELLING = ("tell", "progress")
+"""Calls that say what is being done, where they are given one thing."""
+REMARKS = ("notes", "note", "why")
+"""What remarks are kept in: variables, and arguments of that name."""
+VERBS = ("is", "are")
+"""A sentence for one and for many is two."""
 PHRASE = re.compile(r"[a-z]+[^a-z]* [a-z]+")
 """Two words or more in a row: what is filled into a sentence and has to be translated with it."""
 
@@ -35,9 +41,9 @@ def said(source: str, name: str) -> Iterator[Sentence]:
     """The sentences of one module."""
     for scope in _scopes(ast.parse(source)):
         for node in _within(scope):
-            if isinstance(node, ast.Call) and _name(node.func) in SAYING and node.args:
-                for given in _values(node.args[0], scope):
-                    yield from _sentence(given, scope, f"{name}:{node.lineno}")
+            for spoken in _spoken(node):
+                for given in _values(spoken, scope):
+                    yield from _sentence(given, scope, f"{name}:{spoken.lineno}")
 
 
 def missing(found: list[Sentence], catalogue: dict[str, str]) -> dict[str, str]:
@@ -71,6 +77,21 @@ def _within(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _within(child)
 
 
+def _spoken(node: ast.AST) -> Iterator[ast.expr]:
+    """What a statement says to a person: the words of an error, a warning or a stage of the work, and remarks on a result."""
+    if isinstance(node, ast.Call):
+        name = _name(node.func)
+        if node.args and (name in SAYING or (name in TELLING and len(node.args) == 1)):
+            yield node.args[0]
+        if name == "append" and isinstance(node.func, ast.Attribute) and _name(node.func.value) in REMARKS:
+            yield node.args[0]
+        yield from (argument.value for argument in node.keywords if argument.arg in REMARKS)
+    elif isinstance(node, ast.Assign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(_name(target) in REMARKS for target in targets):
+            yield node.value
+
+
 def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
 
@@ -84,8 +105,27 @@ def _values(node: ast.expr, scope: ast.AST) -> Iterator[ast.expr]:
         for other in _within(scope):
             if isinstance(other, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in other.targets):
                 yield from _values(other.value, scope)
-    elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
+    elif isinstance(node, ast.List | ast.Tuple):
+        for entry in node.elts:
+            yield from _values(entry, scope)
+    elif isinstance(node, ast.ListComp):
+        yield from _values(node.elt, scope)
+    elif isinstance(node, ast.JoinedStr):
+        yield from _numbers(node)
+    elif isinstance(node, ast.Constant | ast.BinOp):
         yield node
+
+
+def _numbers(node: ast.JoinedStr) -> Iterator[ast.JoinedStr]:
+    """The sentence for one thing and that for many, where its verb is chosen by their number."""
+    for k, part in enumerate(node.values):
+        if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.IfExp):
+            arms = (part.value.body, part.value.orelse)
+            if all(isinstance(arm, ast.Constant) and arm.value in VERBS for arm in arms):
+                for arm in arms:
+                    yield ast.copy_location(ast.JoinedStr([*node.values[:k], arm, *node.values[k + 1 :]]), node)
+                return
+    yield node
 
 
 def _parts(node: ast.expr) -> Iterator[str | ast.expr]:

@@ -84,18 +84,18 @@ def _named(name: str, tell: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _run(job: Job, x: Signals, folder: Path, seed: int, language: str, force: bool, tell: Callable[[str], None]) -> Path:
-    tell("fit")
+    tell("fitting the model")
     model = fit(x, job.model, seed=seed, progress=tell)
     model.save(folder / "model", force=force)
-    tell("sample")
+    tell("drawing samples")
     data.write(folder / "samples.csv", model.signals(model.sample(SAMPLES, seed=seed)), force=force)
-    tell("impute")
+    tell("filling gaps")
     hidden = x[:IMPUTED].values.clone()
     hidden[..., hidden_stretch(x.shape[2], GAP)] = torch.nan
     data.write(folder / "hidden.csv", model.signals(hidden), force=force)
     filled = torch.where(torch.isnan(hidden), model.impute(hidden, DRAWS, seed=seed).mean(0), hidden)
     data.write(folder / "imputed.csv", model.signals(filled), force=force)
-    tell("surprise")
+    tell("finding surprising cases")
     surprise = model.surprise(x)
     p = torch.full_like(surprise.nats, torch.nan) if surprise.p_value is None else surprise.p_value
     order = surprise.nats.argsort(descending=True).tolist()

@@ -52,6 +52,23 @@ def test_what_ends_at_once_and_what_is_quiet_say_nothing(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sample m -n 2000 --sampler heun --steps 200 -o new.csv",
+        "score m days.csv --method bound -o scores.csv",
+        "compare m many.csv --fitted days.csv -o table.csv",
+        "spectrum many.csv -o spectrum.svg",
+        "impute m gaps.csv -o full.csv --draws 400",
+    ],
+)
+def test_commands_on_models_say_what_they_do(words, room, capsys):
+    orn.fit(orn.read("days.csv")).save("m")
+    orn.write("many.csv", orn.Signals(ornstein_uhlenbeck(1500, 40, 3.0, seed=2).values))
+    assert re.search(r"^ +\d+\.\d s  \w+ing", run(capsys, *words.split()), re.MULTILINE)
+    assert run(capsys, *words.split(), "--force", "--json") == ""
+
+
 @pytest.mark.parametrize("words", [("fit", "gaps.csv"), ("fit", "days.csv", "--model", "mixture"), ("bench", "samplers", "days.csv")])
 def test_commands_that_take_long_say_what_they_do(words, room, capsys):
     output = ("-o", "m") if words[0] == "fit" else ()

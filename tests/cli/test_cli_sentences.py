@@ -6,6 +6,8 @@ import json
 import re
 
 import pytest
+from programs import FILES
+from test_written_by import written
 
 import ornstein as orn
 from ornstein.cli import main
@@ -20,6 +22,14 @@ def f(x, names, rest):
     if x:
         raise InputError(f"x is {x!r}, but {'at least one' if rest else 'b'} {{y}}: {why}")
     raise RunError("nothing" + f" of {x}{rest}")
+
+
+def g(x):
+    notes = ["a first", f"{x} {'is' if x else 'are'} left"] if x else []
+    notes.append(f"{x} more")
+    tell("at work")
+    tell("key", 0.5)
+    return Loaded(x, notes=(*notes, "a last"))
 """
 
 
@@ -44,12 +54,15 @@ def test_the_entries_agree_with_their_sentences():
 
 
 def test_sentences_are_read_off_the_source():
-    found = list(said(SOURCE, "f.py"))
-    assert [s.text for s in found] == ["x is {0}, but {1} {{y}}: {2}", "nothing of {0}"]
-    assert found[0].phrases == (frozenset(), frozenset({"at least one"}), frozenset({"drop it first", "keep {0} of it"}))
-    lost = missing(found, {"x is {0}, but {1} {{y}}: {2}": "{0} {1}", "at least one": "至少一个"})
+    found = {s.text: s for s in said(SOURCE, "f.py")}
+    remarks = {"a first", "{0} is left", "{0} are left", "{0} more", "at work", "a last", "drop it first", "keep {0} of it"}
+    assert found.keys() == {"x is {0}, but {1} {{y}}: {2}", "nothing of {0}", *remarks}
+    first = found["x is {0}, but {1} {{y}}: {2}"]
+    assert first.phrases == (frozenset(), frozenset({"at least one"}), frozenset({"drop it first", "keep {0} of it"}))
+    errors = [first, found["nothing of {0}"]]
+    lost = missing(errors, {"x is {0}, but {1} {{y}}: {2}": "{0} {1}", "at least one": "至少一个"})
     assert list(lost) == ["nothing of {0}"]
-    assert "drop it first" in missing(found, {"x is {0}, but {1} {{y}}: {2}": "{0} {1} {2}", "nothing of {0}": "{0}"})
+    assert "drop it first" in missing(errors, {"x is {0}, but {1} {{y}}: {2}": "{0} {1} {2}", "nothing of {0}": "{0}"})
 
 
 @pytest.mark.parametrize(
@@ -63,10 +76,10 @@ def test_sentences_are_read_off_the_source():
             "x 含有 3 个 NaN 值，第一个在下标 (0,)：请先补全或去掉它们",
         ),
         ("n is 9.5, but must be a whole number of at least 1 and at most 7", "n 为 9.5，但须为不小于 1 且不大于 7 的整数"),
-        (
-            "Invalid value for '--rank': Input should be a valid integer, unable to parse string as an integer",
-            "'--rank' 的值不对：须为整数",
-        ),
+        ("--rank is 'ten', but must be a whole number", "--rank 为 'ten'，但须为整数"),
+        ("`a`, `b` are empty and left out", "`a`, `b` 是空列，已略去"),
+        ("3 cases outside its support", "3 cases outside its support"),
+        ("m: 3 cases outside its support, so its mean is -inf", "m：3 条信号在支撑之外，平均值因此为 -inf"),
         ("a.csv: b.csv does not exist: check the path", "a.csv: b.csv 不存在：请检查路径"),
         ("a thing: of its own", "a thing: of its own"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
@@ -75,6 +88,30 @@ def test_sentences_are_read_off_the_source():
 def test_what_was_raised_is_recognised(english, chinese):
     assert translated(english, "zh") == chinese
     assert translated(english, "en") == english
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_what_was_read_is_told_in_chinese(file, tmp_path):
+    """What 32 programs write: but for names, which are quoted, no two words of the line are English."""
+    for part in written(file, tmp_path).parts()[1:]:
+        told = translated(part, "zh")
+        assert not re.search(r"[a-z]{2,} [a-z]{2,}", re.sub(r"`[^`]*`", "", told)), told
+
+
+@pytest.mark.parametrize(
+    ("words", "english", "chinese"),
+    [
+        ("fit days.csv --rank ten", "--rank is 'ten', but must be a whole number", "--rank 为 'ten'，但须为整数"),
+        ("fit days.csv --window 2.5", "--window is '2.5', but must be a whole number", "--window 为 '2.5'，但须为整数"),
+        ("fit days.csv --minutes 1,5", "--minutes is '1,5', but must be a number", "--minutes 为 '1,5'，但须为一个数"),
+        ("sample m -n x -o n.csv", "--number is 'x', but must be a whole number", "--number 为 'x'，但须为整数"),
+    ],
+)
+def test_a_value_that_is_no_number_is_named(words, english, chinese, capsys):
+    for language, sentence in (("en", f"error: {english}"), ("zh", f"错误：{chinese}")):
+        with pytest.raises(SystemExit) as stop:
+            main([*words.split(), "--lang", language])
+        assert (stop.value.code, capsys.readouterr().err.strip()) == (2, sentence)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_without_the_fitted_cases_the_moments_stand_in() -> None:
 
 def test_notes() -> None:
     twice = torch.cat([TEST[:5], TEST[:2]])
-    assert any("2 cases are equal" in note for note in compare_models({"m": orn.fit(TRAIN, folds=0)}, twice).notes)
+    assert any("2 cases equal" in note for note in compare_models({"m": orn.fit(TRAIN, folds=0)}, twice).notes)
 
 
 def test_supports_must_agree() -> None:

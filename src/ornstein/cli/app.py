@@ -7,11 +7,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import typer
 
-from ornstein.cli import console, show
+from ornstein.cli import console, show, usage
 from ornstein.cli.commands import build
 from ornstein.cli.common import Interrupted
 from ornstein.cli.words import LANGUAGES, Words, preferred
@@ -65,8 +64,9 @@ def _told(problem: Exception) -> tuple[str, int] | None:
         return "not enough memory: use fewer cases or draws, shorter windows, or a lighter structure", 3
     if isinstance(problem, OSError):
         return f"{problem.strerror or problem}{f': {problem.filename}' if problem.filename else ''}", 3
-    sentence: Any = getattr(problem, "format_message", None)  # the parser's own errors carry a sentence and an exit code
-    return None if sentence is None else (sentence(), int(getattr(problem, "exit_code", 2)))
+    if hasattr(problem, "format_message"):  # the parser's own errors carry a sentence and an exit code
+        return usage.sentence(problem), int(getattr(problem, "exit_code", 2))
+    return None
 
 
 def _language(argv: list[str]) -> tuple[str, list[str]]:

@@ -8,7 +8,9 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
+from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing, write_text
@@ -41,7 +43,8 @@ def register(app: typer.Typer, words: Words) -> None:
         names = [folder.name for folder in folders]
         models = {str(f) if names.count(f.name) > 1 else f.name: orn.load(f) for f in folders}
         x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (signals, *filter(None, [fitted]))]
-        found = orn.compare(models, x, train=train[0] if train else None, error=within, seed=seed)
+        with counting(words("comparing"), None, as_json):
+            found = orn.compare(models, x, train=train[0] if train else None, error=within, seed=seed)
         if output is not None:
             write_text(output, _csv(found), force=force)
         if as_json:
@@ -50,7 +53,7 @@ def register(app: typer.Typer, words: Words) -> None:
         table = [(s.name, _mean(s.nats), "" if s.difference is None else _mean(s.difference), f"{s.bits.value:.3f}") for s in found.scores]
         show.table(words("compare-title"), [words(k) for k in ("a-model", "nats", "against-first", "bits")], table)
         for note in found.notes:
-            show.line(note)
+            show.line(translated(note, words.spoken))
 
 
 def _mean(mean: "Mean") -> str:

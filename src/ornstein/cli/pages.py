@@ -41,7 +41,7 @@ def register(app: typer.Typer, words: Words) -> None:
         refuse_existing(output, force)
         window, hop = reading["read_window"], reading["read_hop"]
         x = read_as_told(path, reading, words, as_json)
-        with show.stages(words("working"), as_json) as tell:
+        with show.stages(words("working"), as_json, words.spoken) as tell:
             written = write_report(
                 output,
                 x,
@@ -73,7 +73,7 @@ def register(app: typer.Typer, words: Words) -> None:
 
         refuse_existing(output, force)
         values = None if curve is None else _one_curve(read_as_told(curve, reading, words, as_json), curve, case, channel)
-        with show.stages(words("working"), as_json) as tell:
+        with show.stages(words("working"), as_json, words.spoken) as tell:
 
             def told(stage: str, share: float) -> None:
                 tell(words(f"tour-{stage}") + (f" {100 * share:.0f} %" if share else ""))
@@ -90,7 +90,7 @@ def register(app: typer.Typer, words: Words) -> None:
     ) -> None:
         from ornstein.demo import run_demo
 
-        with show.stages(words("working"), as_json) as tell:
+        with show.stages(words("working"), as_json, words.spoken) as tell:
             written = run_demo(output, seed=seed, language=language, force=force, progress=tell)
         _done(written, words, as_json)
 

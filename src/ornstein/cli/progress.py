@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from ornstein.cli import show
 from ornstein.cli.log import Log
+from ornstein.cli.sentences import translated
 from ornstein.cli.show import err
 from ornstein.cli.words import Words
 
@@ -32,10 +33,10 @@ class Fitting:
     loss: float | None = None
 
     def tell(self, what: str) -> None:
-        """A law is being fitted, or a network was chosen."""
-        said = f"{self.words('fitting')} {what}"
+        """A law is being fitted; or, with a colon, there is news of the one that is."""
+        said = f"{self.words('fitting')} {translated(what, self.words.spoken)}"
         self.log(said)
-        self.progress.update(self.task, advance=1, description=escape(said))
+        self.progress.update(self.task, advance=0 if ":" in what else 1, description=escape(said))
 
     def watch(self, record: Record) -> None:
         """Training has come this far."""

@@ -10,6 +10,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 
 if TYPE_CHECKING:
@@ -54,5 +55,7 @@ def read_as_told(path: Path, arguments: dict[str, Any], words: Words, as_json: b
             told[name] = [word.strip() for word in told[name].split(",")]
     signals = orn.read(path, **told)
     if not as_json:
-        show.aside(words("read").format(path=path, summary=signals.summary()))
+        cases, length, *parts = (translated(part, words.spoken) for part in signals.parts())
+        summary = words("read-joint").join([words("read-shape").format(cases=cases, length=length), *parts])
+        show.aside(words("read").format(path=path, summary=summary))
     return signals

@@ -8,6 +8,7 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options
+from ornstein.cli.progress import counting
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing
 
@@ -37,19 +38,20 @@ def register(app: typer.Typer, words: Words) -> None:
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
         refuse_existing(output, force)
-        model = orn.load(path)
-        drawn = model.sample(
-            number,
-            sampler=sampler,
-            steps=steps,
-            schedule=schedule,
-            grid=grid,
-            label=None if label is None else _labels(label, model),
-            condition=None if condition is None else read_condition(condition, model.event_shape),
-            guidance=guidance,
-            device=device,
-            seed=seed,
-        )
+        with counting(words("sampling"), None, as_json):
+            model = orn.load(path)
+            drawn = model.sample(
+                number,
+                sampler=sampler,
+                steps=steps,
+                schedule=schedule,
+                grid=grid,
+                label=None if label is None else _labels(label, model),
+                condition=None if condition is None else read_condition(condition, model.event_shape),
+                guidance=guidance,
+                device=device,
+                seed=seed,
+            )
         orn.write(output, model.signals(drawn), force=force)
         if as_json:
             show.machine({"cases": number, "shape": list(drawn.shape), "seed": seed, "output": output})

@@ -9,7 +9,9 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
+from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
@@ -43,11 +45,12 @@ def register(app: typer.Typer, words: Words) -> None:
             refuse_existing(target, force)
         model = orn.load(path)
         x = read_as_told(signals, reading, words, as_json)
-        found = model.log_density(x, method=method, error=within, seed=seed)
-        p = None if model.reference is None else model.surprise(x).p_value
-        bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)
-        if where is not None:
-            orn.write(where, model.signals(model.where(x, seed=seed)), force=force)
+        with counting(words("scoring"), None, as_json):
+            found = model.log_density(x, method=method, error=within, seed=seed)
+            p = None if model.reference is None else model.surprise(x).p_value
+            bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)
+            if where is not None:
+                orn.write(where, model.signals(model.where(x, seed=seed)), force=force)
         scored = _Scored(found, bits, p)
         if output is not None:
             _write(scored, output, force)
@@ -97,6 +100,6 @@ def _show(scored: _Scored, top: int, words: Words) -> None:
     ]
     show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p")], rows)
     if estimated:
-        show.line(scored.density.why)
+        show.line(translated(scored.density.why, words.spoken))
     if p is None:
         show.line(words("no-reference" if not estimated else "no-judges"))

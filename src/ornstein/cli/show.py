@@ -95,7 +95,7 @@ def bar(label: str, total: int | None, quiet: bool) -> Iterator[Callable[[int, s
 
 
 @contextmanager
-def stages(label: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+def stages(label: str, quiet: bool, language: str = "en") -> Iterator[Callable[[str], None]]:
     """Yields tell(what): what is being done now, in a bar where a person watches; elsewhere a line with the seconds since the start.
 
     The folds of one stage share a line.
@@ -107,8 +107,8 @@ def stages(label: str, quiet: bool) -> Iterator[Callable[[str], None]]:
             nonlocal last
             stage = what.partition(", fold")[0]
             if stage != last and not quiet and not err.is_terminal:
-                err.print(escape(f"{time.monotonic() - began:6.1f} s  {stage}"))
+                err.print(escape(f"{time.monotonic() - began:6.1f} s  {translated(stage, language)}"))
             last = stage
-            advance(1, escape(what))
+            advance(1, escape(translated(what, language)))
 
         yield tell

@@ -7,6 +7,7 @@ import typer
 
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
+from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
@@ -43,10 +44,11 @@ def register(app: typer.Typer, words: Words) -> None:
         window, hop = reading["read_window"], reading["read_hop"]
         x = read_as_told(path, reading, words, as_json)
         overlap = window is not None and hop is not None and hop < window
-        found = sample_spectrum(x, standardize=standardize, overlap=overlap, false_alarm=false_alarm)
         unit = x.units[0] if standardize == "none" and len(set(x.units)) == 1 else "SD" if standardize != "none" else ""
-        if output is not None:
-            write_bytes(output, shown.drawn(found, output.suffix.lower(), path.name, unit, words, top), force=force)
+        with counting(words("working"), None, as_json):
+            found = sample_spectrum(x, standardize=standardize, overlap=overlap, false_alarm=false_alarm)
+            if output is not None:
+                write_bytes(output, shown.drawn(found, output.suffix.lower(), path.name, unit, words, top), force=force)
         if as_json:
             show.machine(shown.numbers(found, x.shape, standardize) | {"output": output})
             return

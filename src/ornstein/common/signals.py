@@ -63,6 +63,11 @@ class Signals:
 
     def summary(self) -> str:
         """What is here in one line: "20 cases of 2 channels Fz, Cz [µV], 1000 samples at 250 Hz; `time` is the clock"."""
+        signals, length, *more = self.parts()
+        return "; ".join([f"{signals}, {length}", *more])
+
+    def parts(self) -> tuple[str, ...]:
+        """The parts of ``summary``: the cases and channels, their length, what is missing, the labels, and the notes."""
         cases, channels, length = self.shape
         units = list(dict.fromkeys(self.units))
         names = [f"{name} [{unit}]" if unit and len(units) > 1 else name for name, unit in zip(self.channels, self.units, strict=True)]
@@ -70,10 +75,10 @@ class Signals:
         at = "" if self.rate is None else f" at {self.rate:.6g} Hz"
         gaps = int(torch.isnan(self.values).sum())
         missing = [f"{gaps} of {self.values.numel()} values are missing"] if gaps else []
-        shape = f"{counted(cases, 'case')} of {counted(channels, 'channel')} {shown}, {counted(length, 'sample')}{at}"
         kinds = [f"{label} × {count}" for label, count in Counter(self.labels).items()]
         labels = [f"labels {listed(kinds, 6)}"] if kinds else []
-        return "; ".join([shape, *missing, *labels, *self.notes])
+        signals = f"{counted(cases, 'case')} of {counted(channels, 'channel')} {shown}"
+        return (signals, f"{counted(length, 'sample')}{at}", *missing, *labels, *self.notes)
 
     def __getitem__(self, cases: slice | list[int] | Tensor | int) -> Signals:
         """The chosen cases, always as a batch."""

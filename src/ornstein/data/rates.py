@@ -26,13 +26,16 @@ def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: P
             failed = failed or (one, error if str(where) in str(error) else InputError(f"{where}: {error}"))
             continue
         if asked.rate is not None:
-            return asked.rate, [] if sheet.ours else [f"{one.shown} is a clock of {rate or math.nan:.6g} Hz, and rate= is used"]
+            notes = [f"{one.shown} is a clock of {rate or math.nan:.6g} Hz, and rate= is used"]
+            return asked.rate, [] if sheet.ours else notes
         stated = _named_rate(one)
         if stated is not None and rate is not None and abs(rate / stated - 1) < 0.01:
             rate = stated
-        return rate if rate is not None else stated, [] if sheet.ours else [f"{one.shown} is the clock{said}"]
+        notes = [f"{one.shown} is the clock{said}"]
+        return rate if rate is not None else stated, [] if sheet.ours else notes
     if failed is None:
-        return asked.rate or sheet.rate, [f"{sheet.rate:g} Hz stands above the table"] if sheet.rate and not asked.rate else []
+        notes = [f"{sheet.rate:g} Hz stands above the table"] if sheet.rate and not asked.rate else []
+        return asked.rate or sheet.rate, notes
     one, nominal = failed[0], asked.rate or sheet.rate or _named_rate(failed[0])
     jitters = nominal is not None and _only_jitters(one, cases, nominal)
     if nominal is None or (asked.rate is None and not jitters):
@@ -40,7 +43,8 @@ def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: P
     if not jitters:
         warnings.warn(f"{where}: {one.shown} jumps, so samples may be missing or out of order, but rate= counts them evenly", stacklevel=2)
     said = "rate=" if asked.rate else f"the {nominal:g} Hz that the file states"
-    return nominal, [f"{one.shown} is not uniform, and {said} is used"]
+    notes = [f"{one.shown} is not uniform, and {said} is used"]
+    return nominal, notes
 
 
 def _named_rate(one: Column) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, counted
 from ornstein.common.signals import Signals
 from ornstein.denoisers import Gaussian, matched
 from ornstein.likelihood import Density, repeated
@@ -111,7 +111,7 @@ def _notes(densities: Mapping[str, Density], values: object) -> tuple[str, ...]:
         if found.method != "exact"
     ]
     outside = {name: int(torch.isinf(found.value).sum()) for name, found in densities.items()}
-    notes += [f"{name}: {many} cases lie outside its support, so its mean is -inf" for name, many in outside.items() if many]
+    notes += [f"{name}: {counted(many, 'case')} outside its support, so its mean is -inf" for name, many in outside.items() if many]
     if again := repeated(values):
-        notes.append(f"{again} cases are equal to earlier ones: a kernel density is rewarded for each of them that it was fitted to")
+        notes.append(f"{counted(again, 'case')} equal to earlier ones: a kernel density is rewarded for each of them that it was fitted to")
     return tuple(notes)

@@ -106,7 +106,7 @@ def fit(
     _say_spread(values, scaling, tell)
     u = scaler.encode(values)
     if recipe.scored:
-        tell("law")
+        tell("the law of all cases")
     fitted = recipe.fit(u, work)
     bench: tuple[Judge, ...] = ()
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):

@@ -100,7 +100,7 @@ def analyse(
     enough = int(complete.sum()) >= LEAST_CASES
     log_probs, unfit = compare_laws(signals, law, held.log_prob, parts, seed, tell) if enough else ({}, ())
     lag = 2 * overlap
-    tell("moments")
+    tell("moments of the samples")
     spectral, spectral_unit = spectrum_of(fitted, signals, unit)
     return Analysis(
         signals=signals,
