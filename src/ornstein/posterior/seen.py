@@ -1,8 +1,7 @@
-"""What a linear measurement says about signals whose law is locally Gaussian."""
+"""A linear measurement of signals, its values and its noise, as matrices."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +10,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.linear import LinearMap
-from ornstein.covariance import Covariance, Spectral
-from ornstein.denoisers import Gaussian
+from ornstein.covariance import Spectral
 from ornstein.measurements import Measurement
 
 RIDGE = 1e-11
@@ -34,9 +32,8 @@ class Seen:
     r: Tensor
 
     @classmethod
-    def of(cls, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral, reference: Gaussian) -> Seen:
-        """Of signals like the reference. Raises ``InputError`` for shapes that do not fit and noise that is no covariance."""
-        event = reference.event_shape
+    def of(cls, measurement: Measurement, y: Tensor, noise: float | Tensor | Spectral, event: tuple[int, ...]) -> Seen:
+        """Of signals of this event shape. Raises ``InputError`` for shapes that do not fit and noise that is no covariance."""
         bound, target = measurement.bind(event), measurement.outputs(y, event)
         extra = target.ndim - len(measurement.output_shape(event))
         rows = bound.matrix()
@@ -52,37 +49,13 @@ class Seen:
         """m, the number of values measured."""
         return self.bound.size_out
 
-    def moved(self, covariance: Covariance, drawn: Tensor, white: Tensor) -> Tensor:
-        """Draws of N(m, C) become draws of the same law given y: x + C A^T S^-1 (y - A x - n) (Matheron's rule)."""
-        factor = self._factor(covariance)
-        missed = self.y.unsqueeze(1) - self.bound(drawn) - white @ self.root.T
-        solved = torch.cholesky_solve(missed.flatten(0, 1).T, factor).T.reshape(missed.shape)
-        moved: Tensor = drawn + solved @ (covariance @ self.rows)
-        return moved
-
-    def log_ratio(self, covariance: Covariance, mean: Tensor, other: Tensor) -> Tensor:
-        """log N(y; A mean, S) - log N(y; A other, S), S = R + A C A^T, (case, particle)."""
-        factor = self._factor(covariance)
-        return 0.5 * (self._squares(factor, other) - self._squares(factor, mean))
-
-    def log_evidence(self, covariance: Covariance, mean: Tensor) -> Tensor:
-        """log N(y; A mean, R + A C A^T), (case,)."""
-        factor = self._factor(covariance)
-        size = 2 * factor.diagonal().log().sum() + self.size * math.log(2 * math.pi)
-        return -0.5 * (self._squares(factor, mean.view(1, 1, -1))[:, 0] + size)
-
-    def _squares(self, factor: Tensor, x: Tensor) -> Tensor:
-        missed = self.y.unsqueeze(1) - self.bound(x)
-        white: Tensor = torch.linalg.solve_triangular(factor, missed.flatten(0, 1).T, upper=False)
-        squares: Tensor = white.square().sum(0)
-        return squares.view(missed.shape[:2])
-
-    def _factor(self, covariance: Covariance) -> Tensor:
-        """The Cholesky factor of R + A C A^T."""
-        s = self.r + self.rows @ (covariance @ self.rows).T
-        s = 0.5 * (s + s.T)
-        factor: Tensor = torch.linalg.cholesky(s + RIDGE * s.diagonal().mean() * torch.eye(self.size, dtype=s.dtype))
-        return factor
+    def factor(self, products: Tensor) -> Tensor:
+        """Cholesky factors of R + A C A^T, (K, m, m), from C A^T as rows (K, m, d)."""
+        s = self.r + products @ self.rows.T
+        s = 0.5 * (s + s.mT)
+        ridge = RIDGE * s.diagonal(dim1=-2, dim2=-1).mean(-1)
+        factors: Tensor = torch.linalg.cholesky(s + ridge.view(-1, 1, 1) * torch.eye(self.size, dtype=s.dtype))
+        return factors
 
 
 def _covariance(noise: float | Tensor | Spectral, size: int) -> Tensor:
