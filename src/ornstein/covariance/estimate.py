@@ -16,6 +16,7 @@ from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
+from ornstein.covariance.coregionalised import fit_coregionalised
 from ornstein.covariance.lowrank import low_rank, row_mean
 from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import low_rank_with_gaps
@@ -93,6 +94,8 @@ def estimate(
                 "autoregressive"   banded precision: long signals at O(d b); one channel
                 "squared-exponential", "matern-3/2", "matern-5/2", "ornstein-uhlenbeck", "periodic": kernels of the lag
                 "kronecker"        channel (x) time, both full (flip-flop); "a*b" names the factors, as in "dense*toeplitz"
+                "coregionalised"   a sum of separable kernels, constant, slow, fast and white, each with its own coupling of the channels,
+                                   by the likelihood of what was observed: for gaps, few of which are shared; NaN is welcome
                 "image"            height x width by the cosine transform
                 "auto"             the best of those that fit the shape, by cross-validation
                 Structures in time give several channels a full covariance between them.
@@ -146,6 +149,10 @@ def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options, pr
         return _dense(x, shape, options, progress)
     if structure == "low-rank":
         return _low_rank(x, options)
+    if structure == "coregionalised":
+        series = checks.tensor(x, "x", ndim=(2, 3), missing=True)
+        law = fit_coregionalised(series.view(len(series), -1, shape[-1]), seed=options.seed, progress=progress)
+        return _Fitted(law.mean(shape[-1]).view(shape[1:]), Dense(law.matrix(shape[-1])), 0.0, law.numbers)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
     shifted = values - values[0]  # exact for entries that are constant, whatever their value
     mean = shifted.mean(0)

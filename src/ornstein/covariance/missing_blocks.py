@@ -107,6 +107,10 @@ class Conditional:
             yield from _batches(self.precision, ~seen, from_gaps, from_gaps=True)
         yield from _batches(self.correlation, seen, gaps & ~from_gaps, from_gaps=False)
 
+    def seen_blocks(self, seen: Tensor) -> Iterator[Block]:
+        """The blocks of what every case saw, for all that saw anything."""
+        yield from _batches(self.correlation, seen, seen.any(1), from_gaps=False)
+
     def complete(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(E[x | what is seen] (n, d), and the sum over cases of its covariance (d, d)). NaN in x (n, d) is a gap."""
         seen = ~torch.isnan(x)

@@ -11,18 +11,19 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import stationary_fits as time
 from ornstein.covariance.base import Covariance, Spectral, refuse_dense
+from ornstein.covariance.coregionalised import fit_coregionalised
 from ornstein.covariance.kernels import KERNELS, fit_kernel
 from ornstein.covariance.lowrank import low_rank
 from ornstein.covariance.prediction import burg
 from ornstein.covariance.separable import separable
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
-from ornstein.covariance.structures import Diagonal, Kronecker
+from ornstein.covariance.structures import Dense, Diagonal, Kronecker
 
 ANY_ORDER = ("dense", "diagonal", "low-rank")
 """Structures of a vector whose entries have no order."""
 IN_TIME = ("stationary", "multitaper", "welch", "toeplitz", *KERNELS)
 """Structures that take every time step for like; several channels get a full covariance between them."""
-STRUCTURES = (*ANY_ORDER, *IN_TIME, "autoregressive", "kronecker", "image")
+STRUCTURES = (*ANY_ORDER, *IN_TIME, "autoregressive", "kronecker", "coregionalised", "image")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def check_structure(structure: str, options: Options, event_shape: tuple[int, ..
     if structure == "dense":
         refuse_dense(size, "a dense covariance")
     channels = len(event_shape) > 1 and event_shape[0] > 1
-    alone = ("kronecker", "autoregressive")
+    alone = ("kronecker", "autoregressive", "coregionalised")
     if len(parts) > 2 or (len(parts) == 2 and (len(event_shape) < 2 or parts[0] in (*alone, "image") or parts[1] in alone)):
         raise InputError(
             f"structure {structure!r} does not fit signals of shape {event_shape}: name one factor for channels and one for time"
@@ -75,7 +76,7 @@ def check_structure(structure: str, options: Options, event_shape: tuple[int, ..
         if len(event_shape) < 1 + len(parts):
             what = "channels, height and width" if len(parts) > 1 else "height and width"
             raise InputError(f"structure {structure!r} needs {what}, but the signals have shape {event_shape}")
-    elif parts[-1] in (*IN_TIME, "autoregressive"):
+    elif parts[-1] in (*IN_TIME, "autoregressive", "coregionalised"):
         if len(event_shape) > 2:
             raise InputError(f"structure {structure!r} is for time, but the signals are images of shape {event_shape}: use 'image'")
         if event_shape[-1] < 4:
@@ -90,6 +91,9 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
     event = tuple(centred.shape[1:])
     check_structure(structure, options, event)
     cases = float(len(centred)) if count is None else count
+    if structure == "coregionalised":
+        law = fit_coregionalised(centred.reshape(len(centred), -1, event[-1]), seed=options.seed)
+        return Fitted(Dense(law.matrix(event[-1])), 0.0, law.numbers)
     left, _, right = structure.partition("*")
     if structure == "kronecker":
         left, right = "dense", "dense"

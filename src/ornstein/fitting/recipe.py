@@ -82,8 +82,8 @@ class Recipe(ABC):
 class Structured(Recipe):
     """Options of laws that are made of covariances.
 
-    structure  "dense", "diagonal", "low-rank" (``rank`` directions), "toeplitz", "stationary", "autoregressive", "kronecker" or
-               "a*b", "image", a kernel, or "auto": see ``covariance.estimate``
+    structure  "dense", "diagonal", "low-rank" (``rank`` directions), "toeplitz", "stationary", "autoregressive", "kronecker",
+               "coregionalised", "a*b", "image", a kernel, or "auto": see ``covariance.estimate``
     shrinkage  "oas", "ledoit-wolf", "nonlinear", "none" or a weight in [0, 1]
     """
 

@@ -1,0 +1,114 @@
+"""Sums of separable kernels: gradients against autograd, laws recovered from what was observed, imputation near that of the truth."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import truth
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
+from ornstein.covariance import Dense, estimate
+from ornstein.covariance.coregionalised import Coregionalised, fit_coregionalised, likelihood_gradient
+from ornstein.covariance.missing_blocks import Conditional
+
+LENGTH = 12
+
+
+def law() -> Coregionalised:
+    """Two channels, coupled in their levels, opposed in fast time, with unlike nuggets."""
+    eye = torch.eye(2, dtype=torch.float64)
+    level = torch.tensor([[1.0, 0.0], [0.8, 0.3]], dtype=torch.float64)
+    fast = torch.tensor([[0.7, 0.0], [-0.5, 0.3]], dtype=torch.float64)
+    return Coregionalised(
+        torch.tensor([3.0, -2.0], dtype=torch.float64),
+        torch.stack([level, 0.5 * eye, fast, 0.1 * eye]),
+        torch.tensor([8.0, 1.5], dtype=torch.float64),
+        torch.tensor([0.02, 0.3], dtype=torch.float64),
+    )
+
+
+def draw(n: int, seed: int, share: float = 0.0) -> Tensor:
+    known = law()
+    x = known.mean(LENGTH) + Noise(seed).normal(n, (2 * LENGTH,)) @ torch.linalg.cholesky(known.matrix(LENGTH)).T
+    x = torch.where(Noise(seed + 1).uniform(n, (2 * LENGTH,)) < share, torch.full_like(x, math.nan), x)
+    return x.view(n, 2, LENGTH)
+
+
+def test_the_matrix_is_the_sum_of_its_kernels() -> None:
+    known, dense = law(), law().matrix(LENGTH)
+    for c, t, d, s in ((0, 0, 0, 0), (0, 2, 1, 2), (1, 3, 0, 7), (1, 11, 1, 4)):
+        b = known.factors @ known.factors.mT
+        lag = abs(t - s)
+        value = b[0, c, d] + b[1, c, d] * math.exp(-lag / 8) + b[2, c, d] * math.exp(-lag / 1.5)
+        value = value + (b[3, c, d] if lag == 0 else 0) + (known.nugget[c] if (lag == 0 and c == d) else 0)
+        assert float(dense[c * LENGTH + t, d * LENGTH + s]) == pytest.approx(float(value), rel=1e-12)
+
+
+def test_gradients_are_those_of_the_dense_likelihood() -> None:
+    x = draw(7, 3, 0.4).flatten(1)
+    mean = law().mean(LENGTH).clone().requires_grad_()
+    matrix = law().matrix(LENGTH).clone().requires_grad_()
+    total = torch.zeros((), dtype=torch.float64)
+    for row in x:
+        seen = ~row.isnan()
+        block, rest = matrix[seen][:, seen], row[seen] - mean[seen]
+        total = total + 0.5 * (rest @ torch.linalg.solve(block, rest) + torch.logdet(block) + int(seen.sum()) * math.log(2 * math.pi))
+    total.backward()
+    level, by_mean, by_matrix = likelihood_gradient(x, mean.detach(), matrix.detach())
+    assert level == pytest.approx(float(total.detach()), rel=1e-10)
+    assert mean.grad is not None
+    assert matrix.grad is not None
+    torch.testing.assert_close(by_mean, mean.grad, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(by_matrix, (matrix.grad + matrix.grad.T) / 2, rtol=1e-9, atol=1e-9)
+
+
+def test_a_law_is_recovered_from_half_of_its_values() -> None:
+    """600 cases, half missing: covariance within 12 % in Frobenius norm, means within 0.15, likelihood of new cases within 0.15 nats."""
+    found = fit_coregionalised(draw(600, 5, 0.5))
+    known = law()
+    matrix, exact = found.matrix(LENGTH), known.matrix(LENGTH)
+    assert float((matrix - exact).norm() / exact.norm()) < 0.12
+    assert (found.levels - known.levels).abs().max() < 0.15
+    fresh = draw(500, 7).flatten(1)
+    best = truth.gaussian_log_prob(fresh, known.mean(LENGTH), exact).mean()
+    ours = truth.gaussian_log_prob(fresh, found.mean(LENGTH), matrix).mean()
+    assert float(best - ours) < 0.15
+
+
+def test_as_a_structure_in_other_units() -> None:
+    told: list[str] = []
+    x = draw(120, 9, 0.5)
+    found = estimate(x, "coregionalised", progress=told.append)
+    assert isinstance(found.covariance, Dense)
+    assert "nats per value" in told[-1]
+    scale = torch.tensor([[1e-2], [1e2]], dtype=torch.float64)
+    other = estimate(scale * x + 5 * scale, "coregionalised")
+    torch.testing.assert_close(other.mean, scale * found.mean + 5 * scale, rtol=1e-6, atol=0)
+    unit = scale.expand(2, LENGTH).flatten()
+    torch.testing.assert_close(other.covariance.dense() / torch.outer(unit, unit), found.covariance.dense(), rtol=1e-6, atol=1e-8)
+
+
+def test_imputation_is_near_that_of_the_truth() -> None:
+    """150 cases with 60 % missing to fit; on 200 new ones the squared error is within 15 % of the true law's."""
+    fitted = estimate(draw(150, 11, 0.6), "coregionalised")
+    gaps, whole = draw(200, 13, 0.6).flatten(1), draw(200, 13).flatten(1)
+    hidden = gaps.isnan()
+
+    def error(mean: Tensor, matrix: Tensor) -> float:
+        return float((Conditional(mean, matrix).expect(gaps)[0] - whole)[hidden].square().mean())
+
+    known = law()
+    assert error(fitted.mean.flatten(), fitted.covariance.dense()) < 1.15 * error(known.mean(LENGTH), known.matrix(LENGTH))
+
+
+def test_bad_input_is_one_sentence() -> None:
+    x = draw(20, 15)
+    x[:, 1] = math.nan
+    with pytest.raises(InputError, match="channel 1 of x has no observed value: drop it"):
+        estimate(x, "coregionalised")
+    with pytest.raises(InputError, match="coregionalised"):
+        estimate(torch.ones(5, 2, 4, 4), "coregionalised")
