@@ -37,9 +37,27 @@ def test_components_on_repeated_cases_have_a_floor(structure: str, unit: float) 
 
 
 def test_a_number_of_components_that_collapses_is_not_chosen() -> None:
+    """A single new case among the held-out ones judges; none does not."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(fit_mixture(REPEATED).components) < 3
+        assert len(fit_mixture(torch.cat([POINTS.mean(0, keepdim=True), REPEATED])).components) < 3
+    for order in (torch.arange(60), torch.arange(60).view(20, 3).T.flatten()):
+        with pytest.raises(orn.InputError, match=r"60 cases, but only 3 different ones.*remove the repeats, or say components="):
+            orn.fit(REPEATED[order], "mixture")
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "remedy"),
+    [
+        (torch.ones(20, 4), {}, "rank 0 of 4.*leave constant entries out"),
+        (torch.ones(20, 4), {"shrinkage": "none"}, "rank 0 of 4.*leave constant entries out"),
+        (torch.cat([normal(20, 3, seed=6), torch.ones(20, 1)], 1), {"structure": "diagonal"}, "rank 3 of 4.*leave constant entries out"),
+        (normal(3, 4, seed=6), {"shrinkage": "none"}, "rank 2 of 4.*use shrinkage 'oas'"),
+    ],
+)
+def test_advice_for_a_kernel_was_not_followed_already(x: torch.Tensor, options: dict[str, str], remedy: str) -> None:
+    with pytest.raises(orn.InputError, match=remedy):
+        orn.fit(x, "empirical", folds=0, **options)
 
 
 def test_a_direction_that_no_case_has_stays_outside() -> None:

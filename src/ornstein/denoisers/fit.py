@@ -48,7 +48,8 @@ def fit_mixture(
 ) -> Mixture:
     """Mixture of ``components`` Gaussians of one structure by EM (Dempster et al. 1977), started from k-means.
 
-    Without ``components`` their number doubles from 1 as long as a held-out fifth of the cases gains in log-likelihood.
+    Without ``components`` their number doubles from 1 as long as a held-out fifth of the cases gains in log-likelihood; where all of
+    that fifth are repeats of the others it judges nothing, and ``InputError`` says so.
     Components that fall below two cases are dropped. One that stands on repeated cases would shrink without end, its density growing:
     its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
     components at which that happens is not chosen. Cost per step: one covariance fit per component.
@@ -116,6 +117,12 @@ def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Opti
 
 def _choose_components(x: Tensor, structure: str, options: Options) -> int:
     held = torch.arange(len(x)) % _HELD_OUT == 0
+    distinct, kind = torch.unique(x.flatten(1), dim=0, return_inverse=True)
+    if bool(torch.isin(kind[held], kind[~held]).all()):
+        raise InputError(
+            f"x holds {len(x)} cases, but only {len(distinct)} different ones, and held-out cases that are repeats cannot judge how many "
+            "components there are: remove the repeats, or say components="
+        )
     train, test = x[~held], x[held]
     best, best_level = 1, -math.inf
     k = 1
@@ -142,10 +149,9 @@ def fit_empirical(
         return Empirical(points)
     covariance = as_spectral(estimate(points, structure, shrinkage=shrinkage, rank=rank).covariance)
     if covariance.rank() < covariance.size:
-        raise InputError(
-            f"the covariance has rank {covariance.rank()} of {covariance.size}, so it cannot serve as a kernel: "
-            "use shrinkage 'oas', or bandwidth 0"
-        )
+        few = covariance.rank() > 0 and structure == "dense" and shrinkage in ("none", 0)
+        remedy = "use shrinkage 'oas', or bandwidth 0" if few else "leave constant entries out, or use bandwidth 0"
+        raise InputError(f"the covariance has rank {covariance.rank()} of {covariance.size}, so it cannot serve as a kernel: {remedy}")
     h = _leave_one_out(covariance.whiten(points.flatten(1))) if bandwidth is None else bandwidth
     return Empirical(points, covariance.scaled(h, 0.0))
 
