@@ -124,12 +124,16 @@ Method = Callable[[Instance], tuple[Tensor, Tensor, float]]
 """The draws, their weights, and the CPU-seconds they took."""
 
 
-def ours(steps: int, components: int | None = None) -> Method:
+def ours(steps: int, components: int | None = None, particles: int = DRAWS) -> Method:
+    """The particles with their weights; where there are more than draws wanted, so many draws of them."""
+
     def run(one: Instance) -> tuple[Tensor, Tensor, float]:
         reference = one.gaussian if components is None else one.mixture(components)
         begin = time.process_time()
-        found = twisted(Black(one.law), reference, Linear(one.rows), one.y, one.noise, particles=DRAWS, steps=steps, seed=one.number)
-        return found.law.points, found.law.weights, time.process_time() - begin
+        found = twisted(Black(one.law), reference, Linear(one.rows), one.y, one.noise, particles=particles, steps=steps, seed=one.number)
+        if particles == DRAWS:
+            return found.law.points, found.law.weights, time.process_time() - begin
+        return found.law.sample(DRAWS), torch.full((DRAWS,), 1 / DRAWS, dtype=torch.float64), time.process_time() - begin
 
     return run
 
@@ -157,6 +161,8 @@ METHODS: dict[str, Method] = {
     "mixture of 25, 10 steps": ours(10, 25),
     "mixture of 25, 20 steps": ours(20, 25),
     "mixture of 8, 30 steps": ours(30, 8),
+    "Gaussian reference, 120 steps, 1000 of 4000": ours(120, None, 4 * DRAWS),
+    "mixture of 25, 20 steps, 1000 of 4000": ours(20, 25, 4 * DRAWS),
     "DPS, 100 steps": peer("dps", 100),
     "MMPS, 100 steps": peer("mmps", 100),
 }

@@ -14,7 +14,7 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.linear import LinearMap
 from ornstein.common.random import Noise
-from ornstein.measurements import Average, Blur, Composition, Downsample, Linear, Mask, Measurement
+from ornstein.measurements import Average, Blur, Composition, Downsample, Fourier, Linear, Mask, Measurement, Mix
 
 TAPS = torch.tensor([0.5, 1.0, -0.25], dtype=torch.float64)
 MATRIX = Noise(9).normal(4, (24,))
@@ -37,6 +37,14 @@ def each_channel(matrix: np.ndarray) -> np.ndarray:
     return np.kron(np.eye(2), matrix)
 
 
+def fourier(frequencies: list[int], length: int) -> np.ndarray:
+    """Cosines, then minus sines where there are any, over sqrt(length)."""
+    angles = 2 * np.pi * np.outer(frequencies, np.arange(length)) / length
+    turning = [k > 0 and 2 * k != length for k in frequencies]
+    return np.concatenate([np.cos(angles), -np.sin(angles)[turning]]) / np.sqrt(length)
+
+
+MONTAGE = torch.tensor([[1.0, -1.0], [0.5, 0.5], [0.0, 2.0]], dtype=torch.float64)
 EYE = np.eye(12)
 SLOW = np.kron(np.eye(4), np.full((1, 3), 1 / 3))
 ROWS: list[tuple[str, Measurement, np.ndarray, tuple[int, ...]]] = [
@@ -50,6 +58,11 @@ ROWS: list[tuple[str, Measurement, np.ndarray, tuple[int, ...]]] = [
     ("downsample beyond the end", Downsample(100), each_channel(EYE[:1]), (2, 1)),
     ("average", Average(3), each_channel(SLOW), (2, 4)),
     ("average of one", Average(1), np.eye(24), (2, 12)),
+    ("fourier", Fourier(torch.tensor([3, 0, 6, 1])), each_channel(fourier([3, 0, 6, 1], 12)), (2, 6)),
+    ("every frequency", Fourier(torch.arange(7)), each_channel(fourier(list(range(7)), 12)), (2, 12)),
+    ("no frequency", Fourier(torch.zeros(0)), np.zeros((0, 24)), (2, 0)),
+    ("mix", Mix(MONTAGE), np.kron(MONTAGE.numpy(), EYE), (3, 12)),
+    ("fourier of a mix", Fourier([2]) @ Mix(MONTAGE), np.kron(MONTAGE.numpy(), fourier([2], 12)), (3, 2)),  # type: ignore[arg-type]
     ("blur, then downsample", Downsample(4) @ Blur(TAPS), each_channel(EYE[::4] @ blur(TAPS, 12)), (2, 3)),
     ("average, then mask", Mask(torch.tensor([True, False, True, True])) @ Average(3), each_channel(SLOW[[0, 2, 3]]), (6,)),
     ("three", Mask(torch.tensor([True, False])) @ Downsample(2) @ Average(3), each_channel(SLOW[::2][:1]), (2,)),
@@ -114,6 +127,19 @@ def test_one_blur_serves_every_shape() -> None:
     assert Blur(TAPS)(torch.zeros(0, 7)).shape == (0, 7)
 
 
+def test_every_frequency_holds_the_whole_signal() -> None:
+    for length in (7, 12):
+        matrix = Fourier(torch.arange(length // 2 + 1)).bind((length,)).matrix()
+        assert matrix.shape == (length, length)
+        close(matrix @ matrix.T, torch.diag((matrix @ matrix.T).diagonal()))
+        assert bool((matrix.square().sum(1) > 0.4).all())
+
+
+def test_channels_of_images_are_mixed() -> None:
+    x = Noise(0).normal(3, (2, 4, 5))
+    close(Mix(MONTAGE)(x), torch.einsum("ic,nchw->nihw", MONTAGE, x))
+
+
 def test_composition_is_associative() -> None:
     a, b, c = Downsample(2), Average(3), Blur(TAPS)
     assert isinstance(a @ b, Composition)
@@ -160,6 +186,13 @@ BAD = [
     (lambda: Blur(torch.ones(0)), "kernel has 0 taps, but needs an odd number"),
     (lambda: Blur(torch.ones(1, 3)), "kernel has 2 axes"),
     (lambda: Blur(torch.tensor([1.0, math.inf, 1.0])), "kernel holds 1 infinite value"),
+    (lambda: Fourier([0.5]), "frequencies holds 0.5, but must be whole numbers"),  # type: ignore[arg-type]
+    (lambda: Fourier([-1]), "frequencies holds -1"),  # type: ignore[arg-type]
+    (lambda: Fourier([1, 2, 1]), "frequencies holds a number twice"),  # type: ignore[arg-type]
+    (lambda: Fourier([7]).bind(EVENT), "frequencies holds 7, but signals of length 12 have those from 0 to 6"),  # type: ignore[arg-type]
+    (lambda: Mix(torch.ones(3, 3)).bind(EVENT), r"matrix has shape \(3, 3\), but signals \(2, 12\) need 2 columns, one a channel"),
+    (lambda: Mix(torch.ones(3, 12)).bind((12,)), r"Mix sums over channels, but signals of shape \(12,\) have none: use Linear"),
+    (lambda: Mix(torch.ones(3)), "matrix has 1 axes"),
     (lambda: Downsample(0), "factor is 0, but must be a whole number of at least 1"),
     (lambda: Downsample(-1), "factor is -1"),
     (lambda: Downsample("ten"), "factor is 'ten'"),  # type: ignore[arg-type]

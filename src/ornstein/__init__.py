@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ornstein.common.signals import Signals
     from ornstein.data import read, write
     from ornstein.fitting import recipes
-    from ornstein.measurements import Average, Blur, Downsample, Linear, Mask
+    from ornstein.measurements import Average, Blur, Downsample, Fourier, Linear, Mask, Mix
     from ornstein.metrics.models import compare
     from ornstein.model.fit import fit
     from ornstein.model.model import Model, load
@@ -38,9 +38,11 @@ __all__ = [
     "Average",
     "Blur",
     "Downsample",
+    "Fourier",
     "InputError",
     "Linear",
     "Mask",
+    "Mix",
     "Model",
     "OrnsteinError",
     "RunError",
@@ -71,7 +73,7 @@ _NAMES = {
     "common.errors": ("InputError", "OrnsteinError", "RunError"),
     "common.signals": ("Signals",),
     "data": ("read", "write"),
-    "measurements": ("Average", "Blur", "Downsample", "Linear", "Mask"),
+    "measurements": ("Average", "Blur", "Downsample", "Fourier", "Linear", "Mask", "Mix"),
     "metrics.models": ("compare",),
     "model.fit": ("fit",),
     "model.model": ("Model", "load"),

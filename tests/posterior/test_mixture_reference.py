@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scipy.stats import binomtest, chi2, chisquare
+from scipy.stats import binomtest, chi2, chisquare, norm
 from torch import Tensor
 
-from kinds import normal
+from kinds import MEAN, RANDOM_MAP, gaussian, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
@@ -66,6 +66,28 @@ def test_on_its_own_denoiser_three_steps_draw_the_exact_posterior() -> None:
     assert count * float(z.square().sum()) < chi2.isf(FALSE_ALARM, 3)
 
 
+def test_each_component_is_moved_by_its_own_gain() -> None:
+    """A measurement with little noise: its mean over the draws by a z test at 1e-6, and their deviation from it within a tenth."""
+    count, y = 5000, torch.tensor([0.4], dtype=torch.float64)
+    points = found(y, LAW, noise=0.2, particles=count, steps=3).law.points
+    exact = LAW.condition(ROWS, y, 0.2).law
+    row = ROWS.matrix[0]
+    centre, deviation = float(exact.mean() @ row), float((exact.covariance() @ row) @ row) ** 0.5
+    along = points @ row
+    assert abs(float(along.mean()) - centre) < norm.isf(FALSE_ALARM) * deviation / count**0.5
+    assert abs(float(along.std()) / deviation - 1) < 0.1  # ten standard errors
+
+
+def test_a_reference_with_a_wrong_mean_leaves_nothing() -> None:
+    """The right covariance a deviation and more away: the local models are right, and the first level is far enough to forget the place."""
+    away = Gaussian(MEAN + 1.5, gaussian().operator)
+    y = normal(2, seed=2)
+    ours = twisted(Black(gaussian()), away, Linear(RANDOM_MAP), y, 0.4, particles=2000, steps=20)
+    exact = gaussian().condition(Linear(RANDOM_MAP), y, 0.4).log_evidence
+    assert abs(float(away.condition(Linear(RANDOM_MAP), y, 0.4).log_evidence - exact)) > 0.5
+    assert abs(float(ours.log_evidence - exact)) < 0.03
+
+
 def test_a_mixture_of_one_is_the_gaussian() -> None:
     y, one = torch.tensor([[1.0], [-2.0]], dtype=torch.float64), matched(LAW)
     gaussian = found(y, one, particles=40, steps=12)
@@ -80,10 +102,14 @@ def test_a_wrong_mixture_is_put_right_by_the_weights() -> None:
     wrong = mixture(apart=3.8, tilt=0.1, wide=1.2)
     exact = LAW.condition(ROWS, y, 0.7).log_evidence
     before = (wrong.condition(ROWS, y, 0.7).log_evidence - exact).abs().mean()
-    few, many = (float((found(y, wrong, particles=300, steps=n).log_evidence - exact).view(10, 2).mean(0).abs().mean()) for n in (10, 40))
+    coarse = condition(Black(LAW), ROWS, y, 0.7, reference=wrong, particles=300, steps=10)
+    fine = found(y, wrong, particles=300, steps=40)
+    few, many = (float((ours.log_evidence - exact).view(10, 2).mean(0).abs().mean()) for ours in (coarse, fine))
     assert float(before) > 0.1
     assert few < 2 * before
     assert many < 0.5 * few  # a quarter in the limit
+    assert coarse.discretisation is not None
+    assert float(coarse.discretisation.mean()) > 0.5 * few  # equal to it in the limit
 
 
 @pytest.mark.parametrize("kind", ["Gaussian", "mixture"])

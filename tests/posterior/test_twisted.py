@@ -13,7 +13,7 @@ from kinds import EVENT, FULL, MASK, MEAN, RANDOM_MAP, SIZE, gaussian, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
-from ornstein.measurements import Average, Linear, Mask
+from ornstein.measurements import Average, Fourier, Linear, Mask, Mix
 from ornstein.posterior import Twisted, condition, twisted
 from truth import spectrum_covariance
 
@@ -24,6 +24,8 @@ MEASUREMENTS = {
     "map": (Linear(RANDOM_MAP), normal(2, seed=2), torch.tensor([0.1, 0.6])),
     "correlated": (Linear(RANDOM_MAP), normal(2, seed=2), CORRELATED),
     "average": (Average(3), normal(2, 1, seed=3), 0.3),
+    "fourier": (Fourier(torch.tensor([0, 1])), normal(2, 3, seed=4), 0.2),
+    "mix": (Mix(torch.tensor([[1.0, -0.5]])), normal(1, 3, seed=5), 0.2),
 }
 FALSE_ALARM = 1e-6
 
