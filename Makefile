@@ -11,7 +11,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)
-	$(BIN)/ornstein demo --force
+	OMP_NUM_THREADS=1 $(BIN)/ornstein demo --force
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -223,3 +223,18 @@ def test_other_channels_are_refused_by_name(room, capsys):
     assert code == 2
     assert "wind" in err
     assert "load" in err
+
+
+def test_a_file_is_resampled_to_the_rate_of_a_model(tmp_path, monkeypatch, capsys):
+    """The remedy that the message for another rate names; windows are cut in samples of the new rate."""
+    monkeypatch.chdir(tmp_path)
+    long = ornstein_uhlenbeck(1, 640, 20.0, seed=3).values
+    orn.fit(orn.Signals(long.view(20, 1, 32), 250.0)).save("m")
+    orn.write("fast.npz", orn.Signals(long.repeat_interleave(2, 2), 500.0))
+    for options, code in (((), 2), (("--resample", "250"), 0)):
+        with pytest.raises(SystemExit) as stop:
+            main(["score", "m", "fast.npz", "--window", "32", *options])
+        assert stop.value.code == code
+    told = capsys.readouterr()
+    assert "--resample 250" in told.err
+    assert "20 cases of 1 channel ch0, 32 samples at 250 Hz" in told.err

@@ -22,6 +22,7 @@ _OPTIONS = {
     "window": int,
     "hop": int,
     "rate": float,
+    "resample": float,
     "key": str,
     "time": str,
     "index": str,
@@ -31,7 +32,7 @@ _OPTIONS = {
     "before": float,
     "after": float,
 }
-"""Arguments of ``ornstein.read`` that are options of the same name here."""
+"""Arguments of ``ornstein.read`` that are options of the same name here, and the rate to resample to."""
 _LISTS = ("channels", "events")
 
 
@@ -53,9 +54,17 @@ def read_as_told(path: Path, arguments: dict[str, Any], words: Words, as_json: b
     for name in _LISTS:
         if name in told:
             told[name] = [word.strip() for word in told[name].split(",")]
-    signals = orn.read(path, **told)
+    signals = _resampled(path, told.pop("resample"), told) if "resample" in told else orn.read(path, **told)
     if not as_json:
         cases, length, *parts = (translated(part, words.spoken) for part in signals.parts())
         summary = words("read-joint").join([words("read-shape").format(cases=cases, length=length), *parts])
         show.aside(words("read").format(path=path, summary=summary))
     return signals
+
+
+def _resampled(path: Path, rate: float, told: dict[str, Any]) -> Signals:
+    """The signals of ``path`` at another rate; windows are cut afterwards, in samples of that rate."""
+    if "events" in told or "window" not in told:
+        return orn.read(path, **told).resampled(rate)
+    window, hop = told.pop("window"), told.pop("hop", None)
+    return orn.read(path, **told).resampled(rate).windows(window, hop)
