@@ -8,7 +8,7 @@ from torch import nn
 
 import ornstein as orn
 from ornstein.data.laws import ornstein_uhlenbeck
-from ornstein.denoisers import fit_gaussian
+from ornstein.denoisers import Gaussian, Mixture, fit_gaussian
 from ornstein.fitting.network import fit_reference, reference_structure
 from ornstein.nets import MLP, Condition, describe, named_net
 from ornstein.training import split
@@ -212,6 +212,25 @@ def test_what_does_not_fit_is_one_sentence(arguments, says):
     with pytest.raises(orn.InputError, match=says) as raised:
         orn.fit(SIGNALS, **arguments)
     assert "\n" not in str(raised.value)
+
+
+def test_only_what_sees_a_signal_whole_stands_on_a_mixture():
+    """Two clusters: a vector and an MLP get their mixture, a U-Net finds the pieces by itself."""
+    x = torch.randn(60, 1, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[::2] += 20
+    unet = named_net("unet", (1, 8), 60)
+    assert isinstance(fit_reference(x[:, 0]), Mixture)
+    assert isinstance(fit_reference(x, module=mlp()), Mixture)
+    assert isinstance(fit_reference(x, module=unet), Gaussian)
+    assert isinstance(fit_reference(x, "dense", mlp()), Gaussian)
+
+
+@pytest.mark.filterwarnings(STILL)
+def test_the_seed_of_a_fit_is_that_of_its_training():
+    drawn = [orn.fit(SIGNALS, "network", module=Tiny(), steps=2, rate=0.05, held_out=0.0, seed=seed).law.module for seed in (1, 1, 2)]
+    first, again, other = (torch.cat([p.flatten() for p in module.parameters()]) for module in drawn)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_gaps_need_masks():

@@ -75,6 +75,7 @@ def test_the_way_back_is_the_inverse():
     ("change", "says"),
     [
         ({"rate": 500.0}, r"sampled at 500 Hz, but the model at 250 Hz: resample it first, x\.resampled\(250\) \(--resample 250\)"),
+        ({"rate": 125.0}, "sampled at 125 Hz, but the model at 250 Hz"),
         ({"channels": ("Fz", "Pz")}, "x has the channels Fz, Pz, but the model needs Cz too"),
         ({"channels": ("Cz", "Cz")}, "needs Fz too"),
         ({"units": ("mA", "µV")}, "Fz is in mA, but the model in µV"),

@@ -107,7 +107,7 @@ def test_what_a_row_says() -> None:
     assert whole.says().tolist() == [False, True, True, True, True]
     assert Condition(vector=vector).says().tolist() == [False, True, False, False, True]
     assert Condition().says().tolist() == [False]
-    nothing = whole.nothing()
+    nothing = whole[torch.tensor([4, 0])].nothing()
     assert (nothing.rows, nothing.says().tolist()) == (1, [False])
     assert [tuple(part.shape) for _, part in nothing._parts() if part is not None] == [(1,), (1, 2), (1, 1, 3)]
     assert not whole.drop(torch.ones(5, dtype=torch.bool)).says().any()

@@ -15,6 +15,7 @@ from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
 from ornstein.measurements import Average, Fourier, Linear, Mask, Mix
 from ornstein.posterior import Twisted, condition, twisted
+from ornstein.posterior.twisted import HIGHEST
 from truth import spectrum_covariance
 
 CORRELATED = spectrum_covariance((0.5, 0.1), 4)
@@ -61,6 +62,22 @@ def test_on_a_gaussian_every_weight_is_one_and_the_evidence_exact(name: str) -> 
     torch.testing.assert_close(found.law.weights, torch.full((8,), 1 / 8, dtype=torch.float64), rtol=0, atol=1e-9)
     assert float(found.evidence_error) < 1e-4
     assert int(found.ancestors) == 8
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_a_law_beside_its_reference_has_its_own_evidence(name: str) -> None:
+    """Another mean m' and the covariance of the reference: the first weights carry the whole difference, and all later ones are 1.
+
+    Runs start at the reference's own law of x_t, so the particles are those of N(m' + G (m - m'), Sigma) with
+    G = Sigma (Sigma + t^2 I)^-1. Within 5 standard errors: false alarm 3e-6 for all five together.
+    """
+    measurement, y, noise = MEASUREMENTS[name]
+    law = Gaussian(MEAN + normal(*EVENT, seed=5), FULL)
+    found = twisted(Black(law), gaussian(), measurement, y, noise, particles=4000, steps=5)
+    kept = FULL.gain((MEAN - law.mean()).flatten(), HIGHEST * math.sqrt(float(FULL.eigenvalues.max()))).view(EVENT)
+    exact = Gaussian(law.mean() + kept, FULL).condition(measurement, y, noise).log_evidence
+    assert float((exact - gaussian().condition(measurement, y, noise).log_evidence).abs()) > 100 * float(found.evidence_error)
+    assert float((found.log_evidence - exact).abs()) < 5 * float(found.evidence_error)
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
