@@ -10,7 +10,7 @@ from ornstein.common.errors import InputError
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.model.methods import AWARE, GRIDS, SAMPLERS, SCHEDULES, SPECTRAL, names, reference_of
 from ornstein.samplers import Exact, Exponential, Heun, certify, sample
-from ornstein.schedules import VP, Cosine, Grid, karras
+from ornstein.schedules import VP, Cosine, Grid, RectifiedFlow, karras
 
 MODEL = orn.fit(ornstein_uhlenbeck(60, 6, 2.0, seed=1), folds=0)
 MIXTURE = orn.fit(ornstein_uhlenbeck(60, 6, 2.0, seed=1), "mixture", components=2, folds=0)
@@ -60,13 +60,16 @@ def test_auto_on_a_gaussian_is_exact() -> None:
 def test_auto_on_a_mixture_is_what_tune_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     """``sampler="auto"`` runs ``tune`` once, and a tuned sampler brings its own grid and schedule."""
     tuned = MIXTURE.tune(4, schedule="cosine", cases=8)
-    asked: list[int] = []
-    monkeypatch.setattr("ornstein.model.drawing.tune", lambda law, schedule, calls, reference: (asked.append(calls), tuned)[1])
+    asked: list[object] = []
+    monkeypatch.setattr("ornstein.model.drawing.tune", lambda law, schedule, calls, reference: (asked.append((calls, schedule)), tuned)[1])
     first, second = (MIXTURE.sample(5, sampler="auto", steps=4, schedule="cosine", seed=s) for s in (1, 2))
-    assert asked == [4]
+    assert asked == [(4, Cosine())]
     assert not torch.equal(first, second)
     assert torch.equal(first, MIXTURE.sample(5, sampler=tuned, seed=1))
     assert torch.equal(first, MIXTURE.scaler.decode(sample(MIXTURE.law, tuned.sampler, Cosine(), tuned.grid, 5, seed=1)))
+    for more in ({"steps": 6, "schedule": "cosine"}, {"steps": 4, "schedule": "flow"}):
+        MIXTURE.sample(1, sampler="auto", **more)  # type: ignore[arg-type]
+    assert asked == [(4, Cosine()), (6, Cosine()), (4, RectifiedFlow())]
 
 
 def test_the_reference_is_the_gaussian_of_the_law() -> None:

@@ -1,11 +1,14 @@
 """A model whose law is a network: starts, grids, tuning and moments come from its reference, and what it cannot do is said."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import ornstein as orn
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, Predicted, fit_gaussian
+from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
 from ornstein.model.methods import reference_of
@@ -59,6 +62,19 @@ def test_auto_tunes_on_the_reference_and_is_remembered():
     model._tuned[4, VP()] = tuned
     expected = sample(model.law, tuned.sampler, tuned.schedule, tuned.grid, 3, reference=model.law.reference)
     assert torch.equal(model.sample(3, sampler="auto", steps=4), model.scaler.decode(expected))
+
+
+def test_a_label_stays_with_its_signal_in_any_batch():
+    plain, labels = silent(), [0, 1, 1, 0, 1, 0]
+    net = MLP((1, 8), width=16, depth=1, classes=2)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.2 * torch.randn(p.shape, generator=torch.Generator().manual_seed(2)))
+    model = replace(plain, law=Network.of(net, plain.law.reference), conditions=Conditions(2))
+    run = {"sampler": "heun", "steps": 3, "seed": 1}
+    whole = model.sample(6, label=labels, **run)
+    torch.testing.assert_close(model.sample(2, label=labels[3:5], first=3, **run), whole[3:5], rtol=0, atol=1e-4)  # a network of float32
+    assert not torch.allclose(model.sample(2, label=labels[4:6], first=3, **run), whole[3:5])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
 from ornstein.measurements import Average, Fourier, Linear, Mask, Mix
 from ornstein.posterior import Twisted, condition, twisted
-from ornstein.posterior.twisted import HIGHEST
+from ornstein.posterior.twisted import FAR
 from truth import spectrum_covariance
 
 CORRELATED = spectrum_covariance((0.5, 0.1), 4)
@@ -74,7 +74,7 @@ def test_a_law_beside_its_reference_has_its_own_evidence(name: str) -> None:
     measurement, y, noise = MEASUREMENTS[name]
     law = Gaussian(MEAN + normal(*EVENT, seed=5), FULL)
     found = twisted(Black(law), gaussian(), measurement, y, noise, particles=4000, steps=5)
-    kept = FULL.gain((MEAN - law.mean()).flatten(), HIGHEST * math.sqrt(float(FULL.eigenvalues.max()))).view(EVENT)
+    kept = FULL.gain((MEAN - law.mean()).flatten(), FAR * math.sqrt(float(FULL.eigenvalues.max()))).view(EVENT)
     exact = Gaussian(law.mean() + kept, FULL).condition(measurement, y, noise).log_evidence
     assert float((exact - gaussian().condition(measurement, y, noise).log_evidence).abs()) > 100 * float(found.evidence_error)
     assert float((found.log_evidence - exact).abs()) < 5 * float(found.evidence_error)
