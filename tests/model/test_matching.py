@@ -1,5 +1,6 @@
 """A model looks at what it is given: names, order, units and rate, in the library, whatever the door."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -97,3 +98,24 @@ def test_two_channels_of_one_name_are_not_guessed(model):
 @pytest.mark.parametrize("rate", [None, 250.0, 250.01])
 def test_a_rate_that_is_not_known_or_the_same_is_taken(model, rate):
     same(model, signals(rate=rate))
+
+
+def test_objects_of_others_are_taken_as_fit_takes_them():
+    """Frames, Epochs and arrays with names, in any order of channels: the same numbers as from the signals they hold."""
+    pandas = pytest.importorskip("pandas")
+    x = np.random.default_rng(3).standard_normal((60, 3)) * [1, 10, 100]
+    frame = pandas.DataFrame(x, columns=["a", "b", "c"])
+    model = orn.fit(frame)
+    for other in (frame, frame[["c", "a", "b"]]):
+        assert torch.equal(model.log_prob(other), model.log_prob(x[:, :, None]))
+        assert torch.equal(model.surprise(other).p_value, model.surprise(x[:, :, None]).p_value)
+        assert model.where(other).shape == (60, 3, 1)
+    gaps = frame[["c", "a", "b"]].iloc[:2].copy()
+    gaps.iloc[0, 1] = np.nan
+    filled = model.impute(gaps, draws=2)
+    assert filled.shape == (2, 2, 3, 1)
+    assert filled[0, 0, [0, 2], 0].tolist() == x[0, [2, 1]].tolist()
+    with pytest.raises(orn.InputError, match="the model needs a too"):
+        model.log_prob(frame.drop(columns="a"))
+    plain = orn.fit(pandas.DataFrame(x))
+    assert plain.log_prob(pandas.DataFrame(x[:1])) == plain.log_prob(x[:1, None])

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ornstein.common.errors import InputError
 from ornstein.data import stamps
 
 _MEANT = re.compile(r"[+-]?\d[\d.,_']*(?:[eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 MISSING = {"", "na", "nan", "n/a", "#n/a", "null", "none", "<na>"}
 
 
 @dataclass
 class Cells:
-    """How the cells of one file become numbers; ``comma`` is the decimal comma."""
+    """How the cells of one file become numbers; ``comma`` is the decimal comma.
+
+    mark    the character that may be a decimal mark or part thousands; "" where nobody would write thousands so
+    marks   what was seen in each column: "grouped" as 1,037, another "decimal" as 0,5, and a "whole" number of up to three digits
+    """
 
     path: Path
     comma: bool
     underscore: bool
     comma_in: int = 0
     point_in: int = 0
+    mark: str = ""
+    marks: dict[int, set[str]] = field(default_factory=dict)
 
     def number(self, cell: str) -> float:
         """The value of ``cell``, NaN where it is missing. Raises ``ValueError`` for anything else, ``1_000`` included."""
@@ -45,6 +53,8 @@ class Cells:
 
     def numbers(self, rows: list[tuple[int, list[str]]], column: int, cells: tuple[str, ...]) -> list[float]:
         """The values of one column of some (line number, cells): all at once if they are plain numbers."""
+        if self.mark:
+            self._look(column, cells)
         if not (self.comma or self.underscore):
             try:
                 return [*map(float, cells)]
@@ -59,6 +69,26 @@ class Cells:
             except ValueError:
                 raise self.refused(line, column, cell) from None
         return values
+
+    def _look(self, column: int, cells: Iterable[str]) -> None:
+        """Note how the numbers of a column are written, until one shows that its mark is a decimal one."""
+        seen = self.marks.setdefault(column, set())
+        for cell in cells:
+            if "decimal" in seen:
+                return
+            if self.mark in cell:
+                seen.add("grouped" if _GROUPED.fullmatch(cell.strip().replace(self.mark, ",")) else "decimal")
+            elif cell.strip().lstrip("+-").isdigit() and len(cell.strip()) < 5:
+                seen.add("whole")
+
+    def refuse_thousands(self) -> None:
+        """Whole numbers beside numbers that all have three digits after the mark: it parts thousands, or nobody knows."""
+        for column, seen in self.marks.items():
+            if seen == {"grouped", "whole"}:
+                raise InputError(
+                    f"{self.path}, column {column + 1} holds whole numbers beside numbers such as 1{self.mark}234, which may be "
+                    f"1234 or 1.234: write them without a mark of thousands"
+                )
 
     def refused(self, line: int, column: int, cell: str) -> InputError:
         """The error for a cell that is no number; ``column`` counts from 0."""

@@ -16,6 +16,8 @@ NO_RATE = "sample [no rate]"
 _STEPS = 5
 """A column that rises in equal steps over fewer rows than this may do so by chance."""
 _SINCE_1970 = {1.0: "s", 1e3: "ms", 1e6: "µs", 1e9: "ns"}
+_LONG = 12
+"""Rows from which a column that goes on near a straight line is a clock, however its steps differ."""
 _YEARS_1990_TO_2100 = (6.3e8, 4.11e9)
 
 
@@ -36,6 +38,38 @@ def since_1970(times: npt.NDArray[np.float64]) -> str:
             if len(times) and bool(((times > scale * _YEARS_1990_TO_2100[0]) & (times < scale * _YEARS_1990_TO_2100[1])).all()):
                 return unit
     return ""
+
+
+_DAYS = {"days of a spreadsheet": (2e4, 8e4), "days since year 0": (7e5, 8e5)}
+"""Counts of days of the years 1954 to 2119 from 1900 (Excel), and of 1916 to 2190 from year 0 (MATLAB)."""
+
+
+def days(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], str] | None:
+    """(days from the first, what they count) of numbers that are dates: 43831.25, 737791.25, or 20200101; None for others."""
+    if not len(times) or not np.isfinite(times).all():
+        return None
+    for name, (first, last) in _DAYS.items():
+        if bool(((times > first) & (times < last)).all()):
+            return np.round(times - times[0], 10), name
+    if bool(((times > 1.9e7) & (times < 2.1e7) & (times == np.round(times))).all()):
+        try:
+            written = np.array([f"{t // 10000:04.0f}-{t // 100 % 100:02.0f}-{t % 100:02.0f}" for t in times], dtype="datetime64[D]")
+        except ValueError:
+            return None
+        return (written - written[0]).astype(np.float64), "dates written as 20241231"
+    return None
+
+
+def moves_on(values: npt.NDArray[np.float64]) -> bool:
+    """Whether ``values`` go on in one direction near a straight line, as a clock does that jitters, repeats or runs down."""
+    count = len(values)
+    if count < _LONG or not np.isfinite(values).all() or values[0] == values[-1]:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.diff(values) * np.sign(values[-1] - values[0])
+        line = values[0] + (values[-1] - values[0]) * np.arange(count) / (count - 1)
+        off = np.abs(values - line).max() / abs(values[-1] - values[0])
+    return bool((steps >= 0).all() and off <= min(0.05, max(2 / count, 0.01)))  # two rows, or 1 % of the whole
 
 
 def rises_evenly(values: npt.NDArray[np.float64]) -> bool:
@@ -83,6 +117,8 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
         usual = float(np.median(steps))
         worst = int(np.argmax(np.abs(steps - usual)))
         drift = np.abs(times - (times[0] + step * np.arange(count))).max()
+    if len(steps) > 1 and (steps < 0).all():
+        raise InputError("the time column runs backwards: sort the rows by time, or pass rate= (--rate), which counts samples evenly")
     if not 0 < step < math.inf or (steps <= 0).any() or drift > 0.01 * step + min(half, 0.2 * step):
         raise InputError(
             f"the time column is not uniform: the step after data row {worst + 1} is {steps[worst]:g}, the usual one {usual:g}; "

@@ -110,7 +110,8 @@ def _channels(table: bytes, count: int, width: int, path: Path) -> list[Channel]
 
 
 def _text(raw: bytes) -> str:
-    """UTF-8 where it is valid, otherwise Latin-1, which a micro sign usually is."""
+    """Up to the first NUL, where a program in C ends it; UTF-8 where it is valid, otherwise Latin-1, which a micro sign usually is."""
+    raw = raw.lstrip(b" \0").partition(b"\0")[0]
     try:
         return raw.decode("utf-8").strip(" \0")
     except UnicodeDecodeError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 from ornstein.data import clock, names
 from ornstein.data.loaded import Loaded
 from ornstein.data.roles import Asked
@@ -68,7 +69,16 @@ def _column(name: str, number: int, series: Any, array: npt.NDArray[Any] | None 
         return Column(name if names.clock(name) else f"time {name}".strip(), number, times, stamps=True, indexed=indexed, unit="s")
     if values.dtype.kind in "fiub":
         return Column(name, number, values.astype(np.float64), indexed=indexed)
+    if values.dtype.kind == "c":
+        raise InputError(f"column {name!r} is complex, but must hold real numbers: pass real and imaginary part as columns")
     cells = values.tolist()
+    strange = [cell for cell in cells if isinstance(cell, list | tuple | dict | set | bytes | np.ndarray)]
+    if strange:
+        raise InputError(f"column {name!r} holds a {type(strange[0]).__name__} in a cell, but must hold numbers: drop or convert it")
+    if any(isinstance(cell, time) for cell in cells):
+        cells = [datetime.combine(date(2000, 1, 1), cell) for cell in cells if isinstance(cell, time)]
+        if len(cells) < len(values):
+            raise InputError(f"column {name!r} has no time in some rows: fill them in, or drop the column")
     if hasattr(cells[0], "total_seconds") or hasattr(cells[0], "isoformat"):  # Timestamps with zones come as objects
         times = np.array([(cell - cells[0]).total_seconds() for cell in cells])
         return Column(name if names.clock(name) else f"time {name}".strip(), number, times, stamps=True, indexed=indexed, unit="s")
@@ -82,6 +92,13 @@ def _column(name: str, number: int, series: Any, array: npt.NDArray[Any] | None 
 
 def _nested(frame: Any, where: str) -> Loaded:
     """A collection with a series in every cell: (case, channel) of (time,)."""
+    flat = [
+        title for title, cell in zip(frame.columns, frame.iloc[0], strict=True) if not hasattr(cell, "__len__") or isinstance(cell, str)
+    ]
+    if flat:
+        raise InputError(
+            f"{where} holds series in some columns, but single values in {listed(list(map(str, flat)), 4)}: pass those as labels"
+        )
     rows = [[np.asarray(cell, dtype=np.float64) for cell in row] for row in frame.to_numpy()]
     lengths = {len(cell) for row in rows for cell in row}
     if len(lengths) > 1:

@@ -106,11 +106,18 @@ def _stack(above: list[Row], data: list[Row], width: int, cells: Cells) -> list[
         filled = sum(bool(cell.strip()) for cell in row)
         if abs(len(row) - width) > 1 or (stack and (filled < width / 2 or len(row) != len(stack[0][1]))) or not filled:
             break
-        if (len(row) == 2 and width > 2) or (len(row) > width and row[-1].strip() and row[-1].strip().casefold() != "comment"):
+        if (len(row) == 2 and width > 2 and not (width == 3 and not stack and _words(row, cells))) or (
+            len(row) > width and row[-1].strip() and row[-1].strip().casefold() != "comment"
+        ):
             break
         stack.insert(0, (line, row))
     if not stack and above:
         line, row = above[-1]
+        if 2 * len(row) == width > 2 and _words(row, cells) and data and all(cells.kind(cell) == "number" for cell in data[0][1]):
+            raise InputError(
+                f"{cells.path} line {line} names {len(row)} columns, but the rows below have {width} cells, as numbers with decimal commas "
+                "between commas do: write the table with semicolons, or numbers with points"
+            )
         told = cells.kind(row[0]) == "word" and (len(row) < 3 or row[0].strip().endswith(("=", ":")))
         if sum(bool(cell.strip()) for cell in row) > 1 and len(row) != width and not told:
             number, first = data[0] if data else (line, row)
@@ -118,6 +125,11 @@ def _stack(above: list[Row], data: list[Row], width: int, cells: Cells) -> list[
                 f"{cells.path} line {number} has {len(first)} cells, but line {line} has {len(row)}: every line must have the same number"
             )
     return stack
+
+
+def _words(row: list[str], cells: Cells) -> bool:
+    """Whether every cell is a word, and the first introduces nothing."""
+    return all(cells.kind(cell) == "word" for cell in row) and not row[0].strip().endswith(("=", ":"))
 
 
 def _titles(stack: list[Row], data: list[Row], width: int, cells: Cells) -> tuple[list[str], list[str]]:

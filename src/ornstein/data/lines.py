@@ -101,13 +101,13 @@ def is_comment(line: str) -> bool:
 
 
 def delimiter_of(text: str) -> str:
-    """Tab, semicolon, comma or blanks, in this order: the first that most lines hold outside quotes.
+    """Tab, semicolon, bar, comma or blanks, in this order: the first that most lines hold outside quotes.
 
     The last thirty of the opening lines vote, since programs write remarks above their tables.
     """
     unquoted = re.sub(r'"[^"]*"', '""', text[:200_000])
     lines = list(islice((line for line in io.StringIO(unquoted, newline=None) if line.strip() and not is_comment(line)), 400))[-30:]
-    for delimiter in "\t;, ":
+    for delimiter in "\t;|, ":
         if 2 * sum(delimiter in line.strip(" \r\n") for line in lines) > len(lines):
             return delimiter
     return ","

@@ -35,6 +35,8 @@ _TIME = {
     "日期",
     "zeit",
     "temps",
+    *("时间戳", "時間", "時刻", "日付", "tiempo", "fecha", "время", "дата", "datum", "datenum", "ts", "tstamp", "uhrzeit", "zeitstempel"),
+    *("heure", "horodatage", "hora", "시간"),
 }
 _BESIDE_TIME = {
     *("t", "unix", "local", "utc", "gmt", "relative", "abs", "absolute", "system", "host", "device", "of", "day", "since", "start", "real"),
@@ -55,7 +57,9 @@ _ALONE = {
     "unix",
     "timepoint",
     "timepoints",
+    *("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "unix_ms", "unix_us", "unix_ns"),
 }
+_DATE = {"date", "datum", "fecha", "дата", "日期", "日付", "datenum"}
 _INDEX = {
     *("", "index", "idx", "sample", "samples", "row", "rows", "rownames", "row names", "row.names", "n", "nr", "no", "no.", "#", "seq"),
     *("nseq", "sequence", "counter", "count", "packet", "packet counter", "packet number", "frame", "frames", "sample index"),
@@ -73,6 +77,7 @@ _INDEX = {
         "level_0",
         "sampleindex",
         "sample count",
+        *("frame#", "frame no", "frame number", "year", "jahr", "année", "año", "年", "年份"),
     ),
 }
 _CASE = {
@@ -235,9 +240,15 @@ def is_index(cell: str) -> bool:
     return _among(cell, _INDEX) or bool(re.fullmatch(r"Unnamed: \d+(_level_\d+|\.\d+)*|__index_level_\d+__", cell.strip()))
 
 
+def is_date(cell: str) -> bool:
+    """Whether a clock of this name counts days, not seconds: date, Datum, 日期, datenum, ..."""
+    return bool(_DATE & set(re.split(r"[\W_]+", foreign_name(cell)[0].casefold())))
+
+
 def is_case(cell: str) -> bool:
-    """Whether this name tells cases apart: case, epoch, trial, subject, id, ..."""
-    return _among(cell, _CASE)
+    """Whether this name tells cases apart: case, epoch, trial, subject, id, device_id, userId, ..."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", foreign_name(cell)[0]).casefold()
+    return _among(cell, _CASE) or bool(re.fullmatch(r"(\w+[ _])+(id|uid|uuid|guid)", words))
 
 
 def is_label(cell: str) -> bool:

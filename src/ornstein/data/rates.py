@@ -70,6 +70,11 @@ def _times(one: Column, cases: int) -> tuple[npt.NDArray[np.float64], str, str]:
     since = clock.since_1970(one.values)
     if since:
         return times, since, f" in {since} since 1970"
+    if names.is_date(one.name):
+        written = clock.days(one.values)
+        if written is None:
+            raise InputError(f"{one.shown} holds numbers that are no dates: write its unit in brackets, as in 'time [s]'")
+        return written[0].reshape(cases, -1), "d", f", in {written[1]}"
     return times, "", ", taken as seconds"
 
 

@@ -110,7 +110,8 @@ def recognised(x: object) -> object:
     if not objects.is_foreign(x):
         return x
     found = read(x)
-    return read(x, orient="vectors") if len(found) == 1 and found.rate is None and objects.kind(x).endswith("Frame") else found
+    by_columns = len(found) == 1 and found.rate is None and (not hasattr(x, "__len__") or found.shape[2] == len(x))
+    return read(x, orient="vectors") if by_columns and objects.kind(x).endswith("Frame") else found
 
 
 def _from_file(file: Path, asked: Asked, key: str | None) -> Loaded:

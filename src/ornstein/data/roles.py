@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -95,12 +96,15 @@ def column(sheet: Sheet, wish: str | int | None, what: str, where: Path | str) -
 
 def refuse_ramp(columns: list[Column], where: Path | str, remedy: str) -> None:
     """The net below all names: a column that rises in equal steps beside others that do not is a clock or a row number."""
-    ramps = [c for c in columns if c.values is not None and (clock.rises_evenly(c.values) or _stamped(c.values))]
+    ramps = [
+        c for c in columns if c.values is not None and (clock.rises_evenly(c.values) or clock.moves_on(c.values) or _stamped(c.values))
+    ]
     if ramps and len(ramps) < len(columns):
         one = ramps[0]
+        goes = "rises in equal steps" if one.values is not None and clock.rises_evenly(one.values) else "goes on in one direction"
         raise InputError(
-            f"{one.shown} of {where} rises in equal steps from row to row, as a clock or a "
-            f"row number does, and the other columns do not: {remedy.format(name=repr(one.name.strip() or one.number))}"
+            f"{one.shown} of {where} {goes} from row to row, as a clock or a row number does, "
+            f"and the other columns do not: {remedy.format(name=repr(one.name.strip() or one.number))}"
         )
 
 
@@ -153,6 +157,8 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
             roles.events = one
         else:
             left_out.append(one.shown)
+    elif names.is_case(name) and asked.time is None and (moments := _moments(one)) is not None:
+        roles.clocks.append(moments)
     elif names.is_case(name) and _whole_or_words(one):
         roles.cases.append(one)
     elif names.is_label(name) and _whole_or_words(one) and asked.labels is None:
@@ -164,7 +170,11 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
             f"{one.shown} of {where} holds words such as {one.words[0]!r}, and no header says what they are: say labels={one.number} if "
             f"they are classes, index={one.number} if they name the rows (--labels, --index), or transpose the file if they name channels"
         )
-    elif names.is_meta(name) or (one.words is not None and not _numeric(one.words)):
+    elif one.words is not None and not _numeric(one.words):
+        if not asked.channels:
+            _refuse_near_numbers(one, where)
+        left_out.append(one.shown)
+    elif names.is_meta(name):
         left_out.append(one.shown)
     else:
         roles.channels.append(_as_channel(one, where))
@@ -191,6 +201,13 @@ def _unnamed(one: Column, asked: Asked, roles: Roles, where: Path | str) -> None
         roles.index.append(one)
 
 
+def _moments(one: Column) -> Column | None:
+    """A column called epoch or record whose values are moments since 1970, as numbers; None where they tell cases apart."""
+    found = [_float(word) for word in one.words] if one.words is not None else []
+    values = one.values if one.words is None else np.array(found, dtype=np.float64) if None not in found else None
+    return replace(one, values=values, words=None) if values is not None and _stamped(values) else None
+
+
 def _id_like(name: str) -> bool:
     """Of several columns about events the one that says which."""
     return not any(word in name.casefold() for word in ("date", "duration"))
@@ -203,9 +220,33 @@ def _whole_or_words(one: Column) -> bool:
     return not all(v is not None for v in found) or all(v is None or math.isnan(v) or v.is_integer() for v in found)
 
 
+_NEAR = re.compile(
+    r"[\s$€£¥<>≤≥≈~(\[−+-]*(0x[0-9a-f]+|\.?\d[\d.,' \u00a0]*([de][+-]?\d+)?)\s*(%|[µμ]?\w{0,3}|°C|[+-]\s*[\d.]+j|/\s*\d+)[)\s]*"
+    r"|\[.*\]|\{.*\}|b'.*'",
+    re.IGNORECASE,
+)
+"""A number with something around it: $1.5, (3), 0x1f, 1.5D+02, 1+2j, 1/3, 12 mV, [1, 2]."""
+
+
+def _refuse_near_numbers(one: Column, where: Path | str) -> None:
+    """A column that is left out because of its words must hold no numbers, or they would be lost without a trace."""
+    words = one.words or []
+    known = [(i, word.strip()) for i, word in enumerate(words) if word.strip().casefold() not in MISSING]
+    plain = [_float(word) is not None for _, word in known]
+    if any(plain) or all(_NEAR.fullmatch(word) for _, word in known):
+        row, word = known[plain.index(False)]
+        raise InputError(
+            f"{one.shown} of {where} holds {word[:40]!r} in data row {row + 1}, which is no plain number: write it as one, or leave it "
+            "empty where it is missing, or name the columns to keep with channels= (--channels)"
+        )
+
+
 def _float(word: str) -> float | None:
+    word = word.strip()
     if word.casefold() in MISSING:
         return math.nan
+    if word.casefold() in ("true", "false"):
+        return float(word.casefold() == "true")
     try:
         return float(word.replace(",", "."))
     except ValueError:

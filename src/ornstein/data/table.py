@@ -15,6 +15,7 @@ from ornstein.data import clock, names, pivot
 from ornstein.data.loaded import Event, Loaded
 from ornstein.data.rates import rate_of_table
 from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
+from ornstein.data.sentinels import warn_of_marks
 from ornstein.data.sheet import Column, Sheet
 
 _NAME_IT = "say time={name} or index={name} (--time, --index), or name the columns to keep with channels= (--channels)"
@@ -23,6 +24,10 @@ _NUMBER_IT = "say index={name} or time={name} (--index, --time), or index='none'
 
 def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     """The signals of a table, as ``read`` describes them; the notes say which column was taken for what."""
+    return warn_of_marks(_shaped(sheet, asked, where), where)
+
+
+def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     roles = decide(sheet, asked, where)
     if roles.variable is not None and asked.orient != "rows":
         roles = pivot.wide(roles, where)
@@ -72,8 +77,8 @@ def _rows(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str, said: boo
     if beside and not sheet.ours:
         notes.append(f"{listed([c.shown for c in beside], 4)} {'is' if len(beside) == 1 else 'are'} no part of the signals")
     label = roles.label
-    if label is None and not sheet.named and asked.labels is None and _leads_with_classes(columns):
-        label, columns = columns[0], columns[1:]
+    if label is None and not sheet.named and asked.labels is None and (at := _classes_at(columns)) is not None:
+        label, columns = columns[at], [c for c in columns if c is not columns[at]]
         notes.append(f"{label.shown} holds whole numbers beside decimals and is taken for labels (labels='none' keeps it)")
     if asked.index != NONE and not sheet.ours:
         refuse_ramp(columns, where, _NUMBER_IT)
@@ -94,14 +99,18 @@ def _vectors(roles: Roles) -> Loaded:
     return Loaded(values, None, labels, units, classes=classes, notes=tuple(roles.notes))
 
 
-def _leads_with_classes(columns: list[Column]) -> bool:
-    """Whether a first column of a few whole numbers stands beside decimals, as in the UCR archive."""
-    first, rest = columns[0].values, [c.values for c in columns[1:] if c.values is not None]
+def _classes_at(columns: list[Column]) -> int | None:
+    """0 where the first column holds a few whole numbers beside decimals, as in the UCR archive, -1 where the last one does."""
+    return next((at for at in (0, -1) if _are_classes(columns[at], columns)), None)
+
+
+def _are_classes(one: Column, columns: list[Column]) -> bool:
+    first, rest = one.values, [c.values for c in columns if c is not one and c.values is not None]
     if first is None or len(rest) < 2 or len(first) < 4 or not np.array_equal(first, np.round(first)):
         return False
     kinds, counts = np.unique(first, return_counts=True)
     decimals = float(np.mean([np.mean(v != np.round(v)) for v in rest]))
-    return 1 < len(kinds) <= len(first) / 2 and bool((counts > 1).all()) and decimals > 0.9
+    return 1 < len(kinds) <= len(first) / 2 and bool((counts > 1).all()) and decimals > (0.9 if one is columns[0] else 0.5)
 
 
 def _refuse_first_row(matrix: npt.NDArray[np.float64], where: Path | str) -> None:

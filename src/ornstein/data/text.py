@@ -26,6 +26,7 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), plain: fro
     """
     lines = Lines.of(text, path)
     cells = Cells(path, comma=lines.delimiter in "\t;" and "," in text, underscore="_" in text)
+    cells.mark = "," if cells.comma else "." if lines.delimiter == ";" else ""
     rows = lines.rows()
     head = list(islice(rows, _HEAD))
     if not head:
@@ -58,6 +59,7 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), plain: fro
                 words[i].extend(map(str.strip, column))
             blank[i] = blank[i] and not any(map(str.strip, column))
         last = block[-1][0]
+    cells.refuse_thousands()
     first = head[plan.start][0]
     for number, remark in lines.comments:
         if first < number < last:

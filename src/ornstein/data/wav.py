@@ -41,6 +41,8 @@ def read(path: Path) -> Loaded:
     frames = length // block
     if not frames:
         raise InputError(f"{path} is empty: it holds no values")
+    if length % block:
+        notes.append(f"the last {length % block} bytes are no whole frame and are left out")
     raw = np.array(content[first : first + frames * block])
     dtype = _TYPES[kind, width]
     if width == 3:

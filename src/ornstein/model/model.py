@@ -17,6 +17,7 @@ from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Operator, Spectral
+from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.curved_moments import curved_moments
@@ -49,8 +50,9 @@ class Model:
     """A fitted law in the user's units: what ``fit``, ``load`` and ``posterior`` return.
 
     Everything goes in and comes out as (case, *event) in the units of the data; standardisation happens inside, and every
-    log-density includes its Jacobian. ``Signals`` are looked at: channels are found by name in any order, units are converted, and
-    another rate is refused. A posterior is a Model too; given many y at once it holds one law per case.
+    log-density includes its Jacobian. Frames, Raw, Epochs, xarrays and collections are read as by ``fit``. ``Signals`` are looked at:
+    channels are found by name in any order, units are converted, and another rate is refused. A posterior is a Model too; given
+    many y at once it holds one law per case.
 
     law           the denoiser, in standardised coordinates
     scaler        the standardisation
@@ -340,8 +342,9 @@ class Model:
         return self._values(self._matched(x) or x, missing)
 
     def _matched(self, x: object) -> Matched | None:
-        """Signals with names in the channels and units of this model; None for plain arrays, which have no names."""
-        return Matched.of(x, self.channels, self.units, self.rate) if isinstance(x, Signals) else None
+        """Signals, or what ``fit`` reads as such, in the channels and units of this model; None for plain arrays, which have no names."""
+        found = recognised(x)
+        return Matched.of(found, self.channels, self.units, self.rate) if isinstance(found, Signals) else None
 
     def _values(self, x: object, missing: bool) -> Tensor:
         values = checks.tensor(x.values if isinstance(x, Matched) else x, "x", missing=missing)
