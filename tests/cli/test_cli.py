@@ -225,6 +225,15 @@ def test_other_channels_are_refused_by_name(room, capsys):
     assert "load" in err
 
 
+def test_why_there_is_no_p_value_is_asked_of_the_model(room, capsys):
+    """A Gaussian without held-out scores can have them, whatever way its density was computed."""
+    orn.fit(orn.read("days.csv"), folds=0).save("bare.model")
+    for options in ((), ("--method", "flow", "--error", "1")):
+        with pytest.raises(SystemExit):
+            main(["score", "bare.model", "days.csv", *options])
+        assert "--folds 5" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_file_is_resampled_to_the_rate_of_a_model(tmp_path, monkeypatch, capsys):
     """The remedy that the message for another rate names; windows are cut in samples of the new rate."""
     monkeypatch.chdir(tmp_path)

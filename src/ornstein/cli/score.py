@@ -58,7 +58,7 @@ def register(app: typer.Typer, words: Words) -> None:
             numbers = {"log_prob": found.value, "bits_per_dim": bits, "p_value": p, "error": found.error}
             show.machine({**numbers, "method": found.method, "why": found.why, "output": output, "where": where})
         else:
-            _show(scored, top, words)
+            _show(scored, top, isinstance(model.law, orn.denoisers.Law), words)
 
 
 class _Scored(NamedTuple):
@@ -83,7 +83,8 @@ def _write(scored: _Scored, output: Path, force: bool) -> None:
     write_text(output, "\n".join([",".join(["case", *columns]), *lines, ""]), force=force)
 
 
-def _show(scored: _Scored, top: int, words: Words) -> None:
+def _show(scored: _Scored, top: int, judged: bool, words: Words) -> None:
+    """The mean, the most surprising cases, and why there is no p-value; ``judged``: a model of this kind keeps held-out scores."""
     nats, p = -scored.density.value, scored.p
     error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 else 0.0
     show.line(words("scored").format(count=len(nats), mean=-float(nats.mean()), error=error))
@@ -102,4 +103,4 @@ def _show(scored: _Scored, top: int, words: Words) -> None:
     if estimated:
         show.line(translated(scored.density.why, words.spoken))
     if p is None:
-        show.line(words("no-reference" if not estimated else "no-judges"))
+        show.line(words("no-reference" if judged else "no-judges"))
