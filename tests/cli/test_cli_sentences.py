@@ -78,6 +78,7 @@ def test_sentences_are_read_off_the_source():
         ("n is 9.5, but must be a whole number of at least 1 and at most 7", "n 为 9.5，但须为不小于 1 且不大于 7 的整数"),
         ("--rank is 'ten', but must be a whole number", "--rank 为 'ten'，但须为整数"),
         ("`a`, `b` are empty and left out", "`a`, `b` 是空列，已略去"),
+        ("24 samples, one every 3600 s", "24 个采样点，每 3600 秒一个"),
         ("3 cases outside its support", "3 cases outside its support"),
         ("m: 3 cases outside its support, so its mean is -inf", "m：3 条信号在支撑之外，平均值因此为 -inf"),
         ("a.csv: b.csv does not exist: check the path", "a.csv: b.csv 不存在：请检查路径"),

@@ -93,3 +93,10 @@ def test_resampling_keeps_what_both_rates_can_hold():
 def test_what_cannot_be_resampled_is_one_sentence(signals, rate, says):
     with pytest.raises(InputError, match=says):
         signals.resampled(rate)
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"), [(250.0, "3 samples at 250 Hz"), (0.1, "3 samples at 0.1 Hz"), (1 / 3600, "3 samples, one every 3600 s")]
+)
+def test_a_slow_rate_is_told_in_seconds(rate, told):
+    assert Signals(torch.zeros(1, 1, 3), rate).summary().endswith(told)

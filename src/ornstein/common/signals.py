@@ -15,6 +15,9 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError, counted, listed
 
+_SLOW = 0.1
+"""Samples per second below which seconds per sample are easier to read."""
+
 
 @dataclass(frozen=True, eq=False)
 class Signals:
@@ -72,7 +75,7 @@ class Signals:
         units = list(dict.fromkeys(self.units))
         names = [f"{name} [{unit}]" if unit and len(units) > 1 else name for name, unit in zip(self.channels, self.units, strict=True)]
         shown = listed(names, 6) + (f" [{units[0]}]" if len(units) == 1 and units[0] else "")
-        at = "" if self.rate is None else f" at {self.rate:.6g} Hz"
+        at = "" if self.rate is None else f" at {self.rate:.6g} Hz" if self.rate >= _SLOW else f", one every {1 / self.rate:.6g} s"
         gaps = int(torch.isnan(self.values).sum())
         missing = [f"{gaps} of {self.values.numel()} values are missing"] if gaps else []
         kinds = [f"{label} × {count}" for label, count in Counter(self.labels).items()]
