@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError, listed, unknown_name
 from ornstein.common.signals import Signals
 from ornstein.data.loaded import MAX_BYTES, Loaded, broken
 
@@ -22,6 +22,14 @@ MAP_FROM = 64 * 2**20
 _MAX_RATIO = 500
 _RATIO_FROM = 16 * 2**20
 """Deflate reaches 1032 : 1 on constant bytes and recordings stay below 20 : 1; small members are harmless at any ratio."""
+
+
+_BESIDE = {
+    "rate": ("rate", "fs", "Fs", "sfreq", "srate", "sampling_rate", "sample_rate"),
+    "channels": ("channels", "ch_names", "channel_names", "names"),
+    "units": ("units",),
+}
+"""What stands beside an array, under the names that programs give it; those of ``write`` first."""
 
 
 def read_npy(path: Path, orient: str) -> Loaded:
@@ -41,13 +49,15 @@ def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
             members = _members(archive, path)
             name = _choose(members, key, path)
             values = shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
-            ours = [other for other in ("rate", "channels", "units") if name == "values" and other in members]
-            beside: dict[str, npt.NDArray[Any]] = {other: _load(archive, members[other], other, path) for other in ours}
+            beside = _beside(archive, members, name, values.shape[1], path)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged archive surfaces as almost any error, a negative file position included
         raise broken(path, "NPZ", error) from None
-    return Loaded(values, _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path))
+    known = {word for words in _BESIDE.values() for word in words} if beside else set()
+    left = [f"`{other}`" for other in members if other != name and other not in known]
+    notes = (f"{listed(left, 4)} {'is' if len(left) == 1 else 'are'} left out",) if left else ()
+    return Loaded(values, _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path), notes=notes)
 
 
 def write_npy(path: Path, signals: Signals) -> None:
@@ -112,6 +122,22 @@ def shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any]
     if array.ndim == 2:
         return array.T[None] if orient == "columns" else array[:, :, None] if orient == "vectors" else array[:, None, :]
     return array
+
+
+def _beside(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, channels: int, path: Path
+) -> dict[str, npt.NDArray[Any]]:
+    """Rate, names and units beside the array: as ``write`` calls them, or, beside an array of another name, as others do if they fit."""
+    if name == "values":
+        return {what: _load(archive, members[what], what, path) for what in _BESIDE if what in members}
+    found: dict[str, npt.NDArray[Any]] = {}
+    for what, words in _BESIDE.items():
+        for word in (word for word in words if word in members and word != name):
+            head = _head(archive, members[word], word, path)
+            number = what == "rate" and math.prod(head.shape) == 1 and head.dtype.kind in "fiu"
+            if number or (what != "rate" and head.shape == (channels,) and head.dtype.kind == "U"):
+                found.setdefault(what, _load(archive, members[word], what, path))
+    return found
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:

@@ -19,6 +19,9 @@ from ornstein.data.roles import Asked
 from ornstein.data.sheet import Column, Sheet
 from ornstein.data.table import columns_of, from_sheet, header_of
 
+_TICKS = {"time32[s]": 1.0, "time32[ms]": 1e-3, "time64[us]": 1e-6, "time64[ns]": 1e-9}
+"""Seconds of one count of a time of day."""
+
 
 def read(path: Path, asked: Asked) -> Loaded:
     """The signals of a Parquet table; nulls are missing values, a column of time stamps gives the rate, and pandas' index is none."""
@@ -44,8 +47,15 @@ def read(path: Path, asked: Asked) -> Loaded:
     if len(labels) > 1:
         lead = next(i for i, column in enumerate(columns) if column.indexed)
         columns[lead] = replace(columns[lead], words=columns[lead].cells(), values=None, role="case")
+    ranges = _ranges(table.schema.metadata or {}, table.num_rows)
+    columns = [*ranges, *columns]
+    counted = [c.name for c in columns if not c.indexed] == [
+        str(k) for k in range(table.num_columns - len(labels))
+    ] and table.num_columns > 1
+    if counted:  # a frame without names: they only count the columns
+        columns = [c if c.indexed else replace(c, name="") for c in columns]
     columns.sort(key=lambda column: not column.indexed)  # pandas writes its index last; it leads the table in every other format
-    return from_sheet(Sheet(columns, named=True, ours=ours), asked, path)
+    return from_sheet(Sheet(columns, named=not counted, ours=ours), asked, path)
 
 
 def write(path: Path, signals: Signals) -> None:
@@ -65,6 +75,16 @@ def _index(metadata: dict[bytes, bytes]) -> set[str]:
     return {name for name in listed if isinstance(name, str)}
 
 
+def _ranges(metadata: dict[bytes, bytes], rows: int) -> list[Column]:
+    """A range that pandas kept as three numbers, where it has a name: the clock of the frame, or its row numbers."""
+    try:
+        listed = json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", [])
+        named = [one for one in listed if isinstance(one, dict) and one.get("kind") == "range" and isinstance(one.get("name"), str)]
+        return [Column(one["name"], 1, one["start"] + one["step"] * np.arange(rows, dtype=np.float64), indexed=True) for one in named]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return []
+
+
 def _column(name: str, place: int, column: Any, indexed: bool, path: Path) -> Column:
     """One column as numbers, words or moments; nulls are missing."""
     kind = str(column.type)
@@ -75,6 +95,9 @@ def _column(name: str, place: int, column: Any, indexed: bool, path: Path) -> Co
         moments = column.to_numpy().astype(unit)
         times = np.where(np.isnat(moments), np.nan, (moments - moments[0]) / np.timedelta64(1, "s"))
         return Column(shown if names.clock(shown) else f"time {shown}".strip(), place + 1, times, indexed=indexed, unit="s", stamps=True)
+    if kind.startswith("time"):
+        seconds = column.cast("int64" if kind.startswith("time64") else "int32").to_numpy() * _TICKS[kind]
+        return Column(shown if names.clock(shown) else f"time {shown}".strip(), place + 1, seconds, indexed=indexed, unit="s", stamps=True)
     if kind.startswith(("string", "large_string", "dictionary")):
         return Column(
             shown, place + 1, words=["" if word is None else str(word) for word in column.to_pylist()], blank=blank, indexed=indexed
