@@ -187,6 +187,7 @@ def batches(draw: st.DrawFn) -> Signals:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.filterwarnings("ignore:.*if it marks missing values:UserWarning")  # 1e30 is a value like any other to a round trip
 @given(x=batches(), suffix=st.sampled_from(["csv", "tsv", "txt"]))
 @example(
     x=Signals(torch.tensor([[[-0.0, 5e-324, -1.7976931348623157e308, nan]]], dtype=torch.float64), 360.0, ("通道一",), ("微伏",)),

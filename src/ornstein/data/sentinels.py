@@ -26,7 +26,7 @@ def warn_of_marks(loaded: Loaded, where: Path | str) -> Loaded:
                 continue
             others = values[values != mark]
             if len(others) > 1 and np.abs(others - mark).min() > _FAR * np.ptp(others) > 0:
-                name = loaded.channels[k] if loaded.channels else f"channel {k + 1}"
+                name = (loaded.channels[k] if loaded.channels else "") or f"channel {k + 1}"
                 times = counted(len(values) - len(others), "time")
                 warnings.warn(
                     f"{where}: {name} holds {mark:g} {times}, far from all others: if it marks missing values, leave these cells empty",
