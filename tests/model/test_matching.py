@@ -119,3 +119,15 @@ def test_objects_of_others_are_taken_as_fit_takes_them():
         model.log_prob(frame.drop(columns="a"))
     plain = orn.fit(pandas.DataFrame(x))
     assert plain.log_prob(pandas.DataFrame(x[:1])) == plain.log_prob(x[:1, None])
+
+
+def test_units_in_other_letters_and_limits_of_particles(model):
+    other = signals(VALUES, units=("uv", "mv"))
+    factors = torch.tensor([1.0, 1e3]).view(-1, 1)
+    assert torch.allclose(model.log_prob(other), model.log_prob(signals(VALUES * factors)))
+    for wish, sentence in (
+        ({"steps": 10**9}, "steps is 1000000000, but a grid"),
+        ({"particles": 10**15}, "particles is 1000000000000000, which takes"),
+    ):
+        with pytest.raises(orn.InputError, match=sentence):
+            model.posterior(orn.Mask(torch.ones(2, 8, dtype=torch.bool)), VALUES[0].flatten(), noise=0.1, method="twisted", **wish)

@@ -34,6 +34,11 @@ OTHERS: dict[str, tuple[str, float, float]] = {
 SPELLINGS = {
     "ohm": "Ω",
     "Ohm": "Ω",
+    "kOhm": "kΩ",
+    "kohm": "kΩ",
+    "uv": "µV",
+    "µv": "µV",
+    "mv": "mV",
     "sec": "s",
     "volt": "V",
     "volts": "V",

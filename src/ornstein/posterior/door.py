@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 
-from ornstein.common import checks
+from ornstein.common import checks, memory
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, Mixture, matched
 from ornstein.measurements import Measurement
 from ornstein.posterior.twisted import Twisted, twisted
+from ornstein.schedules.base import whole
 
 METHODS = ("auto", "exact", "twisted")
 
@@ -59,7 +61,8 @@ def condition(
         raise InputError(
             f"a {denoiser.described()} does not know the mean and covariance of its signals: pass reference=, a Gaussian or mixture of them"
         )
-    count, levels = checks.count(particles, "particles", at_least=2), checks.count(steps, "steps", at_least=2)
+    count = memory.drawn(checks.count(particles, "particles", at_least=2), "particles", math.prod(denoiser.event_shape))
+    levels = whole(checks.count(steps, "steps", at_least=2))
     found = twisted(denoiser, known, measurement, value, r, particles=count, steps=levels, seed=seed)
     _say_few(found)
     coarse = twisted(denoiser, known, measurement, value, r, particles=-(-count // 2), steps=levels // 2, seed=seed + 1)
