@@ -8,7 +8,6 @@ import pytest
 import torch
 from mute import Mute
 
-import ornstein as orn
 from kinds import EVENT, LAWS, MEAN, SIZE, gaussian, mixture, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
@@ -20,10 +19,11 @@ from truth import spectrum_covariance
 X = mixture().sample(4, seed=3)
 
 
-@pytest.mark.parametrize("law", [gaussian(), mixture(), LAWS["mixture-conditioned"](), LAWS["gaussian-conditioned"]()], ids=str)
+@pytest.mark.parametrize("name", ["gaussian", "mixture", "mixture-conditioned", "gaussian-conditioned"])
 @pytest.mark.parametrize("by", ["entry", "time", "channel"])
-def test_against_conditioning(law: orn.denoisers.Mixture, by: str) -> None:
+def test_against_conditioning(name: str, by: str) -> None:
     """log p(x_B | rest) = log p(x) - log p(rest), the last as the evidence of observing the rest without noise."""
+    law = LAWS[name]()
     found = where(law, X, by)
     shape = {"entry": EVENT, "time": (3,), "channel": (2,)}[by]
     assert found.shape == (4, *shape)
