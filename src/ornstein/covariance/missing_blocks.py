@@ -200,14 +200,20 @@ def _batches(matrix: Tensor, chosen: Tensor, cases: Tensor, *, from_gaps: bool) 
             yield Block(some, index, real, _factor(block), from_gaps)
 
 
+_LIFTS = 16
+"""Tenfold steps from rounding up to the size of a block: beyond, only NaN fails."""
+
+
 def _factor(blocks: Tensor) -> Tensor:
     """Cholesky factors; a block that rounding left singular gets as much on its diagonal as it takes."""
-    k = blocks.shape[1]
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(blocks)
-    ridge = 10 * k * torch.finfo(blocks.dtype).eps
-    while bool(failed.any()):
-        lifted = blocks + ridge * (failed > 0).view(-1, 1, 1) * torch.eye(k, dtype=blocks.dtype)
-        factor, failed = torch.linalg.cholesky_ex(lifted)
-        ridge *= 10
+    own = blocks.diagonal(dim1=1, dim2=2).abs()
+    own = torch.where(own > 0, own, 1.0)  # each entry by its own variance: a large one would drown the others
+    lift, least = torch.zeros(len(blocks), 1, dtype=blocks.dtype), 10 * blocks.shape[1] * torch.finfo(blocks.dtype).eps
+    for _ in range(_LIFTS):
+        if not bool(failed.any()):
+            break
+        lift = torch.where(failed.view(-1, 1) > 0, (10 * lift).clamp_min(least), lift)  # a block that was lifted stays so
+        factor, failed = torch.linalg.cholesky_ex(blocks + torch.diag_embed(lift * own))
     return factor
