@@ -62,7 +62,8 @@ def test_what_ends_at_once_and_what_is_quiet_say_nothing(capsys):
         "impute m gaps.csv -o full.csv --draws 400",
     ],
 )
-def test_commands_on_models_say_what_they_do(words, room, capsys):
+def test_commands_on_models_say_what_they_do(words, room, capsys, monkeypatch):
+    monkeypatch.setattr(log, "FIRST", 0.0)  # whatever the speed of the machine
     orn.fit(orn.read("days.csv")).save("m")
     orn.write("many.csv", orn.Signals(ornstein_uhlenbeck(1500, 40, 3.0, seed=2).values))
     assert re.search(r"^ +\d+\.\d s  \w+ing", run(capsys, *words.split()), re.MULTILINE)
@@ -70,7 +71,8 @@ def test_commands_on_models_say_what_they_do(words, room, capsys):
 
 
 @pytest.mark.parametrize("words", [("fit", "gaps.csv"), ("fit", "days.csv", "--model", "mixture"), ("bench", "samplers", "days.csv")])
-def test_commands_that_take_long_say_what_they_do(words, room, capsys):
+def test_commands_that_take_long_say_what_they_do(words, room, capsys, monkeypatch):
+    monkeypatch.setattr(log, "FIRST", 0.0)  # whatever the speed of the machine
     output = ("-o", "m") if words[0] == "fit" else ()
     err = run(capsys, *words, *output)
     assert re.search(r"^ +\d+\.\d s  (fitting|working)", err, re.MULTILINE)

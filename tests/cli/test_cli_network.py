@@ -11,7 +11,7 @@ import torch
 import ornstein as orn
 from ornstein.cli import main
 from ornstein.cli.progress import fitting
-from ornstein.cli.words import dictionary
+from ornstein.cli.words import Words
 from ornstein.data.labels import label_channel, read_labels
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, fit_gaussian
@@ -91,7 +91,7 @@ def test_what_was_trained_is_said_in_both_languages(room, capsys):
     ("language", "says"), [("en", "step 30, loss 0.500, held out 0.400, Gaussian 0.450, 10 steps/s"), ("zh", "第 30 步, 损失 0.500")]
 )
 def test_the_bar_says_where_training_stands(language, says):
-    with fitting(dictionary(language).__getitem__, 6, quiet=True) as progress:
+    with fitting(Words(language, language), 6, quiet=True) as progress:
         progress.tell("[law]")
         progress.watch(Record(step=10, share=0.1, seconds=1.0, loss=0.5))
         progress.watch(Record(step=30, share=0.3, seconds=3.0, best=0.4, gaussian=0.45))

@@ -24,16 +24,12 @@ from ornstein.common.units import conversion
         ("%", "1", 0.01, 0.0),
         ("bpm", "Hz", 1 / 60, 0.0),
         ("widgets", "widgets", 1.0, 0.0),
-        ("kohm", "kΩ", None, None),
         ("mg", "g", 1e-3, 0.0),
         ("µS", "S", 1e-6, 0.0),
     ],
 )
 def test_units_of_one_dimension_convert(old, new, factor, offset):
     found = conversion(old, new)
-    if factor is None:
-        assert found is None
-        return
     assert found == pytest.approx((factor, offset), rel=1e-9, abs=1e-9)
     back = conversion(new, old)
     assert found.factor * back.factor == pytest.approx(1)
