@@ -13,7 +13,7 @@ from ornstein.common.errors import InputError
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian
 from ornstein.denoisers.matched import matched
-from ornstein.samplers import DDIM, Restart, Steps, batches, encode, residual, sample, teleport_level, tune
+from ornstein.samplers import DDIM, Restart, Steps, batches, residual, sample, teleport_level, tune
 from ornstein.schedules import VP, Grid
 
 SMALL = Gaussian(torch.tensor([1.0, -2.0, 0.5]), Diagonal(torch.tensor([2.0, 0.1, 0.0])))
@@ -25,13 +25,11 @@ ENDS_EARLY = r"steps ends at t = 0.05, where signals still hold noise, .*: add 0
     "times", [ABOVE, tuple(ABOVE), torch.tensor(ABOVE), np.array(ABOVE), Grid(torch.tensor(ABOVE))], ids=lambda t: type(t).__name__
 )
 def test_times_that_do_not_end_at_data_make_no_samples(times: Steps) -> None:
-    """Noisy signals must not come back as new ones, nor data be taken for noisy signals on the way up."""
+    """Noisy signals must not come back as new ones."""
     with pytest.raises(InputError, match=ENDS_EARLY):
         sample(SMALL, DDIM(), VP(), times, 2)
     with pytest.raises(InputError, match=ENDS_EARLY):
         next(batches(SMALL, DDIM(), VP(), times, 2))
-    with pytest.raises(InputError, match=ENDS_EARLY):
-        encode(SMALL, torch.zeros(1, 3, dtype=torch.float64), DDIM(), VP(), times)
 
 
 def test_times_of_any_kind_of_list_are_the_same_grid() -> None:

@@ -126,13 +126,13 @@ def encode(denoiser: Denoiser, x_0: Tensor, sampler: Sampler, schedule: Schedule
     """The noise that a deterministic sampler takes to x_0: the probability flow from data to the first time of the grid.
 
     x_0 (case, *event) -> x_T; a run from x_T on the same grid comes back to x_0, up to the error of both. Raises ``InputError``
-    for a sampler with noise, and for times that do not end at 0.
+    for a sampler with noise. On a grid that ends above 0, x_0 is taken for a signal without noise of its last level.
     """
     if not sampler.deterministic:
         raise InputError(
             f"sampler is {sampler}, but only a deterministic one can run from data to noise: use DDIM, Heun or another ODE method"
         )
-    visited = levels(schedule, to_data(grid_of(schedule, steps)))[::-1]
+    visited = levels(schedule, grid_of(schedule, steps))[::-1]
     return _last(walk(sampler, denoiser, schedule, visited, visited[0].alpha * x_0, Noise()))
 
 
