@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +45,7 @@ def prepare(curve: object = None, seed: int = 0) -> Curve:
         parts = cosine_components(1, terms=TERMS, seed=seed)[0]
         values, mean, deviation = _standardised(parts.sum(0))
         return Curve(values, (parts - parts.mean(-1, keepdim=True)) / deviation, 1.0, False, len(values), mean, deviation)
-    raw = checks.tensor(curve, "curve", ndim=(1,))
+    raw = checks.tensor(curve, "curve", ndim=(1,), largest=math.inf)
     if not SHORTEST <= len(raw) <= LONGEST:
         remedy = "cut out a stretch or average it first" if len(raw) > LONGEST else "pass a longer stretch"
         raise InputError(f"curve has {len(raw)} points, but a tour needs {SHORTEST} to {LONGEST}: {remedy}")
