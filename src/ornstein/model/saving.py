@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ornstein.common.errors import InputError
-from ornstein.denoisers import Denoiser
-from ornstein.fitting.conditions import Conditions
-from ornstein.fitting.held_out import Judge
-from ornstein.fitting.scaling import Scaler
+from ornstein.model.fitted import Fitted
 from ornstein.model.storage import decode_law, encode_law, read_folder, write_folder
 from ornstein.model.storage.folder import CONFIG
 from ornstein.model.storage.judges import PREFIX, decode_judges, encode_judges
@@ -24,22 +22,7 @@ NETWORKS = 2
 """The format of folders with a network; all other folders are of format 1, which older versions read."""
 
 
-class Saved(NamedTuple):
-    """What a folder holds: the fields of ``Model``, in its order."""
-
-    law: Denoiser
-    scaler: Scaler
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-    rate: float | None
-    reference: Tensor | None
-    log_evidence: Tensor | None
-    conditions: Conditions | None
-    training: Mapping[str, object] | None
-    judges: tuple[Judge, ...]
-
-
-def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
+def write(path: str | os.PathLike[str], model: Fitted, *, force: bool) -> Path:
     """Write the folder; see ``Model.save``."""
     spec, tensors = encode_law(model.law)
     tensors = {f"law.{name}": value for name, value in tensors.items()}
@@ -53,7 +36,7 @@ def write(path: str | os.PathLike[str], model: Saved, *, force: bool) -> Path:
     return write_folder(path, config, metadata, tensors | around, card(model, spec), force=force)
 
 
-def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved:
+def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Fitted:
     """What ``write`` wrote; see ``ornstein.load``."""
     config, metadata, tensors = read_folder(path)
     law = decode_law(config.get("law"), {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")}, module)
@@ -62,10 +45,11 @@ def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Saved
         raise InputError(f"training in {CONFIG} of {os.fspath(path)} is no description: restore the folder from a copy, or fit again")
     rest = Part(metadata, {k: v for k, v in tensors.items() if not k.startswith(("law.", PREFIX))})
     judging = {k: v for k, v in tensors.items() if k.startswith(PREFIX)}
-    return Saved(law, *decode_surroundings(rest, law), training, decode_judges(config.get("judges"), judging, tuple(law.event_shape)))
+    judges = decode_judges(config.get("judges"), judging, tuple(law.event_shape))
+    return replace(decode_surroundings(rest, law), training=training, judges=judges)
 
 
-def card(model: Saved, spec: Mapping[str, Any]) -> str:
+def card(model: Fitted, spec: Mapping[str, Any]) -> str:
     """README.md of the folder: what the model is, and the lines that use it."""
     names = ", ".join(f"{c} [{u}]" if u else c for c, u in zip(model.channels, model.units, strict=True)) or "not named"
     rate = f"{model.rate:g} Hz" if model.rate else "not given"

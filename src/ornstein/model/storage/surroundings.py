@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -12,45 +11,13 @@ from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.curves import Curves
 from ornstein.fitting.scaling import Scaler
+from ornstein.model.fitted import Fitted
 from ornstein.model.storage.part import Part, Spec, Tensors, refuse_unread
 
 _CURVES = ("values", "scores", "slopes")
 
 
-class Around(Protocol):
-    """The fields of a model that are read here."""
-
-    @property
-    def law(self) -> Denoiser: ...
-    @property
-    def scaler(self) -> Scaler: ...
-    @property
-    def channels(self) -> tuple[str, ...]: ...
-    @property
-    def units(self) -> tuple[str, ...]: ...
-    @property
-    def rate(self) -> float | None: ...
-    @property
-    def reference(self) -> Tensor | None: ...
-    @property
-    def log_evidence(self) -> Tensor | None: ...
-    @property
-    def conditions(self) -> Conditions | None: ...
-
-
-class Surroundings(NamedTuple):
-    """The same, without the law, in the order of ``Model``."""
-
-    scaler: Scaler
-    channels: tuple[str, ...]
-    units: tuple[str, ...]
-    rate: float | None
-    reference: Tensor | None
-    log_evidence: Tensor | None
-    conditions: Conditions | None
-
-
-def encode_surroundings(model: Around) -> tuple[Spec, Tensors]:
+def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
     """(description for preprocessing.json, tensors)."""
     tensors: Tensors = {}
     encode_scaler(model.scaler, tensors, "scaler.")
@@ -67,7 +34,7 @@ def encode_surroundings(model: Around) -> tuple[Spec, Tensors]:
     return spec, tensors
 
 
-def decode_surroundings(part: Part, law: Denoiser) -> Surroundings:
+def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
     """What ``encode_surroundings`` wrote of a model with this law. Raises ``InputError`` for what does not go with it."""
     event = tuple(law.event_shape)
     if part.shape("event_shape") != event:
@@ -84,7 +51,7 @@ def decode_surroundings(part: Part, law: Denoiser) -> Surroundings:
     conditions = _decode_conditions(part.part("conditions")) if "conditions" in part.spec else None
     part.finish()
     refuse_unread(part)
-    return Surroundings(scaler, channels, units, rate, reference, log_evidence, conditions)
+    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions)
 
 
 def ascending(part: Part, name: str) -> Tensor:

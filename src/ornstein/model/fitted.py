@@ -1,0 +1,104 @@
+"""What a model consists of, and how signals become its numbers: what every door of it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+import ornstein.posterior
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
+from ornstein.data.read import recognised
+from ornstein.denoisers import Denoiser, Law
+from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.held_out import Judge
+from ornstein.fitting.scaling import Scaler
+from ornstein.model.matching import Matched
+from ornstein.samplers import Tuned
+from ornstein.schedules import Schedule
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted:
+    """A law, its standardisation, and all that is known of the signals it was fitted to.
+
+    law           the denoiser, in standardised coordinates
+    scaler        the standardisation
+    channels, units, rate   of the signals it was fitted on; () and None for plain arrays
+    reference     sorted held-out log-densities
+    judges        the laws fitted without one fold each, the basis of p-values; they are as large as the law, each
+    log_evidence  log p(y) in nats of the measurement it was conditioned on
+    conditions    what a network was told of each signal, and in which units; None without
+    training      how a network was trained, in numbers and words; None for every other law
+    diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
+    """
+
+    law: Denoiser
+    scaler: Scaler
+    channels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    rate: float | None = None
+    reference: Tensor | None = None
+    log_evidence: Tensor | None = None
+    conditions: Conditions | None = None
+    training: Mapping[str, object] | None = None
+    judges: tuple[Judge, ...] = ()
+    diagnostics: ornstein.posterior.Twisted | None = None
+    _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
+
+    def __repr__(self) -> str:
+        named = f", channels={', '.join(self.channels)}" if self.channels else ""
+        return f"Model({self.law.described()}, event_shape={self.event_shape}{named})"
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """The shape of one signal."""
+        return self.law.event_shape
+
+    @property
+    def exact(self) -> Law:
+        """The law in standardised coordinates, for what only an analytic one can do. Raises ``InputError`` for any other denoiser."""
+        if not isinstance(self.law, Law):
+            raise InputError(
+                f"this needs a law in closed form, but the model is a {self.law.described()}: fit 'gaussian' or 'mixture' to the same "
+                "signals and ask that model"
+            )
+        return self.law
+
+    @property
+    def moments(self) -> Law:
+        """The law whose mean and covariance are those of the signals: the law itself, or the Gaussian that a network stands on."""
+        return self.law.reference or self.exact
+
+    def signals(self, x: Tensor, like: Signals | None = None) -> Signals:
+        """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``.
+
+        Filled signals keep those of the signals that had gaps, ``like``.
+        """
+        values = x.reshape(len(x), -1, x.shape[-1]) if x.ndim != 3 else x
+        if like is None:
+            return Signals(values, self.rate, self.channels, self.units)
+        kept = sorted(Matched.of(like, self.channels, self.units, self.rate).chosen.tolist())
+        return Signals(values, like.rate or self.rate, tuple(like.channels[k] for k in kept), tuple(like.units[k] for k in kept))
+
+    def _signals(self, x: object, *, missing: bool = False) -> Tensor:
+        return self._values(self._matched(x) or x, missing)
+
+    def _matched(self, x: object) -> Matched | None:
+        """Signals, or what ``fit`` reads as such, in the channels and units of this model; None for plain arrays, which have no names."""
+        found = recognised(x)
+        return Matched.of(found, self.channels, self.units, self.rate) if isinstance(found, Signals) else None
+
+    def _values(self, x: object, missing: bool) -> Tensor:
+        values = checks.tensor(x.values if isinstance(x, Matched) else x, "x", missing=missing)
+        if isinstance(x, Matched) and len(self.event_shape) == 1 and values.shape[1] == 1:
+            values = values[:, 0]
+        if tuple(values.shape[1:]) != self.event_shape:
+            wanted = ", ".join(map(str, self.event_shape))
+            raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
+        if not len(values):
+            raise InputError("x holds no cases: give at least one")
+        return values

@@ -1,0 +1,94 @@
+"""The door of likelihood: densities in the user's units, and how surprising a signal is."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.fitting.held_out import p_value, ranked
+from ornstein.likelihood import Density, bits_per_dim, log_density, probability
+from ornstein.model.drawing import under
+from ornstein.model.fitted import Fitted
+from ornstein.model.odd import surprise_map
+
+
+class Surprise(NamedTuple):
+    """-log_prob in nats per case, and the share of held-out cases at least as surprising (None without held-out cases)."""
+
+    nats: Tensor
+    p_value: Tensor | None
+
+
+class Scoring(Fitted):
+    """What a model says of signals: log-densities with their errors, surprise with its p-value, and where it lies."""
+
+    def log_prob(self, x: object, *, label: object = None, condition: object = None) -> Tensor:
+        """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical.
+
+        Exact for an analytic law, otherwise the value of ``log_density``, which also says how far it may be off.
+        """
+        return self.log_density(x, label=label, condition=condition).value
+
+    def log_density(
+        self,
+        x: object,
+        *,
+        method: str = "auto",
+        error: float | None = None,
+        label: object = None,
+        condition: object = None,
+        guidance: float = 1.0,
+        device: torch.device | str | None = None,
+        seed: int | None = 0,
+    ) -> Density:
+        """``log_prob`` with its standard and discretisation error, the denoiser calls it took, and why it was had in this way.
+
+        method  "auto", "exact", "flow" (the density of what deterministic samplers draw), "mmse" or "bound": see ``likelihood.log_density``
+        error   nats that it may be off; default 0.05, or 0.001 for each entry of a signal
+        label, condition, guidance, device   as in ``sample``, with one label or condition for all signals or one for each
+        """
+        values = self._signals(x)
+        law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
+        found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=checks.seed(seed))
+        return found.shifted(-self.scaler.log_volume(values, self.moments.covariance()))
+
+    def score_samples(self, x: object) -> Tensor:
+        """The same as ``log_prob``, under scikit-learn's name."""
+        return self.log_prob(x)
+
+    def surprise(self, x: object) -> Surprise:
+        """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
+
+        Each held-out case is compared with x under the law that had not seen it, so p is as fair with few cases as with many:
+        see ``fitting.held_out.p_value``. Small p is surprising; it is never 0. Models of older versions hold no such laws: there x is
+        scored by the law of all cases, which finds too little where entries outnumber cases.
+        """
+        level = self.log_prob(x)
+        if self.judges:
+            return Surprise(-level, p_value(self.judges, self._signals(x)))
+        if self.reference is None:
+            return Surprise(-level, None)
+        return Surprise(-level, ranked([self.reference], [level]))
+
+    def where(self, x: object, by: str = "entry", *, floor: float | None = None, seed: int = 0) -> Tensor:
+        """How surprising every part of a signal is, in nats: ``by`` "entry" (case, *event), "time" (case, time), "channel" (case, channel).
+
+        A Gaussian and a mixture answer with -log p(part | all the rest), exactly, through a noise of ``floor`` (in deviations of the
+        channel; see ``likelihood.where``); any other model with the share of each part in -log_prob (``likelihood.local``).
+        """
+        return surprise_map(self.law.on(), self.scaler, self._signals(x), by, floor, seed)
+
+    def bits_per_dim(self, x: object, step: object = None) -> Tensor:
+        """-log2 of the probability of x per entry, where ``step`` declares that the data are rounded to it (a number, or one per entry):
+        comparable between models, and at least 0. See ``likelihood.probability``; it asks for 16 log-densities.
+
+        Without a step, -log2 of the density per entry in the user's units, -log_prob / (d log 2): for continuous data it can be negative.
+        """
+        entries = math.prod(self.event_shape)
+        if step is None:
+            return bits_per_dim(self.log_prob(x), entries)
+        return bits_per_dim(probability(self.log_prob, self._signals(x), checks.tensor(step, "step")).value, entries)
