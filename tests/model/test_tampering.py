@@ -198,7 +198,7 @@ def works(model: Model) -> None:
         assert not bool(torch.isnan(model.surprise(x).nats).any())
     assert "Model(" in repr(model)
     model.signals(drawn.reshape(-1, *shape)) if len(shape) == 2 and (not model.channels or len(model.channels) == shape[0]) else None
-    saving.card(saving.Saved(*(getattr(model, name) for name in saving.Saved._fields)), encode_law(model.law)[0])
+    saving.card(model, encode_law(model.law)[0])
 
 
 def outcome(what: str) -> str:
