@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -72,18 +72,38 @@ def learn(signal: Tensor, start: Tensor, seed: int, steps: int = TRAINING, progr
     Raises ``InputError`` for fewer than 20 steps. Cost: about 5 ms a step for 100 points on one core.
     """
     steps = checks.count(steps, "training", at_least=FEWEST)
+    losses, runs = [], {}
+    moments = {round(share * steps) for share in MOMENTS}
+    for moment in training(signal, seed, steps):
+        if (moment.step - 1) % max(1, steps // 10) == 0:
+            progress((moment.step - 1) / steps)
+        losses.append(moment.loss)
+        if moment.step in moments:
+            runs[moment.step] = moment.run(start, seed)
+    return Learned(moment.network, torch.stack(losses).to("cpu", torch.float64), runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A training after ``step`` optimiser steps: the loss of that step, and the network, which the next step will change."""
+
+    step: int
+    loss: Tensor
+    network: Network
+
+    @torch.no_grad()
+    def run(self, start: Tensor, seed: int) -> Tensor:
+        """The reverse run at this moment, (T + 1, d): row t is x_t, from ``start`` = x_T (1, d) with the noise of ``reversal.reverse``."""
+        return reversal.reverse(self.network, seed, start)
+
+
+def training(signal: Tensor, seed: int, steps: int = TRAINING) -> Iterator[Moment]:
+    """The training of ``learn`` as a loop that the caller owns: it may look at every moment, and leave after any."""
     network = untrained(len(signal), seed)
     trainer = Trainer(network, signal.expand(BATCH, -1), Loss(ChainLevels(), Eps()), batch=BATCH, rate=RATE, lengths=(), seed=seed + 1)
-    pace, losses, runs = Pace(), [], {}
-    moments = {round(share * steps) for share in MOMENTS}
+    pace = Pace()
     for k in range(steps):
-        if k % max(1, steps // 10) == 0:
-            progress(k / steps)
-        losses.append(trainer.step(pace(k / steps, k)).loss)
-        if k + 1 in moments:
-            with torch.no_grad():
-                runs[k + 1] = reversal.reverse(network, seed, start)
-    return Learned(network, torch.stack(losses).to("cpu", torch.float64), runs)
+        yield Moment(k + 1, trainer.step(pace(k / steps, k)).loss, network)
 
 
 @torch.no_grad()
