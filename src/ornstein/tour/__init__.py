@@ -2,6 +2,6 @@
 
 from ornstein.tour.compute import Tour, compute
 from ornstein.tour.page import render, write_tour
-from ornstein.tour.scene import lesson_training, scene
+from ornstein.tour.live import lesson_training, scene
 
 __all__ = ["Tour", "compute", "lesson_training", "render", "scene", "write_tour"]

@@ -33,7 +33,7 @@ def tour(curve):
 @pytest.fixture(scope="module")
 def events(curve):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ornstein.tour.scene.LOOKS", 4)
+        patch.setattr("ornstein.tour.live.LOOKS", 4)
         return [json.loads(json.dumps(event, allow_nan=False)) for event in lesson_training(curve, training=TRAINING)]
 
 
