@@ -24,7 +24,8 @@ def run(job: Job) -> dict[str, Any]:
     scene = opening(curve, seed)
     signal, exact = scene.curve.values, scene.arrays["reverse_one"]
     kept, every = {round(share * steps) for share in MOMENTS}, max(1, steps // SHOWN)
-    losses, runs, shown = [], {}, 0
+    losses, shown = [], 0
+    runs: dict[int, torch.Tensor] = {}
     for moment in training(signal, seed, steps):
         step = moment.step
         losses.append(moment.loss)
