@@ -98,12 +98,28 @@ def test_impute_writes_medians_and_bands(room, capsys):
     assert code == 0
     assert "12 missing values" in out
     gaps, full, bands = orn.read("gaps.csv").values, orn.read("full.csv"), orn.read("bands.csv")
-    draws = orn.load("days.model").impute(gaps, 50, seed=2)
-    assert torch.equal(full.values, draws.median(0).values)
+    low, median, high = orn.load("days.model").quantiles(gaps, (0.05, 0.5, 0.95))
+    assert torch.equal(full.values, median)
     assert torch.equal(full.values[~torch.isnan(gaps)], gaps[~torch.isnan(gaps)])
     assert full.units == ("kW",)
-    torch.testing.assert_close(bands.values[:, :1], torch.quantile(draws, 0.05, dim=0))
-    torch.testing.assert_close(bands.values[:, 1:], torch.quantile(draws, 0.95, dim=0))
+    torch.testing.assert_close(bands.values[:, :1], low)
+    torch.testing.assert_close(bands.values[:, 1:], high)
+
+
+def test_impute_takes_a_recording_longer_than_the_window(room, capsys):
+    torch.manual_seed(0)
+    series = torch.randn(400, dtype=torch.float64).cumsum(0) * 0.1
+    orn.write("long.csv", orn.Signals(series.view(1, 1, -1), channels=("a",)))
+    assert run(capsys, "fit", "long.csv", "--window", "20", "--hop", "1", "--folds", "0", "-o", "long.model")[0] == 0
+    series[100:160] = torch.nan
+    orn.write("holes.csv", orn.Signals(series.view(1, 1, -1), channels=("a",)))
+    code, out, _ = run(capsys, "impute", "long.model", "holes.csv", "-o", "whole.csv")
+    whole = orn.read("whole.csv").values
+    assert code == 0
+    assert "60 missing values in 1 signals" in out
+    assert whole.shape == (1, 1, 400)
+    assert torch.equal(whole[0, 0, :100], series[:100])
+    assert bool(torch.isfinite(whole).all())
 
 
 def test_a_report_says_each_stage_once_and_takes_images(room, capsys, monkeypatch):

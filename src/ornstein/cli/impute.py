@@ -44,26 +44,27 @@ def register(app: typer.Typer, words: Words) -> None:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         model = orn.load(path)
         x = read_as_told(signals, reading, words, as_json)
-        with counting(words("imputing"), len(x), as_json) as advance:
-            filled = model.impute(x, draws, seed=seed, progress=lambda n: advance(n, ""))
+        longer = x.shape[2] > model.event_shape[-1]
+        levels = (0.5,) if bands is None else (0.5, 0.5 - level / 2, 0.5 + level / 2)
+        with counting(words("imputing"), x.shape[0] * (x.shape[2] if longer else 1), as_json) as advance:
+            found = model.quantiles(x, levels, draws=draws, seed=seed, progress=lambda n: advance(n, ""))
         gaps = int(x.values.isnan().sum())
-        orn.write(output, model.signals(filled.median(0).values, x), force=force)
+        orn.write(output, model.signals(found[0], x), force=force)
         if bands is not None:
-            orn.write(bands, _bands(model, x, filled, level), force=force)
+            orn.write(bands, _bands(model, x, found[1:], levels[1:]), force=force)
         if as_json:
             show.machine({"cases": len(x), "missing": gaps, "draws": draws, "output": output, "bands": bands, "level": level})
             return
         text = words("imputed") if gaps else words("nothing-missing")
-        show.line(text.format(gaps=gaps, cases=len(x), draws=draws, path=output if gaps else signals, output=output))
+        show.line(text.format(gaps=gaps, cases=len(x), path=output if gaps else signals, output=output))
         if bands is not None:
             show.line(words("banded").format(level=level, path=bands))
 
 
-def _bands(model: "Model", x: "Signals", draws: "torch.Tensor", level: float) -> "Signals":
+def _bands(model: "Model", x: "Signals", ends: "torch.Tensor", levels: tuple[float, ...]) -> "Signals":
     """The lower and the upper band of each channel as channels of one set of signals."""
     import torch
 
-    ends = torch.quantile(draws, torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=draws.dtype), dim=0)
     low, high = (model.signals(end, x) for end in ends)
-    names = [f"{c} {q:.1%}" for q in (0.5 - level / 2, 0.5 + level / 2) for c in low.channels]
+    names = [f"{c} {q:.1%}" for q in levels for c in low.channels]
     return orn.Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)

@@ -84,6 +84,17 @@ class Scaler:
             return self._by_row(u, lambda curves, rows: curves.decode(rows))
         return self.centre + self.scale * u
 
+    @property
+    def still(self) -> bool:
+        """Whether it is the same at all times of a signal."""
+        by_entry = self.curves is not None and len(self.curves.values) * self.scale.shape[-1] > self.scale.numel()
+        return not by_entry and all(bool((part == part[..., :1]).all()) for part in (self.centre, self.scale))
+
+    def lengthened(self, times: int) -> Scaler:
+        """The same for signals of another length, where it is ``still``."""
+        lead = self.scale.shape[:-1]
+        return Scaler(self.centre[..., :1].expand(*lead, times), self.scale[..., :1].expand(*lead, times), self.curves)
+
     def log_volumes(self, x: Tensor) -> Tensor:
         """log dx/du of every entry at x (case, *event), (case, *event); (1, *event) where it is the same for all."""
         if self.curves is not None:

@@ -92,11 +92,14 @@ class Fitted:
         found = recognised(x)
         return Matched.of(found, self.channels, self.units, self.rate) if isinstance(found, Signals) else None
 
-    def _values(self, x: object, missing: bool) -> Tensor:
+    def _values(self, x: object, missing: bool, longer: bool = False) -> Tensor:
+        """x as (case, *event), and with ``longer`` also as recordings of more times."""
         values = checks.tensor(x.values if isinstance(x, Matched) else x, "x", missing=missing)
         if isinstance(x, Matched) and len(self.event_shape) == 1 and values.shape[1] == 1:
             values = values[:, 0]
-        if tuple(values.shape[1:]) != self.event_shape:
+        lead, times = self.event_shape[:-1], self.event_shape[-1]
+        recorded = longer and values.ndim == len(lead) + 2 <= 3 and tuple(values.shape[1:-1]) == lead and values.shape[-1] > times
+        if tuple(values.shape[1:]) != self.event_shape and not recorded:
             wanted = ", ".join(map(str, self.event_shape))
             raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
         if not len(values):

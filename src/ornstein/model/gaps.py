@@ -1,7 +1,8 @@
-"""The door of gaps: draws of what is missing."""
+"""The door of gaps: draws and quantiles of what is missing, in signals and in recordings."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,11 +11,11 @@ from torch import Tensor
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.denoisers import Law
-from ornstein.model import imputing
+from ornstein.model import imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
+from ornstein.model.quantiles import quantiles
 from ornstein.samplers import Sampler, Steps, Tuned
-from ornstein.samplers.imputing import impute as fill_gaps
 from ornstein.schedules import Schedule
 
 
@@ -40,8 +41,14 @@ class Gaps(Fitted):
 
         ``Signals`` come back in their own order of channels and their own units, whatever those of the model.
 
+        x may be recordings, longer than the signals of the model. A Gaussian that is the same along its window (fitted to windows that
+        begin anywhere) becomes the law of the whole recording, in which a half window holds the memory, and draws are exact for it;
+        a mixture, kernel density or network draws half window after half window, each given the quarter window before it as drawn and
+        what was observed up to a quarter window ahead. Either way one draw is one coherent series, and gaps longer than a window grow
+        back to the law itself. Where the law changes along its window, windows are laid end to end, which is said.
+
         A Gaussian or mixture of up to 2048 entries conditions every case on its own pattern, all in batches; larger laws and empirical
-        ones take the patterns one by one. ``progress`` is told how many cases were finished.
+        ones take the patterns one by one. ``progress`` is told how many cases were finished, or samples of a recording.
         Draws of case i depend on (seed, i) only. Memory: the result; cost: a Cholesky factor of the smaller side of each
         case, seen or missing: 4000 cases of 336 entries take 0.3 to 1.6 CPU-seconds and 0.1 a draw.
 
@@ -49,16 +56,63 @@ class Gaps(Fitted):
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
         matched = self._matched(x)
-        values = self._values(matched or x, missing=True)
+        values = self._values(matched or x, missing=True, longer=True)
         count, seed = memory.drawn(draws, "draws", values.numel()), checks.seed(seed)
-        law, given = self.law.on(device), told(self.conditions, label, condition, len(values))
-        if isinstance(law, Law):
-            if sampler is not None or steps is not None:
-                raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
-            drawn = imputing.impute(law, self.scaler, values, count, seed, progress)
-            return drawn if matched is None else matched.back(drawn)
-        method, plan, times = run_of(self.law, sampler or PLAIN_SAMPLER, steps, schedule, grid, self._tuned)
-        scaled = self.scaler.encode(values)
-        drawn = fill_gaps(law, scaled, method, plan, times, count, condition=given, seed=seed, progress=progress)
-        filled = torch.where(torch.isnan(values), self.scaler.decode(drawn), values)
-        return filled if matched is None else matched.back(filled)
+        filler = self._filler(len(values), sampler, steps, schedule, grid, label, condition, device)
+        longer, tell = values.shape[-1] > self.event_shape[-1], progress or (lambda _: None)
+        drawn = recordings.impute(filler, values, count, seed, tell) if longer else filler(values, count, seed, tell)
+        return drawn if matched is None else matched.back(drawn)
+
+    def quantiles(
+        self,
+        x: object,
+        levels: object = (0.05, 0.5, 0.95),
+        *,
+        draws: int = 200,
+        label: object = None,
+        condition: object = None,
+        device: torch.device | str | None = None,
+        seed: int | None = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Quantiles (level, case, *event) of what NaN hides, entry by entry; observed entries are bit-identical in every one.
+
+        Exact for a Gaussian or mixture of up to 2048 entries and for recordings under a Gaussian; otherwise those of ``draws`` draws. x,
+        its names, units and recordings, and the other arguments are as in ``impute``; ``levels`` lie between 0 and 1. Memory: the result;
+        draws are kept for some cases, or one piece of a recording, only.
+        """
+        matched = self._matched(x)
+        values = self._values(matched or x, missing=True, longer=True)
+        z = torch.special.ndtri(_levels(levels))
+        memory.drawn(len(z), "the number of levels", values.numel())
+        count, seed = memory.drawn(draws, "draws", math.prod(self.event_shape)), checks.seed(seed)
+        filler = self._filler(len(values), None, None, "vp", "own", label, condition, device)
+        found = quantiles(filler, values, z, count, seed, progress or (lambda _: None))
+        return found if matched is None else matched.back(found)
+
+    def _filler(
+        self,
+        cases: int,
+        sampler: str | Sampler | Tuned | None,
+        steps: Steps | None,
+        schedule: str | Schedule,
+        grid: str,
+        label: object,
+        condition: object,
+        device: torch.device | str | None,
+    ) -> imputing.Filler:
+        """How this model fills gaps, with every name looked up."""
+        law, given = self.law.on(device), told(self.conditions, label, condition, cases)
+        if not isinstance(law, Law):
+            method, plan, times = run_of(self.law, sampler or PLAIN_SAMPLER, steps, schedule, grid, self._tuned)
+            return imputing.Sampled(law, self.scaler, method, plan, times, given)
+        if sampler is not None or steps is not None:
+            raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
+        return imputing.Exact(law, self.scaler)
+
+
+def _levels(levels: object) -> Tensor:
+    found = checks.tensor(levels, "levels", ndim=(1,))
+    if not len(found) or bool(((found <= 0) | (found >= 1)).any()):
+        raise InputError(f"levels is {checks.shown(levels)}, but must list numbers between 0 and 1, such as 0.05, 0.5, 0.95")
+    return found

@@ -1,8 +1,10 @@
-"""Filling gaps from an analytic law: every case with a pattern of its own, in batches, or pattern by pattern for large laws."""
+"""Filling gaps of signals: from an analytic law every case with a pattern of its own, in batches, or by runs of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,9 +12,13 @@ from torch import Tensor
 from ornstein.common.random import Noise
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.missing_draws import draw_missing
-from ornstein.denoisers import Gaussian, Law, Mixture
+from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Mask
+from ornstein.nets import Condition
+from ornstein.samplers import Sampler, Steps
+from ornstein.samplers.imputing import impute as sampled
+from ornstein.schedules import Schedule
 
 Tell = Callable[[int], None]
 DENSE = 2048
@@ -20,21 +26,73 @@ DENSE = 2048
 _MEMORY = 1 << 23
 """Numbers drawn at once: 64 MiB."""
 _CHOICE = 1 << 20
+_CASE = (1 << 32) - 1
+"""The part of a number that is the case; the rest counts its draws."""
 
 
-def impute(law: Law, scaler: Scaler, x: Tensor, draws: int, seed: int, progress: Tell | None) -> Tensor:
-    """Draws of what NaN hides in x (case, *event), (draw, case, *event), in the units of x; see ``Model.impute``."""
+class Filler(Protocol):
+    """How gaps of signals as long as those of the law are filled."""
+
+    @property
+    def law(self) -> Denoiser: ...
+    @property
+    def scaler(self) -> Scaler: ...
+
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+        """Draws (draw, case, *event) of what NaN hides in x (case, *event), in the units of x. A case draws by its number, which is
+        its place unless ``numbers`` (case,) say otherwise; ``tell`` hears how many cases were finished."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """By a law in closed form."""
+
+    law: Law
+    scaler: Scaler
+
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+        return impute(self.law, self.scaler, x, draws, seed, tell, numbers=numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """By runs of a network that was trained with masks, told ``condition``: one row, or one for each case."""
+
+    law: Denoiser
+    scaler: Scaler
+    sampler: Sampler
+    schedule: Schedule
+    steps: Steps
+    condition: Condition | None = None
+
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+        told = self.condition
+        if told is not None and told.rows > 1 and numbers is not None:
+            told = told[numbers & _CASE]
+        run = (self.sampler, self.schedule, self.steps, draws)
+        drawn = sampled(self.law, self.scaler.encode(x), *run, condition=told, seed=seed, progress=tell, numbers=numbers)
+        return torch.where(torch.isnan(x), self.scaler.decode(drawn), x)
+
+
+def impute(
+    law: Law, scaler: Scaler, x: Tensor, draws: int, seed: int, progress: Tell | None = None, *, numbers: Tensor | None = None
+) -> Tensor:
+    """Draws of what NaN hides in x (case, *event), (draw, case, *event), in the units of x; see ``Model.impute``.
+
+    A case draws by its number, which is its place unless ``numbers`` (case,) say otherwise.
+    """
     tell = progress or (lambda _: None)
+    numbers = torch.arange(len(x)) if numbers is None else numbers
     scaled = scaler.encode(x)
-    parts = _components(law)
+    parts = components(law)
     out = x.expand(draws, *x.shape).clone()
     if parts is None:
-        _by_pattern(law, scaler, scaled, out, seed, tell)
+        _by_pattern(law, scaler, scaled, out, seed, numbers, tell)
         return torch.where(torch.isnan(x), out, x)
     gappy = torch.isnan(x).flatten(1).any(1)
     tell(int((~gappy).sum()))
     for cases in gappy.nonzero()[:, 0].split(max(1, _MEMORY // (draws * law.size))):
-        drawn = _at_once(parts, scaled[cases].flatten(1), Noise(seed, index=cases), draws)
+        drawn = _at_once(parts, scaled[cases].flatten(1), Noise(seed, index=numbers[cases]), draws)
         values = scaler.decode(drawn.movedim(1, 0).reshape(draws, len(cases), *law.event_shape))
         out[:, cases] = torch.where(torch.isnan(x[cases]), values, x[cases])
         tell(len(cases))
@@ -45,7 +103,7 @@ Parts = list[tuple[Tensor, Conditional]]
 """Log-weight and Gaussian of every component."""
 
 
-def _components(law: Law) -> Parts | None:
+def components(law: Law) -> Parts | None:
     """What a small Gaussian or mixture consists of; None for every other law."""
     if law.batch_shape or law.size > DENSE:
         return None
@@ -78,7 +136,7 @@ def _at_once(parts: Parts, u: Tensor, noise: Noise, draws: int) -> Tensor:
     return out
 
 
-def _by_pattern(law: Law, scaler: Scaler, u: Tensor, out: Tensor, seed: int, tell: Tell) -> None:
+def _by_pattern(law: Law, scaler: Scaler, u: Tensor, out: Tensor, seed: int, numbers: Tensor, tell: Tell) -> None:
     """Cases that share a pattern of gaps are conditioned together, into ``out``."""
     patterns, member = torch.unique(~torch.isnan(u).flatten(1), dim=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
@@ -86,5 +144,5 @@ def _by_pattern(law: Law, scaler: Scaler, u: Tensor, out: Tensor, seed: int, tel
         if not bool(pattern.all()):
             mask = pattern.view(law.event_shape)
             part = law.condition(Mask(mask), u[cases][:, mask]).law
-            out[:, cases] = scaler.decode(part.draw(Noise(seed, index=cases), len(out)))
+            out[:, cases] = scaler.decode(part.draw(Noise(seed, index=numbers[cases]), len(out)))
         tell(len(cases))

@@ -34,12 +34,14 @@ def impute(
     seed: int = 0,
     batch: int = BATCH,
     progress: Callable[[int], None] | None = None,
+    numbers: Tensor | None = None,
 ) -> Tensor:
     """Draws of what NaN hides in x (case, *event), from p(hidden | observed): (draw, case, *event), in the type and on the device of x.
 
     network    trained with masks, so that it ``inpaints``; a run starts from its reference Gaussian, on its device, in float64
     condition  anything else that it is told, one row for all cases or one per case; without a signal
     progress   is told how many cases have just been finished
+    numbers    (case,): what cases draw by, their places without it
 
     Observed entries come back bit for bit. Draw k of case i depends on (seed, i, k) only, whatever the numbers of draws, of cases and
     of cases in a batch, up to the rounding of the network. Cases without gaps are not sampled. Raises ``InputError`` for a network
@@ -62,6 +64,7 @@ def impute(
     sampler, hidden = brought(sampler, own), torch.isnan(x)
     gaps = hidden.flatten(1).any(1).cpu().nonzero()[:, 0]
     given = replace(given.to(x.device), signal=x)
+    numbers = torch.arange(len(x)) if numbers is None else numbers
     out = x.expand(draws, *x.shape).clone()
     tell = progress or (lambda _: None)
     if len(gaps) < len(x):
@@ -69,7 +72,7 @@ def impute(
     for first in range(0, draws * len(gaps), batch):
         rows = torch.arange(first, min(first + batch, draws * len(gaps)))
         case, draw = gaps[rows // draws], rows % draws
-        noise = Noise(seed, index=case + (draw << 32))
+        noise = Noise(seed, index=numbers[case] + (draw << 32))
         begun = start(network, schedule, visited[0].t, noise, len(rows), network.reference).to(own)
         states = walk(sampler, network.given(given[case]), schedule, visited, begun, replace(noise, device=own))
         drawn = deque(states, maxlen=1)[0].x.to(x)

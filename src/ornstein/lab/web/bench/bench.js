@@ -1,4 +1,0 @@
-// The workbench: open, explore, fit, use.
-export async function show(root) {
-  root.replaceChildren();
-}

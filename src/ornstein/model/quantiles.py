@@ -1,0 +1,123 @@
+"""Quantiles of what gaps hide: in closed form for Gaussians and mixtures, from draws for every other model.
+
+    Gaussian   m + z_p s                                            of the conditional mean and deviation of every entry
+    mixture    the root v of sum_k w_k Phi((v - m_k) / s_k) = p     by bisection, between the least and the largest m_k + z_p s_k
+
+and a quantile of the scores is a quantile of the values, since every scaling and every curve is increasing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ornstein.denoisers import Gaussian, Law
+from ornstein.model import recordings
+from ornstein.model.imputing import Filler, Parts, Tell, components
+
+_CASES = 1 << 21
+"""Entries of the cases that are handled at once."""
+_HALVINGS = 52
+
+
+class Marginals(NamedTuple):
+    """The law of every entry of cases given what they hold, a mixture: weights (k, case), means and deviations (k, case, d)."""
+
+    weights: Tensor
+    means: Tensor
+    deviations: Tensor
+
+    def quantile(self, z: Tensor) -> Tensor:
+        """The quantiles (case, d) of level Phi(z), z a number or (case, d)."""
+        ends = self.means + z * self.deviations
+        if len(ends) == 1:
+            return ends[0]
+        low, high = ends.amin(0), ends.amax(0)
+        level = torch.special.ndtr(z)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.level(middle) < level
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
+
+    def level(self, v: Tensor) -> Tensor:
+        """The probability (case, d) of less than v (case, d)."""
+        apart = (v - self.means) / self.deviations.clamp_min(torch.finfo(v.dtype).tiny)
+        below: Tensor = (self.weights.unsqueeze(2) * torch.special.ndtr(apart)).sum(0)
+        return below
+
+
+def marginals(parts: Parts, u: Tensor) -> Marginals:
+    """The law of every entry of u (case, d) given its observed ones."""
+    found = [law.expect(u) for _, law in parts]
+    levels = torch.stack([weight + law.log_prob(u) for weight, law in parts]) if len(parts) > 1 else torch.zeros(1, len(u))
+    return Marginals(torch.softmax(levels.to(torch.float64), 0), *(torch.stack(part) for part in zip(*found, strict=True)))
+
+
+def quantiles(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Tell) -> Tensor:
+    """Quantiles of levels Phi(z), (level, case, *lead, time), of what NaN hides in x (case, *lead, time), which may be recordings.
+
+    z (level,) or (level, *lead, 1). Observed entries are returned as they are. Memory: the result, and draws of some cases or of one
+    piece of a recording.
+    """
+    z = z.view(*z.shape, *(1,) * (x.ndim - z.ndim))
+    out = x.expand(len(z), *x.shape).clone()
+    hidden = torch.isnan(x)
+    for case, at, found in _parts(filler, x, z, draws, seed, tell):
+        out[:, case, ..., at] = torch.where(hidden[case][..., at], found, x[case][..., at])
+    return out
+
+
+Found = tuple[Tensor | int, slice, Tensor]
+"""Cases, times, and the quantiles there."""
+
+
+def _parts(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Tell) -> Iterator[Found]:
+    if x.shape[-1] > filler.law.event_shape[-1]:
+        yield from _recorded(filler, x, z, draws, seed, tell)
+        return
+    gappy = torch.isnan(x).flatten(1).any(1)
+    tell(int((~gappy).sum()))
+    parts = components(filler.law) if isinstance(filler.law, Law) else None
+    size = x[0].numel() * (1 if parts is not None else draws)
+    for cases in gappy.nonzero()[:, 0].split(max(1, _CASES // size)):
+        if parts is None:
+            drawn = filler(x[cases], draws, seed, tell, cases)
+            yield cases, slice(None), _sampled(drawn, z.unsqueeze(1))
+            continue
+        known = marginals(parts, filler.scaler.encode(x[cases]).flatten(1))
+        u = torch.stack([known.quantile(level.expand(x.shape[1:]).flatten()).view(len(cases), *x.shape[1:]) for level in z])
+        yield cases, slice(None), filler.scaler.decode(u)
+        tell(len(cases))
+
+
+def _recorded(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Tell) -> Iterator[Found]:
+    law, scaler = filler.law, filler.scaler
+    chain = recordings.chain_of(law, scaler) if isinstance(law, Gaussian) else None
+    if chain is None:
+        for case, start, values in recordings.pieces(filler, x, draws, seed, tell):
+            yield case, slice(start, start + values.shape[-1]), _sampled(values, z)
+        return
+    for case, series in enumerate(x):
+        u = scaler.lengthened(x.shape[-1]).encode(series.unsqueeze(0)).view(chain.channels, -1)
+        for half in chain.fill(u, tell=tell):
+            assert half.deviation is not None  # as no draws were asked for
+            shape = (*series.shape[:-1], half.values.shape[-1])
+            found = half.values[0].view(shape) + z * half.deviation.view(shape)
+            start = half.number * chain.length
+            yield case, slice(start, start + shape[-1]), scaler.lengthened(shape[-1]).decode(found)
+
+
+def _sampled(drawn: Tensor, z: Tensor) -> Tensor:
+    """Quantiles of draws (draw, ...) at the levels of z (level, ...), by linear interpolation between their ranks."""
+    ordered = drawn.sort(0).values
+    count = len(ordered)
+    place = (torch.special.ndtr(z) * count - 0.5).clamp(0, count - 1)
+    low = place.floor().long().clamp_max(max(count - 2, 0))
+    full = (len(z), *drawn.shape[1:])
+    below, above = (ordered.gather(0, (low + k).clamp_max(count - 1).expand(full)) for k in (0, 1))
+    found: Tensor = below + (place - low) * (above - below)
+    return found
