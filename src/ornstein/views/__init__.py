@@ -14,8 +14,11 @@ from importlib.resources import files
 BASE = ("arrays", "ticks", "colours", "surface", "svg", "axes", "marks", "keys", "heat")
 """Modules that views are made of, in the order of their imports."""
 
+EXACT = ("linear", "normals", "gaussian", "conditioning")
+"""Modules that compute what is drawn of a Gaussian law, frame by frame, with Python's own numbers; they draw nothing."""
+
 VIEWS = ("forward", "copies", "spectra", "reverse", "learned")
-"""Modules of views; each uses modules of ``BASE`` only."""
+"""Modules of views; each uses modules of ``BASE`` and ``EXACT`` only."""
 
 LANGUAGES = ("en", "zh")
 
@@ -33,5 +36,5 @@ def words(language: str) -> dict[str, str]:
 
 def bundle(*more: str) -> str:
     """All modules, and after them the sources ``more`` of a host, as one script without imports, for a page that loads nothing."""
-    joined = "\n".join((*map(source, (*BASE, *VIEWS)), *more))
+    joined = "\n".join((*map(source, (*BASE, *EXACT, *VIEWS)), *more))
     return re.sub(r"^export ", "", re.sub(r"^import [^;]*;\n", "", joined, flags=re.M), flags=re.M)
