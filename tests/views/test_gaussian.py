@@ -33,19 +33,21 @@ import { normals, philox } from "./normals.js";
 const sent = JSON.parse(readFileSync("data.json", "utf8"));
 const matrix = (rows, type = Float32Array) => ({ values: type.from(rows.flat()), rows: rows.length, columns: rows[0].length });
 const plain = (value) => (value.buffer ? Array.from(value) : { ...value, values: Array.from(value.values) });
-const { x, y, z, t, hidden, noise } = sent, path = sent.alpha.map((alpha, k) => ({ alpha, sigma: sent.sigma[k] })), at = path[t], end = path[path.length - 1];
+const { x, y, z, t, hidden, noise } = sent, path = sent.alpha.map((alpha, k) => ({ alpha, sigma: sent.sigma[k] }));
+const at = path[t], end = path[path.length - 1];
 const answers = Object.fromEntries(Object.entries(sent.laws).map(([name, given]) => {
   const law = gaussian.gaussianLaw(given.mean, matrix(given.basis), Float32Array.from(given.eigenvalues));
   const known = conditioning.hiding(conditioning.measured(law, noise), hidden), w = gaussian.coordinates(law, x, end.alpha);
   const run = gaussian.wandered(law, w, path, matrix(sent.white.map((row) => Array.from(gaussian.coordinates(law, row, 0))), Float64Array));
   return [name, {
-    drawn: plain(gaussian.drawn(law, z, at)),
+    drawn: plain(gaussian.placed(law, z, at)),
     flow: plain(gaussian.signalOf(law, gaussian.flowed(law, w, end, at), at.alpha)),
     start: plain(gaussian.signalOf(law, gaussian.flowed(law, w, end, path[0]))),
     back: plain(gaussian.signalOf(law, run.values.subarray(t * w.length, (t + 1) * w.length), at.alpha)),
     density: gaussian.logDensity(law, x, { alpha: 1, sigma: noise }), then: gaussian.logDensity(law, x, at),
     denoised: plain(gaussian.denoised(law, x, at)), rank: gaussian.effectiveRank(law.eigenvalues),
-    mean: plain(conditioning.posteriorMean(known, y)), deviation: plain(conditioning.posteriorDeviation(known)), evidence: conditioning.logEvidence(known, y),
+    mean: plain(conditioning.posteriorMean(known, y)), deviation: plain(conditioning.posteriorDeviation(known)),
+    evidence: conditioning.logEvidence(known, y),
     one: plain(conditioning.posteriorDraw(known, y, x, y.map((v, i) => x[i] + noise * z[i]))),
   }];
 }));
@@ -60,7 +62,8 @@ const frames = {
     return [conditioning.posteriorMean(given, big.mean), conditioning.posteriorDeviation(given)];
   }),
 };
-console.log(JSON.stringify({ answers, frames, philox: philox([1, 2, 3, 4], [5, 6]), normals: plain(normals(3, 7, { seed: 2 ** 33 + 5, first: 4, stream: 9 })) }));
+const found = plain(normals(3, 7, { seed: 2 ** 33 + 5, first: 4, stream: 9 }));
+console.log(JSON.stringify({ answers, frames, philox: philox([1, 2, 3, 4], [5, 6]), normals: found }));
 """
 
 

@@ -23,7 +23,7 @@ export function signalOf({ mean, basis }, w, alpha = 1) {
 export const levels = ({ eigenvalues }, { alpha, sigma }) => eigenvalues.map((v) => alpha ** 2 * v + sigma ** 2);
 
 // A draw of x_t from white numbers.
-export const drawn = (law, z, at) => signalOf(law, levels(law, at).map((v, k) => Math.sqrt(v) * z[k]), at.alpha);
+export const placed = (law, z, at) => signalOf(law, levels(law, at).map((v, k) => Math.sqrt(v) * z[k]), at.alpha);
 
 // The exact flow of the probability-flow equation: w_s = w_t sqrt(V_s / V_t). A mode without variance stays at its mean.
 export function flowed(law, w, from, to) {
