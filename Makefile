@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo lab test test-all lint docs bench clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -12,6 +12,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/ornstein demo --force
+
+# The page of one's own signals; what is opened and computed is kept in ./ornstein-lab.
+lab: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/ornstein lab
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
+import figures
 import sampler_laws
 import torch
 from harness import machine
@@ -36,15 +36,13 @@ from ornstein.metrics import energy_distance, sliced_wasserstein
 from ornstein.samplers import DDIM, DEIS, AdamsBashforth, DPMSolver, Exponential, Heun, Sampler, Teleport, UniPC, levels, tune, walk
 from ornstein.schedules import VE, Grid
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
-
 CALLS = (4, 5, 6, 8, 10, 15, 20)
 CASES = 128
 REFERENCE = 300
 OUT = Path(os.environ.get("ORNSTEIN_OUT", "build/bench"))
 
 PEER, PLAIN, EXPONENTIAL, TUNED = "peer", "plain", "exponential", "tuned"
+COLOURS = {PEER: figures.REFERENCE, PLAIN: figures.THIRD, EXPONENTIAL: figures.SECOND, TUNED: figures.OURS}
 
 
 @dataclass(frozen=True)
@@ -168,24 +166,17 @@ def rows(problem: Problem, found: dict[int, list[Result]]) -> list[list[str]]:
 
 def draw(problems: Sequence[Problem], found: Sequence[dict[int, list[Result]]], path: Path) -> None:
     """Error against calls, one panel a set: every peer grey, ours in colour."""
-    columns = min(4, len(problems))
-    lines = -(-len(problems) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3.4 * columns, 3 * lines), squeeze=False, layout="constrained")
-    for axis, problem, results in zip(axes.flat, problems, found, strict=False):
+    figure, axes = figures.by_set([problem.name for problem in problems], "denoiser calls", "path error")
+    for axis, results in zip(axes, found, strict=True):
         for name in (str(p) for p in PATHS):
-            axis.loglog(CALLS, [next(r.error for r in results[c] if r.name == name) for c in CALLS], color="0.8", lw=0.8)
-        for kind, colour in ((PEER, "0.3"), (PLAIN, "tab:blue"), (EXPONENTIAL, "tab:orange"), (TUNED, "tab:red")):
+            axis.loglog(CALLS, [next(r.error for r in results[c] if r.name == name) for c in CALLS], color=figures.BACKGROUND, lw=0.8)
+        for kind, colour in COLOURS.items():
             label = "tune" if kind == TUNED else f"best {kind}"
-            axis.loglog(CALLS, [best(results[c], kind).error for c in CALLS], color=colour, lw=1.6, label=label)
+            axis.loglog(CALLS, [best(results[c], kind).error for c in CALLS], color=colour, lw=1.4, label=label)
         lowest = min(best(results[c], kind).error for c in CALLS for kind in (PEER, EXPONENTIAL, TUNED))
-        axis.set(title=problem.name, xlabel="denoiser calls", ylim=(0.5 * lowest, 3), xticks=CALLS, xticklabels=CALLS)
+        axis.set(ylim=(0.5 * lowest, 3), xticks=CALLS, xticklabels=CALLS)
         axis.minorticks_off()
-    axes[0, 0].set_ylabel("path error")
-    axes[0, 0].legend(fontsize=7, frameon=False)
-    for axis in axes.flat[len(problems) :]:
-        axis.axis("off")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    figures.save(figure, axes[0], path)
 
 
 def main(names: Sequence[str]) -> None:

@@ -18,10 +18,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+import figures
 import torch
 from torch import Tensor, nn
 from training_sets import PROBLEMS, HeldOut, Problem, gaussian_loss
@@ -116,6 +113,14 @@ FORMS = {
     "loss weight": "EDM, loss weighted by the Gaussian posterior",
     "mixture": "skip by a Gaussian mixture",
 }
+COLOURS = {
+    "scalar": (figures.REFERENCE, 1.6),
+    "covariance": (figures.OURS, 1.6),
+    "covariance, shown": (figures.OURS, 0.9),
+    "mixture": (figures.SECOND, 1.4),
+    "low rank": (figures.THIRD, 1.4),
+}
+"""Colour and width of the forms that the text speaks of; the others are grey."""
 
 
 def mlp_or_unet(problem: Problem, kind: str, seed: int) -> Callable[[int], Net]:
@@ -197,24 +202,20 @@ def curve(results: list[dict[str, Any]], name: str, form: str) -> list[float]:
 def figure(results: list[dict[str, Any]], steps: int, path: Path) -> None:
     """Held-out loss over that of the Gaussian against steps, one panel per set."""
     sets = list(dict.fromkeys(r["set"] for r in results))
-    fig, axes = plt.subplots(2, -(-len(sets) // 2), figsize=(11, 5.6), layout="constrained", squeeze=False)
+    drawn, axes = figures.by_set([PROBLEMS[name]().name for name in sets], "steps", "held-out loss / the Gaussian's")
     forms = list(dict.fromkeys(r["form"] for r in results))
     at = [steps * k / EVALUATIONS for k in range(EVALUATIONS + 1)]
-    for name, ax in zip(sets, axes.flat, strict=False):
-        gaussian = next(r["gaussian"] for r in results if r["set"] == name)
-        for k, form in enumerate(forms):
+    for name, axis in zip(sets, axes, strict=True):
+        gaussian, ends = next(r["gaussian"] for r in results if r["set"] == name), []
+        for form in forms:
             if any((r["set"], r["form"]) == (name, form) for r in results):
                 values = [v / gaussian for v in curve(results, name, form)]
-                thick = 2.0 if form in ("scalar", "covariance", "covariance, shown") else 1.0
-                ax.plot(at, values, color="black" if form == "scalar" else f"C{k}", lw=thick, label=form)
-        ax.axhline(1, color="0.6", lw=0.8, ls=":")
-        ends = [min(curve(results, name, form)) / gaussian for form in forms if any((r["set"], r["form"]) == (name, form) for r in results)]
-        ax.set(title=PROBLEMS[name]().name, ylim=(min(ends) - 0.03, 1.12), xlabel="steps")
-    axes[0, 0].set_ylabel("held-out loss / Gaussian's")
-    axes[1, 0].set_ylabel("held-out loss / Gaussian's")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    fig.savefig(path, dpi=150)
+                colour, width = COLOURS.get(form, (figures.PEER, 0.7))
+                axis.plot(at, values, color=colour, lw=width, label=form, zorder=2 + width)
+                ends.append(min(values))
+        axis.axhline(1, color=figures.BACKGROUND, lw=0.8, zorder=0)
+        axis.set_ylim(min(ends) - 0.03, 1.12)
+    figures.save(drawn, axes[0], path)
 
 
 def main() -> None:

@@ -9,14 +9,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+import figures
 from training_sets import PROBLEMS
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt  # after the choice of a backend without a screen
-
 OUT = Path(os.environ.get("ORNSTEIN_OUT", "build/bench"))
-COLOURS = {"ours": "tab:red", "EDM": "tab:blue", "denoising-diffusion-pytorch": "0.55", "diffusers": "0.7", "azula": "0.25"}
+COLOURS = {
+    "ours": figures.OURS,
+    "EDM": figures.SECOND,
+    "denoising-diffusion-pytorch": figures.PEER,
+    "diffusers": figures.PEER,
+    "azula": figures.REFERENCE,
+}
 STYLES = {"denoising-diffusion-pytorch": ":", "diffusers": "--", "azula": "-."}
 NAMES = {"ours": "Ornstein", "EDM": "EDM in our loop"}
 TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 2, 3)
@@ -140,32 +143,22 @@ def draw(found: Found, path: Path) -> None:
     names = [n for n in PROBLEMS if n in found.get("curves", {})]
     if not names:
         return
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(3.7 * columns, 3 * lines), squeeze=False, layout="constrained")
-    for axis, name in zip(axes.flat, names, strict=False):
+    titles = [next(iter(found["curves"][name].values()))["title"] for name in names]
+    figure, axes = figures.by_set(titles, "training steps", "held-out loss / the Gaussian's")
+    for axis, name in zip(axes, names, strict=True):
         learners = found["curves"][name]
         lowest = min(min(c["loss"]) / c["gaussian"] for c in learners.values())
         for learner, colour in COLOURS.items():
             if learner in learners:
-                curve = learners[learner]
+                curve, label = learners[learner], NAMES.get(learner, learner)
                 relative = [loss / curve["gaussian"] for loss in curve["loss"]]
-                axis.loglog(
-                    curve["steps"][1:], relative[1:], STYLES.get(learner, "-"), color=colour, lw=1.6, label=NAMES.get(learner, learner)
-                )
-        axis.axhline(1, color="0.8", lw=0.8, zorder=0)
-        title = next(iter(learners.values()))["title"]
-        axis.set(title=title, xlabel="training steps", ylim=(0.95 * lowest, 3))
+                axis.loglog(curve["steps"][1:], relative[1:], STYLES.get(learner, "-"), color=colour, lw=1.4, label=label)
+        axis.axhline(1, color=figures.BACKGROUND, lw=0.8, zorder=0)
         ticks = [t for t in TICKS if 0.95 * lowest < t <= 3]
+        axis.set_ylim(0.95 * lowest, 3)
         axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
         axis.yaxis.minorticks_off()
-    for row in axes:
-        row[0].set_ylabel("held-out loss / the Gaussian's")
-    axes[0, 0].legend(fontsize=7, frameon=False)
-    for axis in axes.flat[len(names) :]:
-        axis.axis("off")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    figures.save(figure, axes[0], path)
 
 
 def write() -> None:

@@ -12,12 +12,15 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "ornstein"
 CATALOGUE = SOURCE / "cli" / "text" / "sentences.zh.json"
 SAYING = ("InputError", "RunError", "warn", "because")
+REFUSING = ("Refused",)
+"""Errors whose sentence comes second, after a status."""
 TELLING = ("tell", "progress")
 """Calls that say what is being done, where they are given one thing."""
 REMARKS = ("notes", "note", "why")
 """What remarks are kept in: variables, and arguments of that name."""
 VERBS = ("is", "are")
 """A sentence for one and for many is two."""
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PHRASE = re.compile(r"[a-z]+[^a-z]* [a-z]+")
 """Two words or more in a row: what is filled into a sentence and has to be translated with it."""
 
@@ -66,13 +69,13 @@ def places(text: str) -> set[int]:
 
 
 def _scopes(tree: ast.AST) -> list[ast.AST]:
-    return [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]
+    return [tree, *(node for node in ast.walk(tree) if isinstance(node, FUNCTIONS))]
 
 
 def _within(scope: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a module or a function without those of the functions in it."""
     for child in ast.iter_child_nodes(scope):
-        if not isinstance(child, ast.FunctionDef):
+        if not isinstance(child, FUNCTIONS):
             yield child
             yield from _within(child)
 
@@ -83,9 +86,15 @@ def _spoken(node: ast.AST) -> Iterator[ast.expr]:
         name = _name(node.func)
         if node.args and (name in SAYING or (name in TELLING and len(node.args) == 1)):
             yield node.args[0]
+        if name in REFUSING and len(node.args) == 2:
+            yield node.args[1]
         if name == "append" and isinstance(node.func, ast.Attribute) and _name(node.func.value) in REMARKS:
             yield node.args[0]
         yield from (argument.value for argument in node.keywords if argument.arg in REMARKS)
+    elif isinstance(node, ast.Dict):
+        yield from (
+            value for key, value in zip(node.keys, node.values, strict=True) if isinstance(key, ast.Constant) and key.value in REMARKS
+        )
     elif isinstance(node, ast.Assign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(_name(target) in REMARKS for target in targets):

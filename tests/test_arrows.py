@@ -18,7 +18,7 @@ LAYERS = (
     ("model",),
     ("metrics", "plots", "estimator"),
     ("tour", "report"),
-    ("demo",),
+    ("demo", "lab"),
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

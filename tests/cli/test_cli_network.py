@@ -165,7 +165,9 @@ def test_one_label_or_one_for_each(room, capsys):
 def test_a_condition_from_a_file(room, capsys):
     network(vector=2).save("v.model")
     (room / "c.csv").write_text("1.5,-0.5\n")
-    assert run(capsys, "sample", "v.model", "-n", "3", "-o", "new.csv", "--condition", "c.csv", "--steps", "3", "--device", "cpu")[0] == 0
+    with pytest.raises(SystemExit, match="0"):
+        main(["sample", "v.model", "-n", "3", "-o", "new.csv", "--condition", "c.csv", "--steps", "3", "--device", "cpu"])
+    assert "read c.csv: 1 case" in capsys.readouterr().err
     expected = orn.load("v.model").sample(3, condition=[1.5, -0.5], steps=3)
     assert torch.equal(orn.read("new.csv").values, expected)
 

@@ -30,6 +30,11 @@ def g(x):
     tell("at work")
     tell("key", 0.5)
     return Loaded(x, notes=(*notes, "a last"))
+
+
+async def h(x):
+    raise Refused(422, f"{x} came too late")
+    say({"is": "failed", "why": "it stopped"})
 """
 
 
@@ -56,6 +61,7 @@ def test_the_entries_agree_with_their_sentences():
 def test_sentences_are_read_off_the_source():
     found = {s.text: s for s in said(SOURCE, "f.py")}
     remarks = {"a first", "{0} is left", "{0} are left", "{0} more", "at work", "a last", "drop it first", "keep {0} of it"}
+    remarks |= {"{0} came too late", "it stopped"}
     assert found.keys() == {"x is {0}, but {1} {{y}}: {2}", "nothing of {0}", *remarks}
     first = found["x is {0}, but {1} {{y}}: {2}"]
     assert first.phrases == (frozenset(), frozenset({"at least one"}), frozenset({"drop it first", "keep {0} of it"}))

@@ -10,6 +10,7 @@ import pytest
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.data import read
+from ornstein.data.classes import typed
 from ornstein.data.labels import read_labels
 from ornstein.model import fit, load
 
@@ -134,6 +135,10 @@ def test_labels_are_numbers_only_if_nothing_merges(tmp_path):
     ):
         (tmp_path / "l.txt").write_text(text)
         assert read_labels(tmp_path / "l.txt") == labels
+    for mixed in (["1", 1], [1.0, "1", "b"]):
+        with pytest.raises(InputError, match="labels holds 1 as a number and as text"):
+            typed(mixed)
+    assert typed(["1", None, float("nan")]) == [1, -1, -1]
 
 
 def test_names_that_no_file_can_have():

@@ -63,6 +63,13 @@ def test_the_door_says_which_network_and_how_it_went():
 
 
 @pytest.mark.filterwarnings(STILL)
+def test_what_is_assumed_of_labels_is_said():
+    said = []
+    orn.fit(SIGNALS, "network", net="mlp", labels=[-1, 1] * 30, steps=1, progress=said.append)
+    assert said[0].startswith("labels holds -1, and no 0: it counts as a class of its own")
+
+
+@pytest.mark.filterwarnings(STILL)
 def test_training_makes_the_samples_those_of_the_data():
     """Two points at +-1 in every entry, as far from Gaussian as can be: samples are at one of them, where a Gaussian's never are."""
     sign = torch.where(torch.arange(400) % 2 == 0, 1.0, -1.0)

@@ -84,6 +84,15 @@ def test_large_laws_go_pattern_by_pattern_with_the_same_moments(monkeypatch: pyt
     torch.testing.assert_close(batched.std(0), one_by_one.std(0), rtol=0, atol=0.1)
 
 
+def test_a_case_of_a_large_law_has_its_own_noise_whatever_its_neighbours_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imputing, "DENSE", 1)
+    _, x = gappy(LAW, 2)
+    x[1] = x[1].where(~x[0].isnan(), math.nan)
+    alone = imputing.impute(LAW, SCALER, x, 3, 7, None)
+    x[0] = x[1]
+    torch.testing.assert_close(imputing.impute(LAW, SCALER, x, 3, 7, None)[:, 1], alone[:, 1], rtol=0, atol=1e-12)
+
+
 def test_every_case_is_told_once() -> None:
     _, x = gappy(LAW, 50)
     x[3] = SCALER.decode(LAW.draw(Noise(9), 1))[0]
@@ -102,16 +111,19 @@ def test_a_case_has_its_own_noise_in_small_batches_too(monkeypatch: pytest.Monke
 def test_components_are_chosen_by_weight_whatever_is_drawn_from_them() -> None:
     """What is seen is alike in both components and what is hidden lies 20 deviations apart: nine draws of ten are of the first.
 
-    Shares, and means and deviations within each, of 20 000 draws within 5 standard errors (5 bounds, 6e-7 each).
+    Shares, and means and deviations within each, of 20 000 draws of one case, and of one draw of 20 000 cases, within 5 standard
+    errors (10 bounds, 6e-7 each).
     """
     parts = [Gaussian(torch.tensor([0.0, at], dtype=torch.float64), Dense(torch.eye(2, dtype=torch.float64))) for at in (-10.0, 10.0)]
     scaler = Scaler(torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64))
     x = torch.tensor([[0.3, math.nan]], dtype=torch.float64)
-    drawn = imputing.impute(Mixture(torch.tensor([0.9, 0.1]), parts), scaler, x, 20_000, 5, None)[:, 0, 1]
-    assert abs(float((drawn < 0).double().mean()) - 0.9) < 5 * math.sqrt(0.9 * 0.1 / 20_000)
-    for at, own in ((-10.0, drawn[drawn < 0]), (10.0, drawn[drawn > 0])):
-        assert abs(float(own.mean()) - at) < 5 / math.sqrt(len(own))
-        assert abs(float(own.std()) - 1) < 5 / math.sqrt(2 * len(own))
+    for cases, draws in ((1, 20_000), (20_000, 1)):
+        law = Mixture(torch.tensor([0.9, 0.1]), parts)
+        drawn = imputing.impute(law, scaler, x.expand(cases, 2), draws, 5, None)[..., 1].flatten()
+        assert abs(float((drawn < 0).double().mean()) - 0.9) < 5 * math.sqrt(0.9 * 0.1 / 20_000)
+        for at, own in ((-10.0, drawn[drawn < 0]), (10.0, drawn[drawn > 0])):
+            assert abs(float(own.mean()) - at) < 5 / math.sqrt(len(own))
+            assert abs(float(own.std()) - 1) < 5 / math.sqrt(2 * len(own))
 
 
 def test_values_that_the_law_forbids_are_refused() -> None:

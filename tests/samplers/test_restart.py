@@ -177,6 +177,7 @@ def test_its_face_is_that_of_the_inner_method() -> None:
         (lambda: Restart(DDIM(), 1.0, 1.0), "high is 1, but must be above low = 1: a restart goes up"),
         (lambda: Restart(DDIM(), 0.0, 1.0), "low is 0, but must be above 0"),
         (lambda: Restart(DDIM(), 0.1, 1.0, times=0), "times is 0"),
+        (lambda: Restart(DDIM(), 0.1, 1.0, times=10**9), "times is 1000000000, but must be .* at most 1000000"),
         (lambda: Restart(DDIM(), 0.1, 1.0, steps=0), "steps is 0"),
     ],
 )

@@ -104,6 +104,7 @@ def test_a_short_run_is_saved_once_at_its_end(whole: Path) -> None:
 
 
 def test_a_second_signal_does_what_it_always_did() -> None:
+    asleep = signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, Python ignores Ctrl-C
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with deferred() as asked:
         assert not asked()
@@ -113,6 +114,7 @@ def test_a_second_signal_does_what_it_always_did() -> None:
             os.kill(os.getpid(), signal.SIGINT)
     assert asked.signal == signal.SIGINT
     assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    signal.signal(signal.SIGINT, asleep)
 
 
 def test_early_stopping_goes_on_counting(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_neither_warming_up_nor_decay() -> None:
 
 def test_the_share_of_a_budget() -> None:
     assert Budget(steps=200).share(50, 1e9) == 0.25
+    assert Budget(steps=200).share(500, 1.0) == Budget(minutes=2.0).share(0, 1e9) == 1.0
     assert Budget(minutes=2.0).share(10**6, 30.0) == 0.25
     assert Budget(minutes=2.0).share(0, 30.0, reserve=20.0) == pytest.approx(0.3)
     assert Budget(minutes=2.0).share(0, 30.0, reserve=1000.0) == pytest.approx(0.5)  # half of the time is for steps

@@ -21,6 +21,7 @@ COMMANDS = {
     "bench": "bench",
     "report": "pages",
     "tour": "pages",
+    "lab": "lab",
     "demo": "pages",
 }
 """Command -> the module of ``ornstein.cli`` that registers it; its summary is the word of its name."""

@@ -70,7 +70,7 @@ def register(app: typer.Typer, words: Words) -> None:
                     x,
                     model,
                     labels=told,
-                    condition=None if condition is None else read_condition(condition, x.shape[1:]),
+                    condition=None if condition is None else read_condition(condition, x.shape[1:], words, as_json),
                     standardize=standardize,
                     marginals=marginals,
                     folds=folds,

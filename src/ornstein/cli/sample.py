@@ -9,6 +9,7 @@ import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
+from ornstein.cli.reading import read_as_told
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing
 
@@ -47,7 +48,7 @@ def register(app: typer.Typer, words: Words) -> None:
                 schedule=schedule,
                 grid=grid,
                 label=None if label is None else _labels(label, model),
-                condition=None if condition is None else read_condition(condition, model.event_shape),
+                condition=None if condition is None else read_condition(condition, model.event_shape, words, as_json),
                 guidance=guidance,
                 device=device,
                 seed=seed,
@@ -70,7 +71,7 @@ def _labels(text: str, model: "Model") -> object:
         return given
 
 
-def read_condition(path: Path, event_shape: tuple[int, ...]) -> object:
-    """A vector or a signal per case: rows of one channel that are not as long as the signals are vectors."""
-    values = orn.read(path).values
+def read_condition(path: Path, event_shape: tuple[int, ...], words: Words, as_json: bool) -> object:
+    """A vector or a signal per case: rows of one channel that are not as long as the signals are vectors. What was read is said."""
+    values = read_as_told(path, {}, words, as_json).values
     return values[:, 0] if values.shape[1] == 1 and values.shape[2] != event_shape[-1] else values

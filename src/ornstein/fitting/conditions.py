@@ -13,6 +13,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
+from ornstein.data.classes import refuse_merging
 from ornstein.fitting.scaling import Scaler
 from ornstein.nets import Condition
 from ornstein.nets.condition import NO_LABEL
@@ -136,6 +137,8 @@ def _parts(labels: object, condition: object) -> tuple[Any, Tensor | None, Tenso
 
 def _label(labels: object) -> Any:
     """Labels as a NumPy array (case,), of words or numbers."""
+    if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype.kind == "O" and labels.ndim == 1):
+        refuse_merging(list(labels))
     array = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     array = array.reshape(1) if array.ndim == 0 else array
     if array.ndim != 1 or not len(array):

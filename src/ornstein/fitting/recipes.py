@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from torch import nn
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.fitting.empirical import Empirical
 from ornstein.fitting.gaussian import Gaussian
@@ -72,4 +73,4 @@ def _foreign(option: str, value: object, name: str, common: tuple[str, ...]) -> 
 
 
 def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return checks.shown(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"

@@ -15,7 +15,7 @@ from ornstein.common.errors import InputError
 from ornstein.samplers.base import Context, Past, Sampler, Source
 from ornstein.samplers.level import Level, fresh_share
 from ornstein.samplers.wrapper import Wrapper
-from ornstein.schedules.base import whole
+from ornstein.schedules.base import MOST_STEPS, whole
 
 _FIRST = 1 << 23
 """Number of the first array of noise of a restart: beyond the steps of any run, within the 24 bits that number them."""
@@ -44,7 +44,7 @@ class Restart(Wrapper):
     def __post_init__(self) -> None:
         if checks.positive(self.high, "high") <= checks.positive(self.low, "low"):
             raise InputError(f"high is {self.high:g}, but must be above low = {self.low:g}: a restart goes up from low to high")
-        checks.count(self.times, "times")
+        checks.count(self.times, "times", at_most=MOST_STEPS)
         whole(self.steps)
 
     @property

@@ -1,0 +1,4 @@
+// The workbench: open, explore, fit, use.
+export async function show(root) {
+  root.replaceChildren();
+}

@@ -1,0 +1,84 @@
+"""What the lab serves: one page, its modules, the views, and the scene of the lesson as the tour computes it."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from laboratory import opened
+
+from ornstein.lab import pages, wire
+from ornstein.tour.compute import opening
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("lab")) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/lesson", "/lesson/3", "/workbench"])
+def test_every_address_of_a_page_is_the_page(lab, path):
+    answer = lab.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "/web/main.js" in answer.text
+
+
+def test_the_page_loads_nothing_that_is_not_served(lab):
+    """Every module imports by an address that the table knows, and none from elsewhere."""
+    known = pages.table()
+    for address, file in known.items():
+        if file.suffix not in (".js", ".html", ".css"):
+            continue
+        source = file.read_text(encoding="utf-8")
+        assert not re.search(r"https?://(?!www\.w3\.org/)", source), f"{address} speaks of another machine"
+        for wanted in re.findall(r"""(?:from|import)\s*\(?"([^"]+)\"""", source):
+            where = wanted if wanted.startswith("/") else str(pages.Path(address).parent / wanted)
+            parts: list[str] = []
+            for part in where.split("/"):
+                parts = parts[:-1] if part == ".." else parts if part == "." else [*parts, part]
+            assert "/".join(parts) in known, f"{address} imports {wanted}"
+
+
+def test_both_dictionaries_have_the_same_keys_and_places(lab):
+    english, chinese = (lab.get(f"/web/words.{language}.json").json() for language in ("en", "zh"))
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        assert text.strip()
+        assert chinese[key].strip()
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", chinese[key])), key
+
+
+def test_the_scene_of_the_lesson_is_that_of_the_tour(lab):
+    told, arrays = wire.unpack(lab.get("/api/lesson/scene").content)
+    tour = opening()
+    assert told["numbers"] == json.loads(json.dumps(wire.plain(tour.numbers)))
+    assert arrays.keys() == tour.arrays.keys()
+    for name, values in tour.arrays.items():
+        np.testing.assert_allclose(arrays[name], values, rtol=1e-6, atol=1e-30, err_msg=name)
+
+
+def test_a_curve_of_ones_own_has_its_scene(lab):
+    values = [float(v) for v in np.sin(np.linspace(0, 7, 64))]
+    curve = lab.post("/api/curves", json={"values": values}).json()["id"]
+    assert lab.get(f"/api/curves/{curve}").json()["values"] == values
+    told, arrays = wire.unpack(lab.get(f"/api/lesson/scene?curve={curve}&seed=3").content)
+    assert told["own"]
+    np.testing.assert_allclose(arrays["curve"], opening(values, 3).curve.values, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [[1.0] * 20, [0.0, 1.0], [1.0] * 2001, ["a"] * 9, [True] * 9, None, 5])
+def test_what_is_no_curve_is_refused_with_a_sentence(lab, values):
+    answer = lab.post("/api/curves", json={"values": values})
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+def test_arrays_come_back_as_they_were():
+    told = {"note": "σ = 1", "rate": float("nan")}
+    arrays = {"a": np.arange(6, dtype=np.float64).reshape(2, 3), "b": np.array([np.nan, np.inf]), "c": np.zeros((0, 4))}
+    back, found = wire.unpack(wire.pack(told, arrays))
+    assert back == {"note": "σ = 1", "rate": None}
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(found[name], values)
