@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import ornstein as orn
+from commands import run
 from kinds import normal
 from ornstein.cli import main
 from ornstein.data.laws import ornstein_uhlenbeck
-from reading_line import without_reading
 
 
 @pytest.fixture
@@ -26,13 +26,6 @@ def room(tmp_path, monkeypatch):
     orn.write("gaps.csv", days.with_values(gaps))
     orn.fit(days).save("days.model")
     return tmp_path
-
-
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def test_fit_then_sample_then_read_back(room, capsys):

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import pytest
 
+import commands
 import ornstein as orn
-from ornstein.cli import main
 from ornstein.covariance import as_spectral
 from ornstein.data.laws import cosines_covariance, ornstein_uhlenbeck, ornstein_uhlenbeck_covariance
 from ornstein.model.methods import AWARE, GRIDS, SAMPLERS, SPECTRAL
 from ornstein.samplers import DDIM, Heun
 from ornstein.samplers.certify import certify
 from ornstein.schedules import VE, VP, karras, log_snr, spectral, uniform
-from reading_line import without_reading
 
 
 @pytest.fixture
@@ -29,10 +28,7 @@ def room(tmp_path, monkeypatch):
 
 
 def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(["bench", "samplers", *words])
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
+    return commands.run(capsys, "bench", "samplers", *words)
 
 
 def test_json_holds_the_numbers_of_the_certificate(room, capsys):
@@ -168,11 +164,4 @@ def test_in_both_languages(room, capsys, language):
     ],
 )
 def test_bad_input_is_one_sentence_and_writes_nothing(room, capsys, words, says):
-    before = sorted(p.name for p in room.rglob("*"))
-    code, out, err = run(capsys, *words.split())
-    assert (code, out) == (2, "")
-    assert says in err
-    assert len(err.strip().splitlines()) == 1
-    assert sorted(p.name for p in room.rglob("*")) == before
-    machine = run(capsys, *words.split(), "--json")
-    assert json.loads(machine[2])["code"] == 2
+    commands.refused(capsys, room, ["bench", "samplers", *words.split()], says)

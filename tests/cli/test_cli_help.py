@@ -10,12 +10,12 @@ import pytest
 from rich.cells import cell_len
 
 import ornstein as orn
+from commands import run, without_reading
 from ornstein.cli import main
 from ornstein.cli.commands import COMMANDS
 from ornstein.cli.help import wrapped
 from ornstein.cli.words import dictionary, preferred
 from ornstein.data.laws import ornstein_uhlenbeck
-from reading_line import without_reading
 
 LIGHT = """
 import sys
@@ -28,13 +28,6 @@ for words in ("--version", "--help", *(f"{{c}} --help" for c in {commands}), "fi
     heavy = {{"torch", "scipy", "sklearn", "matplotlib", "numpy"}} & set(sys.modules)
     assert not heavy, (words, heavy)
 """
-
-
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def test_help_version_and_usage_errors_import_nothing_heavy():

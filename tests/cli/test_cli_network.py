@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ornstein as orn
+from commands import run
 from ornstein.cli import main
 from ornstein.cli.progress import fitting
 from ornstein.cli.words import Words
@@ -21,7 +22,6 @@ from ornstein.model import Model
 from ornstein.nets import MLP
 from ornstein.training import Record
 from ornstein.training.run import Run
-from reading_line import without_reading
 
 pytestmark = pytest.mark.filterwarnings("ignore:no network got below")
 
@@ -48,13 +48,6 @@ def room(tmp_path, monkeypatch):
     network().save("net.model")
     orn.fit(DAYS, folds=0).save("days.model")
     return tmp_path
-
-
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 SHORT = ("--model", "network", "--net", "unet", "--steps", "2", "--batch", "8")

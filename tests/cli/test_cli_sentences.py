@@ -10,10 +10,10 @@ from programs import FILES
 from test_written_by import written
 
 import ornstein as orn
+from commands import without_reading
 from ornstein.cli import main
 from ornstein.cli.sentences import catalogue, translated
 from ornstein.common.errors import unknown_name
-from reading_line import without_reading
 from sentences import CATALOGUE, missing, places, said, sentences
 
 SOURCE = """

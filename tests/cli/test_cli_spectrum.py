@@ -6,12 +6,11 @@ import re
 import pytest
 import torch
 
+import commands
 import ornstein as orn
-from ornstein.cli import main
 from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.metrics import explained, sample_spectrum
-from reading_line import without_reading
 
 
 @pytest.fixture
@@ -31,10 +30,7 @@ def room(tmp_path, monkeypatch):
 
 
 def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(["spectrum", *words])
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
+    return commands.run(capsys, "spectrum", *words)
 
 
 def test_json_holds_the_numbers_of_the_library(room, capsys):
@@ -132,11 +128,4 @@ def test_help_has_an_example(language, capsys):
     ],
 )
 def test_bad_input_is_one_sentence_and_writes_nothing(room, capsys, words, says):
-    before = sorted(p.name for p in room.rglob("*"))
-    code, out, err = run(capsys, *words.split())
-    assert (code, out) == (2, "")
-    assert says in err
-    assert len(err.strip().splitlines()) == 1
-    assert sorted(p.name for p in room.rglob("*")) == before
-    machine = run(capsys, *words.split(), "--json")
-    assert json.loads(machine[2])["code"] == 2
+    commands.refused(capsys, room, ["spectrum", *words.split()], says)

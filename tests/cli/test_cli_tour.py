@@ -8,9 +8,8 @@ import pytest
 import torch
 
 import ornstein as orn
-from ornstein.cli import main
+from commands import run
 from ornstein.tour import learned
-from reading_line import without_reading
 
 torch.set_num_threads(1)
 
@@ -25,13 +24,6 @@ def room(tmp_path, monkeypatch):
     orn.write("curves.csv", orn.Signals(x[:, :1]))
     orn.write("recording.csv", orn.Signals(x[:1], channels=("Fz", "Cz")))
     return x
-
-
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main(list(words))
-    text = capsys.readouterr()
-    return int(stop.value.code or 0), text.out, without_reading(text.err)
 
 
 def shown(path):
