@@ -71,7 +71,7 @@ def opened(folder: Path, limits: Limits | None = None, **more: Any) -> Iterator[
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-        app = create(folder, token=TOKEN, hosts={f"127.0.0.1:{port}", f"localhost:{port}"}, limits=limits, **{"ahead": False, **more})
+        app = create(folder, token=TOKEN, hosts={f"127.0.0.1:{port}", f"localhost:{port}"}, limits=limits, **more)
         server = uvicorn.Server(configured(app, limits))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([bound])), daemon=True)
         thread.start()

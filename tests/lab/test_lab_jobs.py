@@ -16,12 +16,9 @@ def lab(tmp_path_factory):
         yield laboratory
 
 
-@pytest.fixture(scope="module")
-def training(lab):
-    return lab.done("train-reversal", steps=STEPS)
-
-
-def test_a_training_in_the_lab_is_that_of_the_tour(lab, training):
+@pytest.mark.slow
+def test_a_training_in_the_lab_is_that_of_the_tour(lab):
+    training = lab.done("train-reversal", steps=STEPS)
     told, arrays = wire.unpack(lab.get(f"/api/jobs/{training}/parts/result").content)
     tour = compute(training=STEPS)
     for name, values in arrays.items():

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ornstein.common.errors import InputError, RunError
-from ornstein.lab import files_api, jobs_api, lesson_api, pages
+from ornstein.lab import files_api, jobs_api, lesson_api, pages, results_api
 from ornstein.lab.curves import Curves
 from ornstein.lab.jobs import Jobs
 from ornstein.lab.limits import Limits
@@ -31,16 +31,14 @@ def create(
     hosts: Collection[str],
     limits: Limits | None = None,
     translate: Callable[[str, str], str] = lambda sentence, language: sentence,
-    ahead: bool = True,
 ) -> Starlette:
     """A lab that keeps everything in ``folder``.
 
     token      what opens it; hosts: what a request may call it, with its port
     translate  (sentence, language) -> the sentence of an error in the language of the page
-    ahead      whether a worker waits for the next job with the library imported
     """
     limits = limits or Limits()
-    lab = Lab(Shelf(folder, limits), Curves(folder / "curves"), Jobs(folder / "jobs", limits, Workers(ahead=ahead)), limits, translate)
+    lab = Lab(Shelf(folder, limits), Curves(folder / "curves"), Jobs(folder / "jobs", limits, Workers()), limits, translate)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -51,7 +49,7 @@ def create(
         await lab.jobs.close()
 
     guard = Middleware(Guard, hosts=hosts, token=token, limits=limits, translate=translate)
-    routes = [*pages.routes(), *files_api.routes(lab), *jobs_api.routes(lab), *lesson_api.routes(lab)]
+    routes = [*pages.routes(), *files_api.routes(lab), *jobs_api.routes(lab), *lesson_api.routes(lab), *results_api.routes(lab)]
     handlers = dict.fromkeys((InputError, RunError, HTTPException), _refuse)
     return Starlette(routes=routes, middleware=[guard], lifespan=lifespan, exception_handlers=handlers)
 

@@ -12,7 +12,6 @@ import json
 import secrets
 import shutil
 import time
-from asyncio.subprocess import Process
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +22,14 @@ from ornstein.lab import events
 from ornstein.lab.limits import Limits
 from ornstein.lab.questions import IDENT
 from ornstein.lab.refusals import Refused
-from ornstein.lab.workers import Workers, end, tell
+from ornstein.lab.workers import Worker, Workers
 
 
 @dataclass(frozen=True)
 class Record:
     """What is known of a job: its id, kind, question, begin (seconds since 1970) and newest event."""
 
-    ident: str
+    id: str
     kind: str
     asked: dict[str, Any]
     at: float
@@ -49,7 +48,7 @@ class Jobs:
         self._folder, self._limits, self._workers = folder, limits, workers
         self._line: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, Worker] = {}
         self._stopping: dict[str, asyncio.Task[None]] = {}
 
     def open(self) -> None:
@@ -57,18 +56,15 @@ class Jobs:
         self._folder.mkdir(parents=True, exist_ok=True)
         for record in self.all():
             if not events.ended(record.newest):
-                self._say(
-                    record.ident, {"is": "failed", "why": "the lab was stopped before this was finished; what it had written is kept"}
-                )
+                self._say(record.id, {"is": "failed", "why": "the lab was stopped before this was finished; what it had written is kept"})
         self._workers.prepare()
 
     async def close(self) -> None:
         """End every job, as failed."""
         self._line.clear()
-        for process in list(self._processes.values()):
-            await end(process, 0.0)
+        for worker in self._processes.values():
+            worker.kill()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        await self._workers.close()
 
     def start(self, kind: str, asked: dict[str, Any]) -> str:
         """A new job, now or when its turn comes; 429 where too many wait."""
@@ -83,6 +79,12 @@ class Jobs:
         self._line.append(ident)
         self._next()
         return ident
+
+    def enough(self, ident: str) -> None:
+        """Let a training end with what it has learnt; nothing where it has ended."""
+        self.find(ident)
+        if ident in self._processes:
+            self._processes[ident].send("enough")
 
     def cancel(self, ident: str) -> None:
         """Stop a job within its next step, or its process if that takes too long; nothing where it has ended."""
@@ -114,7 +116,7 @@ class Jobs:
 
     def folder(self, ident: str) -> Path:
         """Where a job that exists keeps its files."""
-        return self._folder / self.find(ident).ident
+        return self._folder / self.find(ident).id
 
     def finished(self, ident: str, *kinds: str) -> Path:
         """The folder of a job of some kind that ended well; 422 for any other."""
@@ -147,10 +149,10 @@ class Jobs:
     async def _run(self, ident: str) -> None:
         """One process from begin to end; whatever way it ends, the job has a last event."""
         try:
-            process = self._processes[ident] = await self._workers.give(self._folder / ident)
+            worker = self._processes[ident] = await self._workers.give(self._folder / ident)
             if ident in self._stopping:
-                await tell(process, "cancel")
-            code = await process.wait()
+                worker.send("cancel")
+            code = await worker.wait()
             if not events.ended(events.last(self._folder / ident / "events.jsonl")):
                 how = f"by signal {-code}" if code < 0 else f"with status {code}"
                 died = {"is": "failed", "why": f"its process ended {how} before the work did; perhaps memory ran out"}
@@ -163,7 +165,7 @@ class Jobs:
     async def _stop(self, ident: str) -> None:
         """Ask its process to stop, and end it where it does not listen."""
         if ident in self._processes:
-            await tell(self._processes[ident], "cancel")
+            self._processes[ident].send("cancel")
         await asyncio.sleep(self._limits.grace)
         if ident in self._processes:
-            await end(self._processes[ident], 0.0)
+            self._processes[ident].kill()

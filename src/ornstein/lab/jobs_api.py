@@ -20,7 +20,7 @@ PART = re.compile(r"[a-z0-9-]{1,40}")
 
 
 def routes(lab: Lab) -> list[Route]:
-    """``GET``, ``POST /api/jobs``; of one: ``GET``, ``DELETE``, ``GET …/events``, ``GET …/parts/<name>``, ``POST …/cancel``."""
+    """``GET``, ``POST /api/jobs``; of one ``GET``, ``DELETE``, ``POST …/cancel``, ``…/enough``, ``GET …/events``, ``…/parts/<name>``."""
     following: set[object] = set()
 
     async def listed(request: Request) -> Response:
@@ -45,6 +45,10 @@ def routes(lab: Lab) -> list[Route]:
 
     async def cancel(request: Request) -> Response:
         lab.jobs.cancel(request.path_params["ident"])
+        return answers.said({})
+
+    async def enough(request: Request) -> Response:
+        lab.jobs.enough(request.path_params["ident"])
         return answers.said({})
 
     async def follow(request: Request) -> Response:
@@ -82,6 +86,7 @@ def routes(lab: Lab) -> list[Route]:
         Route("/api/jobs/{ident}", one),
         Route("/api/jobs/{ident}", delete, methods=["DELETE"]),
         Route("/api/jobs/{ident}/cancel", cancel, methods=["POST"]),
+        Route("/api/jobs/{ident}/enough", enough, methods=["POST"]),
         Route("/api/jobs/{ident}/events", follow),
         Route("/api/jobs/{ident}/parts/{name}", part),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ornstein.lab.refusals import Refused
@@ -129,3 +129,33 @@ def several(check: Check, most: int) -> Check:
 def _shown(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}..."
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Refused(422, f"{name} is {_shown(value)}, but must be true or false")
+    return value
+
+
+def triple(most: int) -> Check:
+    """A stretch [channel, first sample, one past the last], whole numbers up to ``most``."""
+
+    def check(name: str, value: Any) -> list[int]:
+        found = [whole(0, most)(name, part) for part in value] if isinstance(value, list) else []
+        if len(found) != 3 or found[2] <= found[1]:
+            raise Refused(422, f"{name} holds {_shown(value)}, but each must be [channel, first sample, one past the last]")
+        return found
+
+    return check
+
+
+def parsed_query(query: Mapping[str, str], checks: dict[str, Check]) -> dict[str, Any]:
+    """Whole numbers of a query, each through its check."""
+    found = {}
+    for name, check in checks.items():
+        word = query.get(name, "")
+        if not word.isascii() or not word.isdigit() or len(word) > 18:
+            raise Refused(422, f"the question lacks {name}")
+        found[name] = check(name, int(word))
+    return found

@@ -28,7 +28,7 @@ LONGEST_NAME = 200
 class Kept:
     """One file: its id, the name it came with, its size in bytes, and when it came (seconds since 1970)."""
 
-    ident: str
+    id: str
     name: str
     size: int
     at: float
@@ -89,7 +89,7 @@ class Shelf:
 
     def delete(self, ident: str) -> None:
         """Remove a file."""
-        shutil.rmtree(self._folder / self.find(ident).ident)
+        shutil.rmtree(self._folder / self.find(ident).id)
 
     def _kept(self, entry: Path) -> Kept | None:
         if entry.is_symlink() or not entry.is_dir():
@@ -99,7 +99,7 @@ class Shelf:
         except (OSError, ValueError, TypeError):
             return None
         content = entry / f"data{Path(kept.name).suffix.lower()}"
-        return kept if kept.ident == entry.name and content.is_file() and not content.is_symlink() else None
+        return kept if kept.id == entry.name and content.is_file() and not content.is_symlink() else None
 
 
 def used(folder: Path) -> int:

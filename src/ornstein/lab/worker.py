@@ -1,18 +1,17 @@
-"""The process of one job: ``python -m ornstein.lab.worker``, told its folder on standard input.
-
-It ends when the job ends, and at once when standard input does, since the server is gone then.
-"""
+"""The process of one job. It ends when the job ends, and at once when its pipe does, since the server is gone then."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
-import sys
+import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ class Job:
     def __init__(self, folder: Path) -> None:
         self.folder, self.jobs = folder, folder.parent
         self.asked: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))["asked"]
-        self.stop = threading.Event()
+        self.stop, self.enough = threading.Event(), threading.Event()
         self._told = 0.0
 
     def check(self) -> None:
@@ -66,29 +65,25 @@ class Job:
         return Curves(self.jobs.parent / "curves").find(self.asked["curve"])
 
 
-def main() -> None:
-    """Wait for a job, do it, say how it ended."""
-    heavy = threading.Thread(target=_imported, daemon=True)
-    heavy.start()
-    told = sys.stdin.readline().strip()
-    if not told:
-        os._exit(0)
-    job = Job(Path(told))
-    threading.Thread(target=_listen, args=(job,), daemon=True).start()
-    heavy.join()
-    job.say({"is": "started"})
+def main(folder: str, pipe: Connection) -> None:
+    """Do the job of a folder and say how it ended. What is printed on the way is kept in ``output.txt``."""
+    os.setsid()
+    output = os.open(Path(folder) / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    job = Job(Path(folder))
+    threading.Thread(target=_listen, args=(job, pipe), daemon=True).start()
+    job.say({"is": "started", "process": os.getpid()})
     job.say(_outcome(job))
     os._exit(0)  # without waiting for the thread that listens
 
 
-def _imported() -> None:
-    importlib.import_module("ornstein.model.fit")
-
-
-def _listen(job: Job) -> None:
-    for line in sys.stdin:
-        if line.strip() == "cancel":
-            job.stop.set()
+def _listen(job: Job, pipe: Connection) -> None:
+    """What comes while it works: "cancel", or "enough", which lets a training end with what it has learnt."""
+    with suppress(EOFError, OSError):
+        while True:
+            (job.enough if pipe.recv() == "enough" else job.stop).set()
+            os.kill(os.getpid(), signal.SIGINT)  # a training puts it off to the end of its step, everything else ends here
     os._exit(1)
 
 
@@ -104,7 +99,7 @@ def _outcome(job: Job) -> dict[str, Any]:
             warnings.showwarning = lambda message, *_, **__: job.say({"is": "note", "why": str(message)})
             run: Callable[[Job], dict[str, Any]] = importlib.import_module(f"ornstein.lab.work.{KINDS[kind]}").run
             return {"is": "done", **run(job)}
-    except Cancelled:
+    except (Cancelled, KeyboardInterrupt):
         return {"is": "cancelled"}
     except (InputError, RunError) as error:
         return {"is": "failed", "why": str(error)}
@@ -112,7 +107,3 @@ def _outcome(job: Job) -> dict[str, Any]:
         return {"is": "failed", "why": "not enough memory: use fewer cases or draws, shorter windows, or a lighter structure"}
     except Exception as error:
         return {"is": "failed", "why": f"this is a defect of the lab ({type(error).__name__}: {error})"[:500]}
-
-
-if __name__ == "__main__":
-    main()

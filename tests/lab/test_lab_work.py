@@ -1,0 +1,175 @@
+"""What the workbench computes is what Python computes, and the script that it hands out does the same again."""
+
+import runpy
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from laboratory import opened
+
+import ornstein as orn
+from ornstein.data.laws import cosines
+from ornstein.lab import wire
+from ornstein.metrics import sample_spectrum
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("lab")) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="module")
+def file(lab, tmp_path_factory):
+    """60 cosine curves of 24 samples in a file, and on the shelf."""
+    x = cosines(60, 24)
+    path = tmp_path_factory.mktemp("data") / "curves.csv"
+    orn.write(path, x)
+    ident = lab.client.post("/api/files?name=curves.csv", content=path.read_bytes()).json()["id"]
+    return path, ident
+
+
+@pytest.fixture(scope="module")
+def signals(lab, file):
+    return lab.done("open", file=file[1])
+
+
+@pytest.fixture(scope="module")
+def model(lab, signals):
+    return lab.done("fit", signals=signals, recipe="gaussian")
+
+
+def part(lab, ident, name="result"):
+    return wire.unpack(lab.get(f"/api/jobs/{ident}/parts/{name}").content)
+
+
+def close(found, wanted):
+    np.testing.assert_allclose(found, np.asarray(wanted), rtol=1e-5, atol=1e-6 * float(np.abs(np.asarray(wanted)).max()))
+
+
+def test_a_file_is_read_as_python_reads_it(lab, file, signals):
+    x = orn.read(file[0])
+    told, arrays = part(lab, signals)
+    assert told["shape"] == [*x.shape]
+    assert told["notes"] == [*x.notes]
+    close(arrays["low"], x.values)
+
+
+def test_stretches_are_the_values(lab, file, signals):
+    x = orn.read(file[0])
+    _, arrays = wire.unpack(lab.get(f"/api/jobs/{signals}/stretch?case=3&start=5&stop=15&points=100").content)
+    close(arrays["values"], x.values[3, :, 5:15])
+    assert lab.get(f"/api/jobs/{signals}/stretch?case=60&start=5&stop=15&points=100").status_code == 422
+
+
+def test_the_spectrum_is_that_of_python(lab, file, signals):
+    found = sample_spectrum(orn.read(file[0]))
+    told, arrays = part(lab, lab.done("explore", signals=signals))
+    close(arrays["eigenvalues"], found.spectrum.eigenvalues)
+    assert told["effective"] == pytest.approx(found.spectrum.effective_rank)
+    assert told["edge"] == pytest.approx(found.noise.edge)
+    assert arrays["covariance"].shape == (24, 24)
+
+
+def test_a_gaussian_comes_to_the_page_whole(lab, file, model):
+    """Mean and eigenbasis give the covariance of the model that the folder holds, which is the one that Python fits."""
+    own = orn.fit(orn.read(file[0]))
+    told, arrays = part(lab, model)
+    assert told["gaussian"]
+    close(arrays["mean"], own.mean().flatten())
+    close(arrays["basis"].T @ np.diag(arrays["eigenvalues"]) @ arrays["basis"], own.covariance().dense())
+    archive = lab.get(f"/api/jobs/{model}/files/model.zip")
+    (lab.folder / "back.zip").write_bytes(archive.content)
+    with zipfile.ZipFile(lab.folder / "back.zip") as packed:
+        packed.extractall(lab.folder / "back")
+    assert torch.equal(orn.load(lab.folder / "back" / "model").sample(3), own.sample(3))
+
+
+def test_samples_end_where_the_model_draws(lab, file, model):
+    own = orn.fit(orn.read(file[0]))
+    for how in ({}, {"sampler": "heun", "steps": 6}):
+        _, arrays = part(lab, lab.done("sample", model=model, cases=5, seed=3, **how))
+        wanted = own.sample(5, seed=3, **how).flatten(1)
+        close(arrays["samples"], wanted)
+        assert arrays["path"].shape[1:] == (5, 24)
+        if how:
+            close(arrays["path"][-1], wanted)
+
+
+def test_the_certificate_is_exact(lab, file, model):
+    from ornstein.model.methods import sampler_named, schedule_named
+    from ornstein.samplers import certify
+
+    own = orn.fit(orn.read(file[0])).moments
+    told, arrays = part(lab, lab.done("certify", model=model, sampler="heun"))
+    found = certify(sampler_named("heun", own), 10, schedule_named("vp"), own.covariance(), own.mean())
+    place = told["steps"].index(10)
+    assert told["calls"][place] == found.calls
+    assert arrays["distance"][place] == pytest.approx(found.relative_w2, rel=1e-5)
+
+
+def test_gaps_are_filled_as_by_the_model(lab, file, signals, model):
+    x = orn.read(file[0])
+    values = x[7].values.clone()
+    values[0, 0, 4:9] = torch.nan
+    draws = orn.fit(x).impute(x[7].with_values(values), 50, seed=1)
+    told, arrays = part(lab, lab.done("fill", signals=signals, model=model, case=7, gaps=[[0, 4, 9]], draws=50, seed=1))
+    close(arrays["mean"], draws.mean(0).flatten())
+    assert (arrays["low-0.9"] <= arrays["low-0.5"]).all()
+    assert told["draws"] == 50
+
+
+def test_scores_are_those_of_the_model(lab, file, signals, model):
+    x = orn.read(file[0])
+    nats, p = orn.fit(x).surprise(x)
+    _, arrays = part(lab, lab.done("score", signals=signals, model=model))
+    close(arrays["nats"], nats)
+    close(arrays["p"], p)
+    close(arrays["where"], orn.fit(x).where(x[nats.argsort(descending=True, stable=True)[:40]]).flatten(1))
+
+
+def test_conditions_are_those_of_the_model(lab, file, signals, model):
+    x = orn.read(file[0])
+    measurement = orn.Average(6)
+    post = orn.fit(x).posterior(measurement, measurement(x[2].values)[0], noise=0.1)
+    told, arrays = part(lab, lab.done("condition", signals=signals, model=model, case=2, measurement="average", factor=6, noise=0.1))
+    assert told["evidence"] == pytest.approx(float(post.log_evidence))
+    close(arrays["mean"], post.sample(200).mean(0).flatten())
+
+
+def test_a_job_on_marked_channels_and_cases_leaves_them_out(lab, signals):
+    told, _ = part(lab, lab.done("fit", signals=signals, recipe="gaussian", without_cases=[0, 1, 2]))
+    assert told["cases"] == 57
+    last = lab.events(lab.start("fit", signals=signals, recipe="gaussian", without_channels=["ch0"]))[-1]
+    assert last["is"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("explore", {}),
+        ("sample", {"sampler": "ddim", "steps": 5, "cases": 3}),
+        ("certify", {"sampler": "heun"}),
+        ("fill", {"case": 1, "gaps": [[0, 2, 5]], "draws": 20}),
+        ("score", {}),
+        ("condition", {"case": 1, "measurement": "points", "seen": [[0, 2, 5]], "noise": 0.2}),
+    ],
+)
+def test_the_script_of_a_job_runs_and_does_the_same(lab, file, signals, model, kind, asked, monkeypatch, capsys):
+    needs = {"explore": {"signals": signals}, "sample": {"model": model}, "certify": {"model": model}}
+    ident = lab.done(kind, **needs.get(kind, {"signals": signals, "model": model}), **asked)
+    text = lab.get(f"/api/jobs/{ident}/script").text
+    monkeypatch.chdir(file[0].parent)
+    (file[0].parent / "done.py").write_text(text)
+    names = runpy.run_path("done.py")
+    if kind == "sample":
+        _, arrays = part(lab, ident)
+        close(arrays["samples"], names["samples"].flatten(1))
+        csv = lab.get(f"/api/jobs/{ident}/files/samples.csv").content
+        assert csv == (file[0].parent / "samples.csv").read_bytes()
+    if kind == "fill":
+        _, arrays = part(lab, ident)
+        close(arrays["low-0.9"], names["low"].flatten())
+    if kind == "condition":
+        assert part(lab, ident)[0]["evidence"] == pytest.approx(float(names["post"].log_evidence))
