@@ -1,9 +1,10 @@
 """Planted errors: one-line mathematical mistakes, one at a time, each of which the suite must notice. Run by ``make test-all``.
 
     python tests/planted.py            every mistake of the folder planted/
-    python tests/planted.py heun evid  those whose description contains a word
+    python tests/planted.py heun evid  those whose description contains a word, against the tests of their layer alone
 
-A copy of the package gets one wrong line; the tests of its layer run against the copy, and the whole suite where those pass.
+A copy of the package gets one wrong line; the tests of its layer run against the copy, and in a full run the whole suite where
+those pass.
 First the same tests must pass on an unchanged copy. The exit status is 0 only if they do, every line was found exactly once,
 and every mistake was caught by a failing test.
 """
@@ -49,21 +50,21 @@ class Outcome(NamedTuple):
     by: str
 
 
-def plant(mistake: Mistake, package: Path) -> Outcome:
-    """One copy of the package, one wrong line, one run."""
+def plant(mistake: Mistake, package: Path, *, widely: bool) -> Outcome:
+    """One copy of the package, one wrong line, one run; ``widely``: and one of the whole suite where that passes."""
     source = (package / mistake.file).read_text(encoding="utf-8")
     found = source.count(mistake.old)
     if found != 1:
         return Outcome(False, f"its line was found {found} times in {mistake.file}, not once")
     wrong = source.replace(mistake.old, mistake.new)
-    for where in (TESTS / mistake.tests, TESTS):
+    for where in (TESTS / mistake.tests, TESTS)[: 1 + widely]:
         code, output = run([where], package, {mistake.file: wrong})
         failed = re.search(r"^FAILED (\S+)", output, re.MULTILINE)
         if code == FAILED and failed:
             return Outcome(True, failed[1].removeprefix("tests/"))
         if code != PASSED:
             return Outcome(False, f"pytest ended with status {code}: {output[-400:]}")
-    return Outcome(False, "the whole suite passes")
+    return Outcome(False, "the whole suite passes" if widely else f"{mistake.tests} passes")
 
 
 def run(where: list[Path], package: Path, changed: dict[str, str]) -> tuple[int, str]:
@@ -93,7 +94,7 @@ def main(words: list[str]) -> int:
         if code != PASSED:
             print(f"the tests do not pass with nothing planted:\n{output}")
             return 1
-        for mistake, outcome in zip(chosen, pool.map(lambda m: plant(m, package), chosen), strict=True):
+        for mistake, outcome in zip(chosen, pool.map(lambda m: plant(m, package, widely=not words), chosen), strict=True):
             caught += outcome.caught
             print(f"{'caught' if outcome.caught else 'MISSED'}  {mistake.what:<54}  {outcome.by}", flush=True)
     print(f"{caught} of {len(chosen)} planted mistakes were caught")
