@@ -15,7 +15,8 @@ from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Gaussian
 from ornstein.measurements import Mask
 from ornstein.process import Process
-from ornstein.schedules import Discrete
+from ornstein.samplers import DDIM, DDPM, certify
+from ornstein.schedules import Discrete, Grid
 
 torch.set_num_threads(1)
 NODE = shutil.which("node")
@@ -28,6 +29,8 @@ RUN = r"""
 import { readFileSync } from "node:fs";
 import * as gaussian from "./gaussian.js";
 import * as conditioning from "./conditioning.js";
+import { symmetricEigenvalues } from "./eigen.js";
+import { madeVariances, relativeDistance } from "./fewsteps.js";
 import { normals, philox } from "./normals.js";
 
 const sent = JSON.parse(readFileSync("data.json", "utf8"));
@@ -48,6 +51,11 @@ const answers = Object.fromEntries(Object.entries(sent.laws).map(([name, given])
     denoised: plain(gaussian.denoised(law, x, at)), rank: gaussian.effectiveRank(law.eigenvalues),
     mean: plain(conditioning.posteriorMean(known, y)), deviation: plain(conditioning.posteriorDeviation(known)),
     evidence: conditioning.logEvidence(known, y),
+    eigenvalues: plain(symmetricEigenvalues(matrix(given.matrix, Float64Array))),
+    few: [false, true].map((ancestral) => {
+      const variances = madeVariances(law, path.filter((_, k) => k % 10 === 0), ancestral);
+      return { variances: plain(variances), distance: relativeDistance(law, variances) };
+    }),
     one: plain(conditioning.posteriorDraw(known, y, x, y.map((v, i) => x[i] + noise * z[i]))),
   }];
 }));
@@ -55,6 +63,7 @@ const now = () => Number(process.hrtime.bigint()) / 1e6;
 const fastest = (work) => Math.min(...Array.from({ length: 15 }, () => { const before = now(); work(); return now() - before; }));
 const big = sent.big, law = gaussian.gaussianLaw(big.mean, matrix(big.basis), big.eigenvalues), known = conditioning.measured(law, noise);
 const frames = {
+  eigenvalues: fastest(() => symmetricEigenvalues(matrix(sent.laws.kernel.matrix, Float64Array))),
   flow: fastest(() => gaussian.signalOf(law, gaussian.flowed(law, gaussian.coordinates(law, big.mean, 1), end, at))),
   density: fastest(() => gaussian.logDensity(law, big.mean, at)),
   brush: fastest(() => {
@@ -99,7 +108,8 @@ def found(given, numbers, tmp_path_factory):
     curve, laws = given
 
     def plain(law):
-        return {"mean": law.mean().tolist(), "basis": law.operator.basis.tolist(), "eigenvalues": law.operator.eigenvalues.tolist()}
+        matrix = law.operator.dense().tolist()
+        return {"matrix": matrix, "mean": law.mean().tolist(), "basis": law.operator.basis.tolist(), "eigenvalues": law.operator.eigenvalues.tolist()}
 
     big = plain(Gaussian(torch.zeros(256), ar1(256)))
     sent = {k: v.tolist() for k, v in numbers.items() if isinstance(v, torch.Tensor)}
@@ -148,6 +158,23 @@ def test_a_run_back_follows_the_exact_transitions(found, given, numbers, name):
         posterior = there.posterior(b / a)
         x = mu + there.gain(x / a - mu, b / a) + posterior.color(numbers["white"][s])
     same(answer["back"], x)
+
+
+@NAMES
+def test_eigenvalues_are_those_of_python(found, given, name):
+    operator = given[1][name].operator
+    expected = operator.eigenvalues.numpy()
+    np.testing.assert_allclose(found["answers"][name]["eigenvalues"], expected, rtol=0, atol=1e-12 * expected[0])
+
+
+@NAMES
+@pytest.mark.parametrize(("sampler", "place"), [(DDIM(), 0), (DDPM(), 1)])
+def test_samplers_of_few_calls_are_those_that_python_certifies(found, given, name, sampler, place):
+    times = torch.linspace(1, 0, 11, dtype=torch.float64)
+    certificate = certify(sampler, Grid(times), Discrete.sigmoid(T), given[1][name].operator)
+    answer = found["answers"][name]["few"][place]
+    same(answer["variances"], certificate.variance)
+    assert answer["distance"] == pytest.approx(certificate.relative_w2, rel=TOLERANCE)
 
 
 @NAMES

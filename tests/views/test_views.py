@@ -30,6 +30,11 @@ import * as copies from "./copies.js";
 import * as spectra from "./spectra.js";
 import * as reverse from "./reverse.js";
 import * as learned from "./learned.js";
+import { posterior, stretches } from "./gap.js";
+import * as odds from "./odds.js";
+import * as accuracy from "./accuracy.js";
+import { bells } from "./bells.js";
+import { pad } from "./pad.js";
 
 const sent = JSON.parse(readFileSync("data.json", "utf8"));
 const matrix = (rows) => ({ values: Float32Array.from(rows.flat()), rows: rows.length, columns: rows[0].length });
@@ -56,13 +61,26 @@ draw("mean", copies.mean, { curve, noise, sigma: 0.5, n: 3, y });
 draw("remaining", copies.remaining, { left: d.left, sigma: 0.5, n: 3 });
 const names = ["signal", "ensemble", "source", "paired", "exact"], tint = { values: d.values, colour: "second" };
 draw("spectrum", spectra.spectrum, { spectra: names.map((name) => ({ ...tint, name: `lambda_${name}` })), flat: true });
-draw("ratio", spectra.ratio, { signal: d.values, source: d.values, psi: d.values });
+draw("ratio", spectra.ratio, { signal: d.values, source: d.values, psi: d.psi });
 draw("motion", spectra.motion, { eigenvalues: d.values, alpha: 0.8, sigma: 0.6, t });
 draw("back", reverse.back, { ...run, aimed: false });
 draw("threads", reverse.threads, run);
 draw("losses", learned.losses, { losses: d.left, now: 2 });
 draw("result", learned.result, run);
 draw("mistakes", learned.mistakes, { eps: d.eps, clean: learned.inCurve(d.eps, d.alpha, d.sigma), t });
+draw("posterior", posterior, { curve, readings: curve, hidden: [3, 4, 5, 11], mean: d.mean, deviation: d.spread, draws: arrays.rows(noise), y });
+const verdicts = [["lawWhite", -9], ["lawKernel", -3], ["lawEnsemble", 2]].map(([name, value]) => ({ name, value, colour: "second" }));
+draw("verdicts", odds.verdicts, { laws: verdicts, low: -10, high: 5 });
+draw("excess", odds.excess, { ratios: d.values });
+draw("bent", odds.bent, { curve, values: d.mean, y });
+const samples = [{ values: d.psi, name: "ddim", colour: "second" }, { values: d.values, name: "ddpm", colour: "accent" }];
+draw("made", accuracy.made, { truth: d.values, samples });
+draw("price", accuracy.price, { calls: d.left.map((_, k) => k + 1), samples: samples.map((s) => ({ ...s, values: d.left })), now: 3 });
+const named = (name, mean, deviation, tint) => ({ name, mean, deviation, colour: tint });
+const three = [named("fromStart", -1, 0.5, "signal"), named("fromNow", 1, 1, "accent"), named("product", 0, 0.4, "second")];
+draw("bells", bells, { laws: three, marks: [[1, "accent"]] });
+draw("pad", pad, { values: curve, pen: [0.5, 0] });
+draw("empty", pad, { values: new Float32Array(9).fill(NaN) });
 draw("matrix", heat, { matrix: arrays.similarity(curve), low: 0 });
 draw("blocks", heat, { matrix: { values: Float32Array.from([0, 0, 0, 1, 1, 0]), rows: 2, columns: 3 } });
 draw("small", learned.losses, { losses: d.left.map((v) => v * 1e-5), now: 2 });
@@ -75,6 +93,7 @@ console.log(JSON.stringify({
   mix: Array.from(arrays.mix(curve, arrays.row(noise, 1), 0.8, 0.6)), at: arrays.at(d.alpha, t),
   between: Array.from(arrays.between(path, t)),
   moments: arrays.moments(curve), rms: arrays.rms(curve, arrays.row(noise, 0)), column: Array.from(arrays.column(path, 4)),
+  stretches: stretches([0, 1, 2, 5, 7, 8]),
   inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, blend: colours.blend(["#000000", "#204060"], 0.25),
 }));
 """
@@ -92,6 +111,9 @@ def data():
         "sigma": np.sqrt(1 - alpha**2),
         "left": 1 / np.arange(1, 31) ** 1.1,
         "values": 8.0 * 0.3 ** np.arange(D),
+        "psi": 6.0 * 0.4 ** np.arange(D),
+        "mean": rng.normal(size=D),
+        "spread": 0.1 + rng.random(D),
         "eps": np.linspace(0.2, 0.01, STEPS + 1),
     }
 
@@ -231,7 +253,32 @@ def test_curves_are_drawn_where_their_values_are(found, data):
     fits(lines(drawn["ratio"], stroke=colour("signal"), stroke_width="2")[0], np.log10(np.maximum(values / values[0], 1e-6)))
     fits(lines(drawn["mistakes"], stroke=colour("accent"))[0], np.log10((data["eps"] * sigma / alpha)[1:]))
     fits(lines(drawn["mean"], stroke=colour("accent"))[0], data["curve"] + 0.5 * data["noise"][:3].mean(0))
+    fits(lines(drawn["posterior"], stroke=colour("accent"), stroke_width="2")[0], data["mean"])
+    fits(lines(drawn["bent"], stroke=colour("signal"))[0], data["mean"])
+    fits(lines(drawn["made"], stroke=colour("ink"))[0], np.log10(np.maximum(values, 1e-6)))
+    fits(lines(drawn["pad"], stroke=colour("signal"))[0], data["curve"])
     fits(lines(drawn["back"], stroke=colour("ink"))[0], (data["path"][3] + data["path"][4]) / 2)
+
+
+@needs_node
+def test_a_posterior_has_its_band_and_shades_what_is_hidden(found, data):
+    """The band is mean +- 1.6449 deviations, there and back; neighbours that are hidden are one stretch."""
+    svg = found["drawn"]["posterior"]
+    area = next(path(e.get("d")) for e in elements(svg, "path") if e.get("fill") == colour("accent"))
+    middle = lines(svg, stroke=colour("accent"), stroke_width="2")[0]
+    slope = (middle[:, 1] - middle[0, 1])[1:] / (data["mean"] - data["mean"][0])[1:]
+    half = -1.6449 * data["spread"] * np.median(slope)
+    np.testing.assert_allclose(area[:D, 1], middle[:, 1] - half, atol=0.03)
+    np.testing.assert_allclose(area[D:, 1][::-1], middle[:, 1] + half, atol=0.03)
+    assert found["stretches"] == [[0, 2], [5, 5], [7, 8]]
+    assert sum(e.get("fill") == colour("grid") for e in elements(svg, "rect")) == 2
+
+
+@needs_node
+def test_bars_end_at_their_values_and_laws_outside_the_range_at_its_ends(found):
+    bars = [e for e in elements(found["drawn"]["verdicts"], "rect") if e.get("fill") == colour("second")]
+    widths = np.array([float(e.get("width")) for e in bars])
+    np.testing.assert_allclose(widths / widths[0], [1, 7, 12], rtol=1e-3)
 
 
 @needs_node

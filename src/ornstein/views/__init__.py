@@ -14,10 +14,10 @@ from importlib.resources import files
 BASE = ("arrays", "ticks", "colours", "surface", "svg", "axes", "marks", "keys", "heat")
 """Modules that views are made of, in the order of their imports."""
 
-EXACT = ("linear", "normals", "gaussian", "conditioning")
+EXACT = ("linear", "normals", "gaussian", "conditioning", "eigen", "fewsteps")
 """Modules that compute what is drawn of a Gaussian law, frame by frame, with Python's own numbers; they draw nothing."""
 
-VIEWS = ("forward", "copies", "spectra", "reverse", "learned")
+VIEWS = ("forward", "copies", "spectra", "reverse", "learned", "gap", "odds", "accuracy", "bells", "pad")
 """Modules of views; each uses modules of ``BASE`` and ``EXACT`` only."""
 
 LANGUAGES = ("en", "zh")

@@ -44,3 +44,19 @@ export function block({ g }, x, y, width, height, colour, alpha = 1) {
   g.fillRect(x, y, width, height);
   g.globalAlpha = 1;
 }
+
+// The area between two curves.
+export function band(plot, low, high, { colour, alpha = 0.2, xs = null } = {}) {
+  const { g, X, Y, box } = plot, n = low.length;
+  g.save();
+  g.beginPath();
+  g.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
+  g.clip();
+  g.beginPath();
+  for (let i = 0; i < n; i++) g.lineTo(X(xs ? xs[i] : i), Y(high[i]));
+  for (let i = n - 1; i >= 0; i--) g.lineTo(X(xs ? xs[i] : i), Y(low[i]));
+  g.fillStyle = colour;
+  g.globalAlpha = alpha;
+  g.fill();
+  g.restore();
+}
