@@ -109,7 +109,12 @@ def found(given, numbers, tmp_path_factory):
 
     def plain(law):
         matrix = law.operator.dense().tolist()
-        return {"matrix": matrix, "mean": law.mean().tolist(), "basis": law.operator.basis.tolist(), "eigenvalues": law.operator.eigenvalues.tolist()}
+        return {
+            "matrix": matrix,
+            "mean": law.mean().tolist(),
+            "basis": law.operator.basis.tolist(),
+            "eigenvalues": law.operator.eigenvalues.tolist(),
+        }
 
     big = plain(Gaussian(torch.zeros(256), ar1(256)))
     sent = {k: v.tolist() for k, v in numbers.items() if isinstance(v, torch.Tensor)}

@@ -194,7 +194,7 @@ def test_no_view_writes_a_word_of_its_own_and_none_is_left_over(found):
 def test_no_place_is_lost(found):
     for name, svg in found["drawn"].items():
         assert not re.search("NaN|Infinity|undefined|null", svg), name
-        assert len(svg) > 1000
+        assert len(svg) > 600
 
 
 @needs_node
