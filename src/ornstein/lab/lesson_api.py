@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,14 +20,26 @@ KEPT = 8
 
 
 def routes(lab: Lab) -> list[Route]:
-    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=``."""
+    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=`` and ``GET /api/lesson/words``: what the tour says."""
 
     @lru_cache(KEPT)
     def scene(curve: str | None, seed: int) -> Response:
-        from ornstein.tour.compute import opening
+        from ornstein.tour.compute import laws, opening
 
         tour = opening(None if curve is None else lab.curves.find(curve), seed)
-        return answers.arrays({"numbers": tour.numbers, "own": tour.curve.own}, tour.arrays)
+        bases = {f"basis_{name}": law.basis for name, law in zip(("kernel", "ensemble"), laws(tour.curve.values), strict=True)}
+        told = {"numbers": tour.numbers, "own": tour.curve.own, "averaged": tour.curve.length > len(tour.curve.values), "seed": seed}
+        return answers.arrays(told, tour.arrays | bases)
+
+    @cache
+    def words() -> Response:
+        from ornstein.tour.formulas import formulas
+        from ornstein.tour.page import LANGUAGES, dictionary
+
+        return answers.said({**{language: dictionary(language) for language in LANGUAGES}, "formulas": formulas()})
+
+    async def told(request: Request) -> Response:
+        return await asyncio.to_thread(words)
 
     async def add(request: Request) -> Response:
         asked = taken(parsed(await request.body(), lab.limits.depth), {"values": several(number(-1e30, 1e30), LONGEST)})
@@ -46,4 +58,5 @@ def routes(lab: Lab) -> list[Route]:
         Route("/api/curves", add, methods=["POST"]),
         Route("/api/curves/{ident}", one),
         Route("/api/lesson/scene", shown),
+        Route("/api/lesson/words", told),
     ]
