@@ -20,7 +20,10 @@ KEPT = 8
 
 
 def routes(lab: Lab) -> list[Route]:
-    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=`` and ``GET /api/lesson/words``: what the tour says."""
+    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=``.
+
+    ``GET /api/lesson/words`` is what the tour says, in both languages, and its formulas.
+    """
 
     @lru_cache(KEPT)
     def scene(curve: str | None, seed: int) -> Response:
