@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ornstein.metrics.models import compare
     from ornstein.model.fit import fit
     from ornstein.model.model import Model, load
+    from ornstein.model.symbols import SymbolModel
 
 __all__ = [
     "Average",
@@ -47,6 +48,7 @@ __all__ = [
     "OrnsteinError",
     "RunError",
     "Signals",
+    "SymbolModel",
     "compare",
     "covariance",
     "data",
@@ -77,6 +79,7 @@ _NAMES = {
     "metrics.models": ("compare",),
     "model.fit": ("fit",),
     "model.model": ("Model", "load"),
+    "model.symbols": ("SymbolModel",),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 _ELSEWHERE = {"random": "common.random", "ranks": "common.ranks", "recipes": "fitting.recipes"}

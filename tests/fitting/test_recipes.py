@@ -16,7 +16,7 @@ from ornstein.cli.laws import FLAGS, PYTHON_ONLY, law_options, law_parameters
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Network, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.fitting.recipe import Fitted, Recipe, Work
-from ornstein.fitting.recipes import RECIPES, options_of, recipe_of
+from ornstein.fitting.recipes import EVERY, RECIPES, options_of, recipe_of
 from ornstein.fitting.scaling import spread
 from ornstein.training import Options
 
@@ -129,7 +129,7 @@ def test_the_folds_refit_what_was_settled(monkeypatch):
 def test_the_command_line_knows_every_option():
     """All but what only Python can hold; and what is not given stays the recipe's own default."""
     known = {parameter.name.removeprefix("law_") for parameter in law_parameters(str)}
-    everything = {option for recipe in RECIPES.values() for option in options_of(recipe)}
+    everything = {option for recipe in EVERY.values() for option in options_of(recipe)}
     assert known == everything - set(PYTHON_ONLY)
     assert set(FLAGS) <= known
     assert law_options({parameter.name: parameter.default for parameter in law_parameters(str)}) == {}
@@ -193,7 +193,7 @@ def test_a_module_of_your_own_is_a_recipe_too():
     ("model", "options", "says"),
     [
         ("gausian", {}, "did you mean 'gaussian'"),
-        (None, {}, "model is a NoneType, but must be one of gaussian, mixture, empirical, network, a recipe, a denoiser or an nn.Module"),
+        (None, {}, "model is a NoneType, but must be one of gaussian, mixture, empirical, network, binary, categorical, a recipe"),
         (["gaussian"], {}, r"model is \['gaussian'\], but must be a single name"),
         ("gaussian", {"components": 3}, "components is 3, but model is 'gaussian': components belongs to model 'mixture'"),
         ("empirical", {"steps": 3}, "steps belongs to model 'network'"),

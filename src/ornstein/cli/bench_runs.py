@@ -69,7 +69,10 @@ def gaussian_of(
         covariance = Dense(law())
         return Gaussian(torch.zeros(covariance.size), covariance)
     if path.is_dir():
-        found = orn.load(path).moments
+        model = orn.load(path)
+        if not isinstance(model, orn.Model):
+            raise InputError(f"{path} holds a law of symbols, but bench measures samplers of signals: give a model of signals")
+        found = model.moments
     else:
         found = orn.fit(reading(path), "gaussian", structure=structure, standardize=standardize, folds=0).moments
     if found.batch_shape:

@@ -21,7 +21,7 @@ from ornstein.fitting.recipes import owners
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ornstein import Model, Signals
+    from ornstein import Model, Signals, SymbolModel
 
     Watch = Callable[[orn.training.Record], None]
 
@@ -86,7 +86,7 @@ def register(app: typer.Typer, words: Words) -> None:
         fitted.save(output, force=force)
         if trains and not own:
             shutil.rmtree(options["folder"], ignore_errors=True)
-        if fitted.training is not None:
+        if fitted.training is not None and isinstance(fitted, orn.Model):
             _show_training(fitted, x, output, words, as_json)
         else:
             _show_fit(fitted, x, output, model, words, as_json)
@@ -123,7 +123,7 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
     return {"steps": found["steps"], "seconds": f"{found['seconds']:.0f}"}
 
 
-def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Words, as_json: bool) -> None:
+def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool) -> None:
     spectrum = _known_spectrum(model)
     rank = None if spectrum is None else spectrum.rank()
     effective = None if spectrum is None else float(spectrum.effective_rank())
@@ -135,15 +135,16 @@ def _show_fit(model: "Model", x: "Signals", output: Path, kind: str, words: Word
         held = {"mean": mean, "error": error, "bits": bits, "count": len(reference)}
     if as_json:
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
-        show.machine({**found, "held_out": held, "output": output})
+        trained = {} if model.training is None else {"training": model.training}
+        show.machine({**found, **trained, "held_out": held, "output": output})
         return
     sentence = words("fitted-plain" if spectrum is None else "fitted")
     show.line(sentence.format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))
     if held is not None:
-        show.line(words("heldout").format(**held))
+        show.line(words("heldout" if isinstance(model, orn.Model) else "heldout-symbols").format(**held))
 
 
-def _known_spectrum(model: "Model") -> "orn.covariance.Spectral | None":
+def _known_spectrum(model: "Model | SymbolModel") -> "orn.covariance.Spectral | None":
     """The covariance of the law in its eigenbasis: where it has one, or a matrix of a few thousand entries gives it."""
     if not isinstance(model.law, orn.denoisers.Law):
         return None

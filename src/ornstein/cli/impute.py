@@ -43,11 +43,16 @@ def register(app: typer.Typer, words: Words) -> None:
         if not 0 < level < 1:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         model = orn.load(path)
+        if bands is not None and isinstance(model, orn.SymbolModel):
+            raise InputError(f"--bands is {bands}, but symbols have no order and so no bands: leave it out")
         x = read_as_told(signals, reading, words, as_json)
         longer = x.shape[2] > model.event_shape[-1]
         levels = (0.5,) if bands is None else (0.5, 0.5 - level / 2, 0.5 + level / 2)
         with counting(words("imputing"), x.shape[0] * (x.shape[2] if longer else 1), as_json) as advance:
-            found = model.quantiles(x, levels, draws=draws, seed=seed, progress=lambda n: advance(n, ""))
+            if isinstance(model, orn.SymbolModel):
+                found = model.impute(x, draws, seed=seed, progress=lambda n: advance(n, "")).mode(0).values.unsqueeze(0)
+            else:
+                found = model.quantiles(x, levels, draws=draws, seed=seed, progress=lambda n: advance(n, ""))
         gaps = int(x.values.isnan().sum())
         orn.write(output, model.signals(found[0], x), force=force)
         if bands is not None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from ornstein.cli.words import Words
-from ornstein.fitting.recipes import RECIPES, owners
+from ornstein.fitting.recipes import EVERY, owners
 from ornstein.training.masks import Masks
 
 PYTHON_ONLY = ("module", "watch", "levels", "lengths", "ranks", "force")
@@ -27,7 +27,7 @@ _OWN = "law_"
 def law_parameters(words: Words) -> list[inspect.Parameter]:
     """One parameter of a command per option of any recipe, unset by default, in a panel that names the recipes that know it."""
     found: dict[str, inspect.Parameter] = {}
-    for recipe in RECIPES.values():
+    for recipe in EVERY.values():
         hints = get_type_hints(recipe)
         for field in fields(recipe):
             if field.name in PYTHON_ONLY or field.name in found:

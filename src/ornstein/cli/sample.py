@@ -11,9 +11,12 @@ from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told
 from ornstein.cli.words import Words
+from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ornstein import Model
 
 
@@ -41,23 +44,38 @@ def register(app: typer.Typer, words: Words) -> None:
         refuse_existing(output, force)
         with counting(words("sampling"), None, as_json):
             model = orn.load(path)
-            drawn = model.sample(
-                number,
-                sampler=sampler,
-                steps=steps,
-                schedule=schedule,
-                grid=grid,
-                label=None if label is None else _labels(label, model),
-                condition=None if condition is None else read_condition(condition, model.event_shape, words, as_json),
-                guidance=guidance,
-                device=device,
-                seed=seed,
-            )
+            if isinstance(model, orn.SymbolModel):
+                asked = {"schedule": schedule != "vp", "grid": grid != "own", "label": label, "condition": condition, "device": device}
+                _refuse_signals_options(asked, guidance, sampler, steps)
+                drawn = model.sample(number, steps=steps, chain=sampler or "masked", seed=seed)
+            else:
+                drawn = model.sample(
+                    number,
+                    sampler=sampler,
+                    steps=steps,
+                    schedule=schedule,
+                    grid=grid,
+                    label=None if label is None else _labels(label, model),
+                    condition=None if condition is None else read_condition(condition, model.event_shape, words, as_json),
+                    guidance=guidance,
+                    device=device,
+                    seed=seed,
+                )
         orn.write(output, model.signals(drawn), force=force)
         if as_json:
             show.machine({"cases": number, "shape": list(drawn.shape), "seed": seed, "output": output})
         else:
             show.line(words("sampled").format(count=number, path=output))
+            if isinstance(model, orn.SymbolModel) and steps is not None and model.enumerable:
+                show.line(words("certified").format(steps=steps, distance=model.certify(steps, sampler or "masked")))
+
+
+def _refuse_signals_options(asked: "Mapping[str, object]", guidance: float, sampler: str | None, steps: int | None) -> None:
+    """Bits and symbols are drawn exactly, or by a run of a chain, whose name is that of the sampler."""
+    if given := next((name for name, value in {**asked, "guidance": guidance != 1}.items() if value), None):
+        raise InputError(f"--{given} is given, but this model is a law of symbols, which has none: leave it out")
+    if sampler is not None and steps is None:
+        raise InputError(f"--sampler is {sampler}, but without --steps the draws of symbols are exact and take none: give --steps")
 
 
 def _labels(text: str, model: "Model") -> object:

@@ -47,7 +47,8 @@ def register(app: typer.Typer, words: Words) -> None:
         x = read_as_told(signals, reading, words, as_json)
         with counting(words("scoring"), None, as_json):
             found = model.log_density(x, method=method, error=within, seed=seed)
-            p = None if model.reference is None else model.surprise(x).p_value
+            whole = isinstance(model, orn.Model) or not bool(x.values.isnan().any())
+            p = None if model.reference is None or not whole else model.surprise(x).p_value
             bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)
             if where is not None:
                 orn.write(where, model.signals(model.where(x, seed=seed)), force=force)
@@ -58,7 +59,8 @@ def register(app: typer.Typer, words: Words) -> None:
             numbers = {"log_prob": found.value, "bits_per_dim": bits, "p_value": p, "error": found.error}
             show.machine({**numbers, "method": found.method, "why": found.why, "output": output, "where": where})
         else:
-            _show(scored, top, isinstance(model.law, orn.denoisers.Law), words)
+            judged = isinstance(model.law, orn.denoisers.Law | orn.discrete.Law)
+            _show(scored, top, "no-reference" if judged and whole else "no-judges" if whole else "no-gaps", words)
 
 
 class _Scored(NamedTuple):
@@ -83,8 +85,8 @@ def _write(scored: _Scored, output: Path, force: bool) -> None:
     write_text(output, "\n".join([",".join(["case", *columns]), *lines, ""]), force=force)
 
 
-def _show(scored: _Scored, top: int, judged: bool, words: Words) -> None:
-    """The mean, the most surprising cases, and why there is no p-value; ``judged``: a model of this kind keeps held-out scores."""
+def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
+    """The mean, the most surprising cases, and why there is no p-value, the word of ``unjudged``."""
     nats, p = -scored.density.value, scored.p
     error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 else 0.0
     show.line(words("scored").format(count=len(nats), mean=-float(nats.mean()), error=error))
@@ -103,4 +105,4 @@ def _show(scored: _Scored, top: int, judged: bool, words: Words) -> None:
     if estimated:
         show.line(translated(scored.density.why, words.spoken))
     if p is None:
-        show.line(words("no-reference" if judged else "no-judges"))
+        show.line(words(unjudged))

@@ -1,10 +1,12 @@
-"""Diffusion of bits and symbols: chains, exact laws, samplers, bounds, and a certificate by enumeration."""
+"""Diffusion of bits and symbols: chains, exact laws, a network, samplers, bounds, and a certificate by enumeration."""
 
 from ornstein.discrete.bound import Bound, bound, revealed
 from ornstein.discrete.chain import Chain
 from ornstein.discrete.law import Known, Law
+from ornstein.discrete.learning import train
 from ornstein.discrete.markov import Markov, fit_markov
 from ornstein.discrete.mixture import Mixture, fit_mixture
+from ornstein.discrete.network import Network
 from ornstein.discrete.sampling import certify, denoiser, sample, sequences
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Law",
     "Markov",
     "Mixture",
+    "Network",
     "bound",
     "certify",
     "denoiser",
@@ -22,4 +25,5 @@ __all__ = [
     "revealed",
     "sample",
     "sequences",
+    "train",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,10 @@ class Law(ABC):
     def given(self, evidence: Tensor) -> Known:
         """From log-likelihoods (case, site, states), exactly. Evidence that no sequence agrees with has a log-probability of -inf."""
 
+    def marginals(self, evidence: Tensor) -> Tensor:
+        """p(x_0 = v | evidence) (case, site, states): what a denoiser answers, without the log-evidence."""
+        return self.given(evidence).marginals
+
     def log_prob(self, x: object) -> Tensor:
         """log P(x) in nats of x (case, site), (case,); -1 or NaN is an entry that is not known. -inf for what the law has never seen."""
         return self.given(self.observed(x)).log_evidence
@@ -46,25 +51,25 @@ class Law(ABC):
         return torch.where(known | (values < 0).unsqueeze(-1), 0.0, -torch.inf).to(torch.float64)
 
     def sample(self, cases: int, *, seed: int = 0, first: int = 0) -> Tensor:
-        """Exact draws (case, site) number ``first`` and on: site by site, each given those before it. Cost: one ``given`` a site."""
+        """Exact draws (case, site) number ``first`` and on: site by site, given those before. Cost: at most one ``given`` a site."""
         nothing = torch.zeros(checks.count(cases, "cases"), self.sites, self.states, dtype=torch.float64)
-        return self.draw(nothing, Noise(seed, first))
+        return self.draw(nothing, Noise(seed, first))[0]
 
     def impute(self, x: object, draws: int = 100, *, seed: int = 0) -> Tensor:
         """Exact joint draws of the unknown entries (-1 or NaN) of x (case, site), (draw, case, site); known ones are as given."""
         evidence = self.observed(x)
         if not bool(torch.isfinite(self.given(evidence).log_evidence).all()):
             raise InputError("x holds known entries that this law gives probability 0 together, so there is nothing to draw: check them")
-        return torch.stack([self.draw(evidence, Noise(seed), k) for k in range(checks.count(draws, "draws"))])
+        return self.draw(evidence, Noise(seed), range(checks.count(draws, "draws")))
 
-    def draw(self, evidence: Tensor, noise: Noise, stream: int = 0) -> Tensor:
-        """One draw from p(x_0 | evidence) for each case."""
-        told = evidence.clone()
-        u = noise.uniform(len(told), (self.sites,), stream)
-        drawn = torch.empty(told.shape[:2], dtype=torch.int64)
-        for i in range(self.sites):
-            drawn[:, i] = chosen(self.given(told).marginals[:, i], u[:, i])
-            told[:, i] = torch.where(torch.nn.functional.one_hot(drawn[:, i], self.states) > 0, told[:, i], -torch.inf)
+    def draw(self, evidence: Tensor, noise: Noise, streams: Sequence[int] = (0,)) -> Tensor:
+        """One draw from p(x_0 | evidence) for each stream and case, (draw, case, site): site by site, each given those before it."""
+        drawn = torch.empty(len(streams), *evidence.shape[:2], dtype=torch.int64)
+        for row, stream in zip(drawn, streams, strict=True):
+            told, u = evidence.clone(), noise.uniform(len(evidence), (self.sites,), stream)
+            for i in range(self.sites):
+                row[:, i] = chosen(self.marginals(told)[:, i], u[:, i])
+                told[:, i] = torch.where(torch.nn.functional.one_hot(row[:, i], self.states) > 0, told[:, i], -torch.inf)
         return drawn
 
 

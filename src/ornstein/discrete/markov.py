@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
+from ornstein.discrete.chain import chosen
 from ornstein.discrete.law import Known, Law, symbols
 
 
@@ -27,17 +31,38 @@ class Markov(Law):
         self.first, self.transition = p.log(), t.log()
         self.sites, self.states = checks.count(sites, "sites"), len(p)
 
+    @classmethod
+    def from_logs(cls, first: Tensor, transition: Tensor, sites: int) -> Markov:
+        """From logarithms that are normalised already, to the bit."""
+        law = cls(first.exp(), transition.exp(), sites)
+        law.first, law.transition = first, transition
+        return law
+
     def given(self, evidence: Tensor) -> Known:
         ahead = [self.first + evidence[:, 0]]
         for i in range(1, self.sites):
             ahead.append(torch.logsumexp(ahead[-1].unsqueeze(-1) + self.transition, 1) + evidence[:, i])
-        behind = [torch.zeros_like(ahead[0])]
-        for i in range(self.sites - 1, 0, -1):
-            behind.append(torch.logsumexp(self.transition + (evidence[:, i] + behind[-1]).unsqueeze(1), -1))
-        joint = torch.stack(ahead, 1) + torch.stack(behind[::-1], 1)
+        joint = torch.stack(ahead, 1) + torch.stack(self._behind(evidence), 1)
         log_evidence = torch.logsumexp(ahead[-1], -1)
         impossible = torch.isinf(log_evidence)[:, None, None]
         return Known(torch.softmax(torch.where(impossible, 0.0, joint), -1), log_evidence)
+
+    def draw(self, evidence: Tensor, noise: Noise, streams: Sequence[int] = (0,)) -> Tensor:
+        behind = self._behind(evidence)
+        drawn = torch.empty(len(streams), *evidence.shape[:2], dtype=torch.int64)
+        for row, stream in zip(drawn, streams, strict=True):
+            u = noise.uniform(len(evidence), (self.sites,), stream)
+            for i in range(self.sites):
+                ahead = self.first if i == 0 else self.transition[row[:, i - 1]]
+                row[:, i] = chosen(torch.softmax(ahead + evidence[:, i] + behind[i], -1), u[:, i])
+        return drawn
+
+    def _behind(self, evidence: Tensor) -> list[Tensor]:
+        """The log-likelihood of all later evidence, given the value of a site (case, states), for every site."""
+        behind = [torch.zeros_like(evidence[:, 0])]
+        for i in range(self.sites - 1, 0, -1):
+            behind.append(torch.logsumexp(self.transition + (evidence[:, i] + behind[-1]).unsqueeze(1), -1))
+        return behind[::-1]
 
 
 def fit_markov(x: object, states: int = 2, *, prior: float = 1.0) -> Markov:

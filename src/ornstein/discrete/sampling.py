@@ -19,14 +19,14 @@ Denoise = Callable[[Tensor, int], Tensor]
 
 LARGEST = 1 << 16
 """Sequences that are enumerated: all 65536 of 16 bits, with every step from each of them to each."""
-_PAIRS = 1 << 24
+_ROWS = 1 << 13
 
 
 def denoiser(law: Law, chain: Chain) -> Denoise:
     """The exact denoiser of a law under a chain. Raises ``InputError`` where they have other states."""
     if law.states != chain.states:
         raise InputError(f"the law has {law.states} states and the chain {chain.states}, but both must have the same")
-    return lambda x_t, t: law.given(chain.evidence(x_t, t)).marginals
+    return lambda x_t, t: law.marginals(chain.evidence(x_t, t))
 
 
 def sample(
@@ -49,7 +49,8 @@ def certify(law: Law, chain: Chain, times: Sequence[int] | None = None) -> float
     """The total variation distance between what ``sample`` draws with the exact denoiser and the law: 1/2 sum_x |p(x) - P(x)|.
 
     By enumeration, without sampling: the probability of every sequence is carried through every step. Raises ``InputError`` for more
-    than 65536 sequences of symbols. Cost: their number squared, a step.
+    than 65536 sequences of symbols. Cost: their number squared, a step, as products of matrices: about a
+    second for 16 bits.
     """
     many = chain.symbols**law.sites
     if many > LARGEST:
@@ -58,11 +59,14 @@ def certify(law: Law, chain: Chain, times: Sequence[int] | None = None) -> float
     ask, grid = denoiser(law, chain), falling(chain, times)
     mass = product(chain.forgotten.expand(1, law.sites, -1))[0]
     for t, s in pairwise(grid):
-        after = torch.zeros_like(mass)
-        for part in mass.nonzero()[:, 0].split(max(1, _PAIRS // many)):
-            x = every[part]
-            after += mass[part] @ product(chain.reverse(ask(x, t), x, t, s))
-        mass = after
+        half = law.sites // 2
+        after = torch.zeros(chain.symbols**half, chain.symbols ** (law.sites - half), dtype=torch.float64)
+        for part in mass.nonzero()[:, 0].split(_ROWS):
+            sites = chain.reverse(ask(every[part], t), every[part], t, s)
+            # sum_x m(x) prod_i p_i: the two halves of the sites are the two sides of one product of matrices
+            left = product(sites[:, :half]) if half else torch.ones(len(part), 1, dtype=torch.float64)
+            after += (mass[part].unsqueeze(-1) * left).T @ product(sites[:, half:])
+        mass = after.flatten()
     clean = (every < law.states).all(1)
     return 0.5 * float((mass[clean] - law.log_prob(every[clean]).exp()).abs().sum() + mass[~clean].sum())
 

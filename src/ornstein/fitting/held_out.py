@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,13 @@ from ornstein.fitting.scaling import Scaler
 Fit = Callable[[Tensor], tuple[Scaler, Law]]
 """From cases in the user's units to their scaling and a law of the scaled ones. The scaling belongs to the fit: one that has seen
 the held-out cases makes each entry of theirs look closer, which adds up over many entries."""
+
+
+class Surprise(NamedTuple):
+    """-log_prob in nats per case, and the share of held-out cases at least as surprising (None without held-out cases)."""
+
+    nats: Tensor
+    p_value: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)

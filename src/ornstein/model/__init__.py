@@ -1,7 +1,8 @@
-"""A law in the user's units: fit, Model, load."""
+"""A law in the user's units: fit, Model, SymbolModel, load."""
 
+from ornstein.fitting.held_out import Surprise
 from ornstein.model.fit import fit
 from ornstein.model.model import Model, load
-from ornstein.model.scoring import Surprise
+from ornstein.model.symbols import SymbolModel
 
-__all__ = ["Model", "Surprise", "fit", "load"]
+__all__ = ["Model", "Surprise", "SymbolModel", "fit", "load"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -23,17 +23,23 @@ from ornstein.fitting.recipe import Recipe, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
+from ornstein.fitting.symbols import Symbols
 from ornstein.model.model import Model
+from ornstein.model.symbols import SymbolModel, fit_symbols
 
 FOLDS = 5
 ALIKE = 10.0
 """Factor between the scales of entries above which it is said."""
 
 
+@overload
+def fit(x: object, model: Literal["binary", "categorical"] | Symbols, **options: Any) -> SymbolModel: ...
+@overload
+def fit(x: object, model: str | Recipe | Denoiser | nn.Module = "gaussian", **options: Any) -> Model: ...
 @with_gradients
 def fit(
     x: object,
-    model: str | Recipe | Denoiser | nn.Module = "gaussian",
+    model: str | Recipe | Symbols | Denoiser | nn.Module = "gaussian",
     *,
     labels: object = None,
     condition: object = None,
@@ -44,7 +50,7 @@ def fit(
     seed: int | None = 0,
     progress: Callable[[str], None] | None = None,
     **options: Any,
-) -> Model:
+) -> Model | SymbolModel:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
 
     Frames of pandas and polars, Raw and Epochs of MNE, arrays of xarray and collections of sktime are read as ``ornstein.read`` does,
@@ -55,6 +61,8 @@ def fit(
                  "mixture"    Gaussians by EM                                    ``recipes.Mixture``
                  "empirical"  kernel density around the cases                    ``recipes.Empirical``
                  "network"    a neural network, trained here                     ``recipes.Network``
+                 "binary"     bits, and "categorical" symbols, by ``law="auto"``, "independent", "markov", "mixture", "empirical" or
+                              "network"; NaN means missing. Returns a ``SymbolModel``       ``recipes.Binary``, ``recipes.Categorical``
                  or any ``nn.Module``, which a ``recipes.Network`` trains, or any denoiser, which is wrapped as it is
     labels       for a network, the class of each case: numbers or words (case,); NaN or "" where it is not known, and -1 beside a class 0
     condition    for a network, what else is known of each case: numbers (case, k), another signal (case, channel, time), NaN where
@@ -83,6 +91,12 @@ def fit(
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
+    if isinstance(recipe, Symbols):
+        _refuse_for_symbols(recipe, x, labels=labels, condition=condition, standardize=standardize, marginals=marginals, engine=engine)
+        values, names = _values(x)
+        _refuse_one(values)
+        parts = 0 if folds == 0 else checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
+        return fit_symbols(values, names, recipe, parts, Work(checks.seed(seed), progress or (lambda _: None)))
     _refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
         raise InputError(f"folds is {folds}, but a {recipe.name} is trained once: leave folds out, or choose its share held_out")
@@ -114,6 +128,15 @@ def fit(
         bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, parts)
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
     return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
+
+
+def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:
+    """Symbols have no scale, no pieces, and laws that are told nothing."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} is given, but model is {recipe.name!r}, whose symbols are taken as they are: leave {name} out")
+    if is_stream(x):
+        raise InputError(f"x is read piece by piece, but model {recipe.name!r} needs all of it: load x into memory")
 
 
 def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:

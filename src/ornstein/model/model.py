@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from ornstein.model.gaps import Gaps
 from ornstein.model.methods import schedule_named
 from ornstein.model.saving import read, write
 from ornstein.model.scoring import Scoring
+from ornstein.model.storage.symbols import SavedSymbols
+from ornstein.model.symbols import SymbolModel
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.schedules import Schedule
 
@@ -116,11 +119,13 @@ class Model(Scoring, Gaps, Conditioning):
         return write(path, self, force=force)
 
 
-def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model:
-    """The model that ``Model.save`` wrote, after its checksums.
+def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model | Any:
+    """The model that ``save`` wrote, after its checksums: a ``Model``, or a ``SymbolModel`` where it was fitted to bits or symbols.
 
     ``module`` is the architecture of a network that is not one of ``ornstein.nets``; the saved weights are put into it. Raises
     ``InputError`` naming a missing, extra or damaged file, a class that is missing, and parameters that do not fit.
     """
     found = read(path, module)
+    if isinstance(found, SavedSymbols):
+        return SymbolModel(*found)
     return Model(**{field.name: getattr(found, field.name) for field in fields(found) if field.init})

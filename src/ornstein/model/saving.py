@@ -17,6 +17,8 @@ from ornstein.model.storage.folder import CONFIG
 from ornstein.model.storage.judges import PREFIX, decode_judges, encode_judges
 from ornstein.model.storage.part import Part
 from ornstein.model.storage.surroundings import decode_surroundings, encode_surroundings
+from ornstein.model.storage.symbols import FORMAT as SYMBOLS
+from ornstein.model.storage.symbols import SavedSymbols, decode_symbols, encode_symbols
 
 NETWORKS = 2
 """The format of folders with a network; all other folders are of format 1, which older versions read."""
@@ -36,9 +38,23 @@ def write(path: str | os.PathLike[str], model: Fitted, *, force: bool) -> Path:
     return write_folder(path, config, metadata, tensors | around, card(model, spec), force=force)
 
 
-def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Fitted:
-    """What ``write`` wrote; see ``ornstein.load``."""
+def write_symbols(path: str | os.PathLike[str], model: SavedSymbols, described: str, *, force: bool) -> Path:
+    """Write the folder of a law of symbols; see ``SymbolModel.save``."""
+    config, metadata, tensors = encode_symbols(model)
+    text = (
+        f"# Ornstein model\n\n{described}, a law of sequences with shape {model.event_shape}.\n\n"
+        '```python\nimport ornstein as orn\n\nmodel = orn.load("this folder")\nmodel.sample(10)\n```\n'
+    )
+    return write_folder(path, {"format": SYMBOLS, **config}, metadata, tensors, text, force=force)
+
+
+def read(path: str | os.PathLike[str], module: nn.Module | None = None) -> Fitted | SavedSymbols:
+    """What ``write`` or ``write_symbols`` wrote; see ``ornstein.load``."""
     config, metadata, tensors = read_folder(path)
+    if config["format"] == SYMBOLS:
+        if module is not None:
+            raise InputError(f"module is a {type(module).__name__}, but the model is a law of symbols: leave module out")
+        return decode_symbols(config, metadata, tensors)
     law = decode_law(config.get("law"), {k.removeprefix("law."): v for k, v in tensors.items() if k.startswith("law.")}, module)
     training = config.get("training")
     if not isinstance(training, dict | None):

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.fitting.held_out import p_value, ranked
+from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.model.drawing import under
 from ornstein.model.fitted import Fitted
 from ornstein.model.odd import surprise_map
-
-
-class Surprise(NamedTuple):
-    """-log_prob in nats per case, and the share of held-out cases at least as surprising (None without held-out cases)."""
-
-    nats: Tensor
-    p_value: Tensor | None
 
 
 class Scoring(Fitted):

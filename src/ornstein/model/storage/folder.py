@@ -20,13 +20,13 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ornstein.common.errors import InputError, RunError, short
+from ornstein.common.errors import InputError, RunError, listed, short
 from ornstein.common.files import possible, sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
-READABLE = (1, 2)
-"""Format 1 holds analytic laws; 2 may hold a network."""
+READABLE = (1, 2, 3)
+"""Format 1 holds analytic laws; 2 may hold a network; 3 holds a law of bits or symbols."""
 _STALE = 3600.0
 """Seconds after which a leftover folder cannot belong to a running save."""
 
@@ -116,7 +116,7 @@ def _config(folder: Path) -> dict[str, Any]:
     if not whole:
         raise InputError(f"{CONFIG} in {folder} is damaged (its checksum differs): restore it from a copy, or fit again")
     if config["format"] not in READABLE:
-        known = " and ".join(map(str, READABLE))
+        known = listed([str(n) for n in READABLE])
         raise InputError(f"{folder} has format {config['format']}, but this version reads {known}: install a matching ornstein")
     return dict(config)
 
