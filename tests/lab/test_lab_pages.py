@@ -66,7 +66,7 @@ def test_the_scene_of_the_lesson_is_that_of_the_tour(lab):
 def test_the_words_of_the_lesson_are_those_of_the_tour(lab):
     told = lab.get("/api/lesson/words").json()
     assert told["zh"] == dictionary("zh")
-    assert told["formulas"] == formulas()
+    assert told["formulas"].items() > formulas().items()
 
 
 def test_a_curve_of_ones_own_has_its_scene(lab):

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ornstein.lab import answers
+from ornstein.lab.pages import WEB
 from ornstein.lab.questions import number, parsed, several, taken
 from ornstein.lab.refusals import Refused
 from ornstein.lab.state import Lab
@@ -22,7 +23,7 @@ KEPT = 8
 def routes(lab: Lab) -> list[Route]:
     """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=``.
 
-    ``GET /api/lesson/words`` is what the tour says, in both languages, and its formulas.
+    ``GET /api/lesson/words`` is what the tour says, in both languages, and all formulas.
     """
 
     @lru_cache(KEPT)
@@ -36,10 +37,11 @@ def routes(lab: Lab) -> list[Route]:
 
     @cache
     def words() -> Response:
-        from ornstein.tour.formulas import formulas
+        from ornstein.tour.formulas import formulas, parsed
         from ornstein.tour.page import LANGUAGES, dictionary
 
-        return answers.said({**{language: dictionary(language) for language in LANGUAGES}, "formulas": formulas()})
+        own = parsed((WEB / "lesson" / "formulas.html").read_text(encoding="utf-8"))
+        return answers.said({**{language: dictionary(language) for language in LANGUAGES}, "formulas": formulas() | own})
 
     async def told(request: Request) -> Response:
         return await asyncio.to_thread(words)

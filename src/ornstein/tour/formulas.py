@@ -13,8 +13,12 @@ RELATIONS = frozenset("=≈→∼∈×")
 
 
 def formulas() -> dict[str, str]:
-    """Name -> HTML of each formula, with the placeholders of its numbers still in it."""
-    source = files(__package__).joinpath("formulas.html").read_text(encoding="utf-8")
+    """Name -> HTML of each formula of the tour, with the placeholders of its numbers still in it."""
+    return parsed(files(__package__).joinpath("formulas.html").read_text(encoding="utf-8"))
+
+
+def parsed(source: str) -> dict[str, str]:
+    """The same of a file as ``formulas.html`` is: a remark, and a formula on each further line."""
     return {name: breakable(math) for name, math in (line.split("\t") for line in source.splitlines()[1:])}
 
 

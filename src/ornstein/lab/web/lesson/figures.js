@@ -1,0 +1,138 @@
+// Panels: which view each shows, what of the scene goes into it, and which parts of the state it follows.
+import { extent, mix, row, rows, secondMoment } from "/views/arrays.js";
+import { made, price } from "/views/accuracy.js";
+import { bells } from "/views/bells.js";
+import { image, mean, nearness, remaining, vector } from "/views/copies.js";
+import { chain, cloud, components, ends, factors } from "/views/forward.js";
+import { posterior } from "/views/gap.js";
+import { coordinates, flowed, levels, signalOf } from "/views/gaussian.js";
+import { heat } from "/views/heat.js";
+import { inCurve, losses, mistakes, result } from "/views/learned.js";
+import { bent, excess, verdicts } from "/views/odds.js";
+import { back, threads } from "/views/reverse.js";
+import { motion, ratio, spectrum } from "/views/spectra.js";
+import { FLOOR, CALLS, copiesOf, firstNoise, hiddenBy } from "./scene.js";
+
+const TINTS = { signal: "signal", ensemble: "accent", source: "accent", paired: "second", exact: "accent" };
+const LAWS = [["lawWhite", "white", "muted"], ["lawKernel", "kernel", "second"], ["lawEnsemble", "ensemble", "accent"]];
+const SHOWN_DRAWS = 12;
+
+const panel = (draw, on = "") => ({ draw, on: on.split(" ").filter(Boolean) });
+const points = (scene, t, trail) => [cloud, { ...scene, noise: firstNoise(scene), t, trail }];
+const near = (scene, sigma) => [nearness, { curves: copiesOf(scene, sigma), curve: scene.curve, y: scene.wide }];
+const tinted = (names, values) => names.map((name, k) => ({ values: values[k], name: `lambda_${name}`, colour: TINTS[name] }));
+
+// A run back: that of the chosen law, of the network as it is at the chosen moment of its training, or the exact one.
+function run(scene, state, law) {
+  const path = law === "learned" ? scene.training.run(state.moment) : scene[`reverse_${law}`];
+  return { path, curve: scene.curve, t: state.t, y: law === "learned" ? extent([path.values, ...["reverse_one"].map((n) => scene[n].values)], 0.03) : scene.reverseRange, aimed: ["one", "learned"].includes(law) };
+}
+
+const heated = (matrix, low) => [heat, low === undefined ? { matrix } : { matrix, low }];
+
+// What the three laws think of a curve at the present step: log-densities in nats.
+export function opinions(scene, { t, bend }) {
+  const { alpha, sigma } = scene.now(t), x = mix(bend ?? scene.curve, firstNoise(scene), alpha, sigma);
+  const where = { alpha, sigma: Math.hypot(sigma, alpha * FLOOR) }, d = x.length;
+  const white = -0.5 * (x.reduce((sum, v) => sum + v * v, 0) + d * Math.log(2 * Math.PI));
+  const found = { white, ...Object.fromEntries(Object.keys(scene.laws).map((name) => [name, scene.densities(name, x, where).reduce((a, b) => a + b, 0)])) };
+  return { x, where, found };
+}
+
+// [first, last] of every bell of the reverse step at the chosen dimension: where from, where now, and their product.
+export function bridge(scene, { t, dimension, pulled }) {
+  const step = Math.max(2, Math.round(t)), keep = 1 - scene.beta[step], before = scene.path[step - 1], x_0 = scene.curve[dimension];
+  const x_t = pulled ?? scene.path[step].alpha * x_0 + scene.path[step].sigma * firstNoise(scene)[dimension];
+  const mean = scene.noisy[step] * x_t + scene.clean[step] * x_0;
+  return { step, x_0, x_t, mean, deviation: scene.deviation[step], start: { mean: before.alpha * x_0, deviation: before.sigma }, now: { mean: x_t / Math.sqrt(keep), deviation: Math.sqrt(scene.beta[step] / keep) } };
+}
+
+export const PANELS = {
+  early: panel((scene) => points(scene, 20, 20)),
+  late: panel((scene) => points(scene, 100, 20)),
+  live: panel((scene, { t }) => points(scene, t, 12), "t"),
+  image: panel((scene, { t }) => [image, { curve: scene.blend(t) }], "t"),
+  vector: panel((scene, { t }) => [vector, { curve: scene.blend(t) }], "t"),
+  copies: panel((scene, { t }) => near(scene, scene.now(t).sigma), "t"),
+  strip1: panel((scene) => near(scene, 1)),
+  strip2: panel((scene) => near(scene, 0.5)),
+  strip3: panel((scene) => near(scene, 0.1)),
+  white: panel((scene) => [nearness, { curves: rows(scene.noise), curve: scene.curve, y: scene.wide }]),
+  mean: panel((scene, { t, n }) => [mean, { ...scene, sigma: Math.max(scene.now(t).sigma, 0.01), n, y: scene.wide }], "t n"),
+  remaining: panel((scene, { t, n }) => [remaining, { left: scene.averaging, sigma: Math.max(scene.now(t).sigma, 0.01), n }], "t n"),
+  kernel: panel((scene, { t }) => heated(scene.kernel(Math.round(t)), 0), "t"),
+  ensemble: panel(({ matrices }) => heated(matrices.ensemble)),
+  kernelSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["signal", "ensemble"], [scene.spectrum(Math.round(t)), scene.lambda_ensemble]) }], "t"),
+  source: panel(({ matrices }) => heated(matrices.source)),
+  sourceSpectrum: panel((scene) => [spectrum, { spectra: tinted(["source"], [scene.lambda_source]), flat: true }]),
+  ratio: panel((scene) => [ratio, { signal: scene.lambda_signal, source: scene.lambda_source, psi: scene.psi }]),
+  paired: panel(({ matrices }) => heated(matrices.paired)),
+  exact: panel((scene, { t }) => heated(moment(scene.coloured(Math.round(t)))), "t"),
+  pairedSpectrum: panel((scene) => [spectrum, { spectra: tinted(["paired", "exact"], [scene.lambda_paired, scene.lambda_exact]) }]),
+  pairedDraws: panel((scene) => [nearness, { curves: rows(scene.paired), curve: scene.curve, y: scene.recoloured, mark: true }]),
+  exactDraws: panel((scene, { t }) => [nearness, { curves: scene.coloured(Math.round(t)), curve: scene.curve, y: scene.recoloured, mark: true }], "t"),
+  factors: panel((scene, { t }) => [factors, { ...scene, t }], "t"),
+  chain: panel((scene, { t }) => [chain, { path: scene.chain, curve: scene.curve, t }], "t"),
+  ends: panel((scene, { t }) => [ends, { path: scene.chain, curve: scene.curve, t }], "t"),
+  components: panel((scene) => [components, { parts: scene.components, curve: scene.curve }]),
+  motion: panel((scene, { t }) => [motion, { eigenvalues: scene.lambda_signal, ...scene.now(t), t }], "t"),
+  back: panel((scene, state) => [back, run(scene, state, state.law)], "t law moment"),
+  threads: panel((scene, state) => [threads, run(scene, state, state.law)], "t law moment"),
+  exactBack: panel((scene, state) => [back, run(scene, state, "one")], "t"),
+  learnedBack: panel((scene, state) => [back, run(scene, state, "learned")], "t moment"),
+  losses: panel(({ training }, { moment }) => [losses, { losses: training.losses, now: training.moments[moment].step }], "moment"),
+  learnedThreads: panel((scene, state) => [threads, run(scene, state, "learned")], "t moment"),
+  result: panel((scene, state) => [result, run(scene, state, "learned")], "moment"),
+  mistakes: panel((scene, { t }) => [mistakes, { eps: scene.training.result.arrays.eps_error, clean: inCurve(scene.training.result.arrays.eps_error, scene.alpha, scene.sigma), t }], "t moment"),
+  bells: panel((scene, state) => {
+    const { x_0, x_t, mean: m, deviation, start, now } = bridge(scene, state);
+    const laws = [{ ...start, name: "fromStart", colour: "signal" }, { ...now, name: "fromNow", colour: "second" }, { mean: m, deviation, name: "product", colour: "accent" }];
+    return [bells, { laws, marks: [[x_0, "signal"], [x_t, "second"]] }];
+  }, "t dimension pulled"),
+  flow: panel((scene, { t, law }) => [nearness, { curves: flowing(scene, law, t), curve: scene.curve, y: scene.reverseRange }], "t law"),
+  made: panel((scene, { law, calls }) => {
+    const [ddim, ddpm] = scene.few(gaussianOf(law), CALLS[calls]);
+    return [made, { truth: scene.laws[gaussianOf(law)].eigenvalues, samples: [{ values: ddim.variances, name: "ddim", colour: "second" }, { values: ddpm.variances, name: "ddpm", colour: "accent" }] }];
+  }, "law calls"),
+  price: panel((scene, { law, calls }) => {
+    const all = CALLS.map((n) => scene.few(gaussianOf(law), n));
+    return [price, { calls: CALLS, samples: ["ddim", "ddpm"].map((name, k) => ({ name, colour: ["second", "accent"][k], values: all.map((two) => two[k].distance) })), now: calls }];
+  }, "law calls"),
+  posterior: panel((scene, state) => [posterior, asked(scene, state)], "t law gaps noise"),
+  bend: panel((scene, state) => {
+    const { x } = opinions(scene, state);
+    return [bent, { curve: scene.curve, values: x, y: scene.wide }];
+  }, "t bend"),
+  verdicts: panel((scene, state) => {
+    const { found } = opinions(scene, state), values = LAWS.map(([name, law, colour]) => ({ name, colour, value: found[law] }));
+    return [verdicts, { laws: values, low: -4 * scene.d, high: 2 * scene.d }];
+  }, "t bend"),
+  excess: panel((scene, state) => {
+    const { x, where } = opinions(scene, state), law = scene.laws.ensemble, w = coordinates(law, x, where.alpha);
+    return [excess, { ratios: levels(law, where).map((v, k) => w[k] ** 2 / v) }];
+  }, "t bend"),
+};
+
+export const gaussianOf = (law) => (law === "kernel" ? "kernel" : "ensemble");
+
+function moment(curves) {
+  return secondMoment({ values: Float32Array.from(curves.flatMap((c) => [...c])), rows: curves.length, columns: curves[0].length });
+}
+
+// New curves of a law by its exact flow: the same noises, at the present step.
+function flowing(scene, law, t) {
+  const gaussian = scene.laws[gaussianOf(law)], end = scene.path[scene.path.length - 1];
+  return Array.from({ length: SHOWN_DRAWS }, (_, k) => {
+    const w = levels(gaussian, end).map((v, i) => Math.sqrt(v) * row(scene.noise, k)[i]);
+    return signalOf(gaussian, flowed(gaussian, w, end, scene.now(t)), 0);
+  });
+}
+
+// The posterior of what the reader hid, diffused to the present step.
+export function asked(scene, { t, law, gaps, noise }) {
+  const hidden = hiddenBy(gaps, scene.d), { mean: m, deviation, draws } = scene.posterior(gaussianOf(law), noise, hidden), { alpha, sigma } = scene.now(t);
+  return {
+    curve: scene.curve, hidden, y: scene.reverseRange, readings: t < 0.5 ? scene.readings(noise) : null, mean: m.map((v) => alpha * v),
+    deviation: deviation.map((v) => Math.hypot(alpha * v, sigma)), draws: draws.map((x, k) => mix(x, row(scene.noise, k + 1), alpha, sigma)),
+  };
+}

@@ -1,0 +1,61 @@
+// The present numbers: everything that a formula or a sentence shows, by name. What Python sent stands beside what follows the state.
+import { distance, mix, moments, rms, row } from "/views/arrays.js";
+import { effectiveRank } from "/views/gaussian.js";
+import { inCurve } from "/views/learned.js";
+import { asked, bridge, gaussianOf, opinions } from "./figures.js";
+import { CALLS, firstNoise, hiddenBy } from "./scene.js";
+
+// name -> value, undefined where it is not known yet; of each group only what is asked for is computed, once.
+export function present(scene, state) {
+  const groups = [() => scene.numbers, clocked, coloured, answered, trained].map((make) => ({ make, found: null }));
+  return (name) => {
+    for (const group of groups) {
+      group.found ??= group.make(scene, state);
+      if (name in group.found) return group.found[name];
+    }
+    return undefined;
+  };
+}
+
+function clocked(scene, { t: time, n }) {
+  const t = Math.round(time), past = Math.max(t, 1), s = scene.sigma[t], far = scene.norms, { numbers } = scene;
+  const x = moments(mix(scene.curve, firstNoise(scene), scene.alpha[t], s));
+  return {
+    t, past, abar: scene.abar[t], alpha: scene.alpha[t], sigma: s, variance: 1 - scene.abar[t], beta: scene.beta[past],
+    kept: 1 - scene.beta[past], sqrt_beta: Math.sqrt(scene.beta[past]), noisy: scene.noisy[past], clean: scene.clean[past],
+    deviation: scene.deviation[past], x_mean: x.mean, x_variance: x.variance, rank: scene.ranks[t],
+    s, s2: s * s, n, s2_n: (s * s) / n, measured: s * s * scene.averaging[n - 1], distance_mean: (s * far.reduce((a, b) => a + b, 0)) / far.length,
+    distance_low: s * Math.min(...far), distance_high: s * Math.max(...far), chi: s * numbers.chi_mean,
+  };
+}
+
+function coloured(scene, { t: time }) {
+  const t = Math.round(time);
+  return { rank_now: effectiveRank(scene.spectrum(t)), nearest_now: Math.min(...scene.coloured(t).map((c) => distance(c, scene.curve))) };
+}
+
+function answered(scene, state) {
+  const law = gaussianOf(state.law), [ddim, ddpm] = scene.few(law, CALLS[state.calls]), step = bridge(scene, state);
+  const hidden = hiddenBy(state.gaps, scene.d), { mean, evidence } = scene.posterior(law, state.noise, hidden), { deviation } = asked(scene, { ...state, t: 0 });
+  const { found } = opinions(scene, state), gap = hidden.length ? hidden : [0];
+  const off = Math.sqrt(gap.reduce((sum, i) => sum + (mean[i] - scene.curve[i]) ** 2, 0) / gap.length);
+  const inside = gap.filter((i) => Math.abs(mean[i] - scene.curve[i]) <= 1.6449 * deviation[i]).length;
+  return {
+    calls: CALLS[state.calls], ddim: ddim.distance, ddpm: ddpm.distance, x_0: step.x_0, x_t: step.x_t, x_back: step.mean, s_back: step.deviation,
+    w_noisy: scene.noisy[step.step], w_clean: scene.clean[step.step], bells_t: step.step, bells_before: step.step - 1,
+    precision: 1 / step.deviation ** 2, dimension: state.dimension, noise: state.noise, hidden: hidden.length, seen: scene.d - hidden.length, evidence,
+    gap_rms: off, gap_width: gap.reduce((sum, i) => sum + deviation[i], 0) / gap.length, gap_inside: (100 * inside) / gap.length,
+    now_white: found.white, now_kernel: found.kernel, now_ensemble: found.ensemble, bits: (found.ensemble - found.white) / Math.LN2,
+  };
+}
+
+function trained(scene, { t: time, law, moment }) {
+  const { training } = scene, t = Math.round(time), past = Math.max(t, 1), path = law === "learned" ? training?.run(moment) : scene[`reverse_${law}`];
+  const found = path ? { reverse_rms: rms(row(path, t), scene.curve) } : {};
+  if (!training) return found;
+  const { moments: kept, result } = training, seen = kept[moment];
+  Object.assign(found, { moment: seen.step, moment_loss: seen.loss, moment_rms: seen.rms, gap: rms(row(training.run(moment), t), row(scene.reverse_one, t)) });
+  if (!result) return found;
+  const eps = result.arrays.eps_error;
+  return { ...found, ...result.numbers, eps_error: eps[past], clean_error: inCurve(eps, scene.alpha, scene.sigma)[past], magnified_now: scene.sigma[past] / scene.alpha[past] };
+}

@@ -1,0 +1,80 @@
+// Taking a figure away: as SVG, as PNG, or its numbers as CSV. What is taken shows the present state.
+import { onSvg } from "/views/svg.js";
+import { palette, surface, viewWords } from "../frame/frame.js";
+import { PANELS } from "./figures.js";
+
+const WIDE = 760, HIGH = 300;
+
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+const given = ({ view }, { scene, state }) => PANELS[view].draw(scene, state);
+const known = (figure, page) => figure.panels.filter(({ view }) => page.can(view));
+const nameOf = (figure, page, end) => `ornstein-${figure.id}-t${Math.round(page.of().state.t)}.${end}`;
+
+export function drawSvg(panels, { scene, state }) {
+  const pictures = panels.map((panel, k) => {
+    const [view, data] = given(panel, { scene, state }), drawing = onSvg(WIDE, HIGH, palette(), viewWords(), { font: "system-ui, sans-serif", id: `p${k}c` });
+    view(drawing, data);
+    return drawing.text().replace("<svg ", `<svg y="${k * (HIGH + 16)}" `);
+  });
+  const high = panels.length * (HIGH + 16), paper = palette().paper;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDE} ${high}" width="${WIDE}" height="${high}"><rect width="${WIDE}" height="${high}" fill="${paper}"/>${pictures.join("")}</svg>`;
+}
+
+export function asSvg(figure, page) {
+  save(new Blob([drawSvg(known(figure, page), page.of())], { type: "image/svg+xml" }), nameOf(figure, page, "svg"));
+}
+
+export async function asPng(figure, page) {
+  const panels = known(figure, page), canvas = document.createElement("canvas"), dense = 2, g = canvas.getContext("2d");
+  canvas.width = dense * WIDE;
+  canvas.height = dense * panels.length * (HIGH + 16);
+  g.fillStyle = palette().paper;
+  g.fillRect(0, 0, canvas.width, canvas.height);
+  for (const [k, panel] of panels.entries()) {
+    const one = document.createElement("canvas");
+    one.className = "aside";
+    one.style.width = `${WIDE}px`;
+    one.style.height = `${HIGH}px`;
+    document.body.append(one);
+    const [view, data] = given(panel, page.of());
+    view(surface(one, dense), data);
+    g.drawImage(one, 0, dense * k * (HIGH + 16), dense * WIDE, dense * HIGH);
+    one.remove();
+  }
+  save(await new Promise((done) => canvas.toBlob(done, "image/png")), nameOf(figure, page, "png"));
+}
+
+// Every vector that a view was given as a column, every matrix as one column per row.
+export function columnsOf(data, prefix = "") {
+  const found = [];
+  for (const [name, value] of Object.entries(data ?? {})) {
+    if (ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === "number")) found.push([`${prefix}${name}`, value]);
+    else if (value?.values && value.rows) for (let r = 0; r < value.rows; r++) found.push([`${prefix}${name}[${r}]`, value.values.subarray(r * value.columns, (r + 1) * value.columns)]);
+    else if (Array.isArray(value)) value.forEach((entry, k) => found.push(...(ArrayBuffer.isView(entry) ? [[`${prefix}${name}[${k}]`, entry]] : typeof entry === "object" ? columnsOf(entry, `${prefix}${name}[${k}].`) : [])));
+  }
+  return found;
+}
+
+export function table(columns) {
+  const longest = Math.max(0, ...columns.map(([, values]) => values.length));
+  const lines = Array.from({ length: longest }, (_, i) => columns.map(([, values]) => (i < values.length ? String(values[i]) : "")).join(","));
+  return [columns.map(([name]) => `"${name}"`).join(","), ...lines].join("\n") + "\n";
+}
+
+export function asCsv(figure, page) {
+  const columns = known(figure, page).flatMap((panel) => columnsOf(only(given(panel, page.of())), `${panel.view}.`));
+  save(new Blob([table(columns)], { type: "text/csv" }), nameOf(figure, page, "csv"));
+}
+
+// Views are given the whole scene where they pick from it: of that, the curve, the noise and the weights are what they draw.
+function only([, data]) {
+  if (!("laws" in data)) return data;
+  return Object.fromEntries(["curve", "alpha", "sigma", "noise"].map((name) => [name, data[name]]));
+}
