@@ -16,7 +16,7 @@ LAYERS = (
     ("samplers", "posterior", "training", "likelihood", "discrete"),
     ("fitting",),
     ("model",),
-    ("metrics", "plots", "estimator"),
+    ("metrics", "plots", "estimator", "shards"),
     ("tour", "report"),
     ("demo", "lab"),
     ("cli",),

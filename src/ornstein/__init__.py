@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         process,
         samplers,
         schedules,
+        shards,
         training,
     )
     from ornstein.common import random, ranks
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
     from ornstein.model.fit import fit
     from ornstein.model.model import Model, load
     from ornstein.model.symbols import SymbolModel
+    from ornstein.shards.workers import Drawer, Imputer, Scorer
 
 __all__ = [
     "Average",
     "Blur",
     "Downsample",
+    "Drawer",
     "Fourier",
+    "Imputer",
     "InputError",
     "Linear",
     "Mask",
@@ -47,6 +51,7 @@ __all__ = [
     "Model",
     "OrnsteinError",
     "RunError",
+    "Scorer",
     "Signals",
     "SymbolModel",
     "compare",
@@ -67,6 +72,7 @@ __all__ = [
     "recipes",
     "samplers",
     "schedules",
+    "shards",
     "training",
     "write",
 ]
@@ -80,6 +86,7 @@ _NAMES = {
     "model.fit": ("fit",),
     "model.model": ("Model", "load"),
     "model.symbols": ("SymbolModel",),
+    "shards.workers": ("Drawer", "Imputer", "Scorer"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 _ELSEWHERE = {"random": "common.random", "ranks": "common.ranks", "recipes": "fitting.recipes"}

@@ -10,6 +10,7 @@ from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.shards import over_shards
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -34,14 +35,21 @@ def register(app: typer.Typer, words: Words) -> None:
         bands: Annotated[Path | None, option("--bands", "bands")] = None,
         level: Annotated[float, option("--level", "level")] = 0.9,
         seed: Annotated[int, option("--seed", "seed")] = 0,
+        shards: Annotated[bool, option("--shards", "shards")] = False,
+        workers: Annotated[int, option("--workers", "workers")] = 1,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
         **reading: Any,
     ) -> None:
-        for target in filter(None, (output, bands)):
-            refuse_existing(target, force)
         if not 0 < level < 1:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
+        if shards:
+            over_shards(
+                orn.Imputer(path, levels=(0.5 - level / 2, 0.5 + level / 2), seed=seed), signals, output, workers, reading, words, as_json
+            )
+            return
+        for target in filter(None, (output, bands)):
+            refuse_existing(target, force)
         model = orn.load(path)
         if bands is not None and isinstance(model, orn.SymbolModel):
             raise InputError(f"--bands is {bands}, but symbols have no order and so no bands: leave it out")

@@ -49,17 +49,23 @@ def reading_parameters(words: Words, *without: str) -> list[inspect.Parameter]:
 
 def read_as_told(path: Path, arguments: dict[str, Any], words: Words, as_json: bool, **more: object) -> Signals:
     """The signals of ``path`` as the options say, which are taken out of ``arguments``; a person is told what was read."""
-    given = {name: arguments.pop(_OWN + name, None) for name in _OPTIONS}
-    told = {name: value for name, value in (given | more).items() if value is not None}
-    for name in _LISTS:
-        if name in told:
-            told[name] = [word.strip() for word in told[name].split(",")]
+    told = reading_told(arguments, **more)
     signals = _resampled(path, told.pop("resample"), told) if "resample" in told else orn.read(path, **told)
     if not as_json:
         cases, length, *parts = (translated(part, words.spoken) for part in signals.parts())
         summary = words("read-joint").join([words("read-shape").format(cases=cases, length=length), *parts])
         show.aside(words("read").format(path=path, summary=summary))
     return signals
+
+
+def reading_told(arguments: dict[str, Any], **more: object) -> dict[str, Any]:
+    """What was said about reading, as arguments of ``ornstein.read`` and ``resample``, taken out of ``arguments``."""
+    given = {name: arguments.pop(_OWN + name, None) for name in _OPTIONS}
+    told = {name: value for name, value in (given | more).items() if value is not None}
+    for name in _LISTS:
+        if isinstance(told.get(name), str):
+            told[name] = [word.strip() for word in told[name].split(",")]
+    return told
 
 
 def _resampled(path: Path, rate: float, told: dict[str, Any]) -> Signals:

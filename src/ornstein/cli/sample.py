@@ -10,6 +10,7 @@ from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told
+from ornstein.cli.shards import over_shards
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -38,9 +39,17 @@ def register(app: typer.Typer, words: Words) -> None:
         guidance: Annotated[float, option("--guidance", "guidance")] = 1.0,
         device: Annotated[str | None, option("--device", "sample-device")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
+        shards: Annotated[bool, option("--shards", "shards")] = False,
+        workers: Annotated[int, option("--workers", "workers")] = 1,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
+        if shards:
+            if label is not None or condition is not None:
+                raise InputError("--shards draws without labels and conditions: leave them out")
+            drawer = orn.Drawer(path, seed=seed, sampler=sampler, steps=steps, schedule=schedule, grid=grid, device=device)
+            over_shards(drawer, number, output, workers, {}, words, as_json)
+            return
         refuse_existing(output, force)
         with counting(words("sampling"), None, as_json):
             model = orn.load(path)

@@ -12,6 +12,7 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
+from ornstein.cli.shards import over_shards
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
@@ -37,10 +38,15 @@ def register(app: typer.Typer, words: Words) -> None:
         within: Annotated[float | None, option("--error", "score-error")] = None,
         step: Annotated[float | None, option("--step", "score-step")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
+        shards: Annotated[bool, option("--shards", "shards")] = False,
+        workers: Annotated[int, option("--workers", "workers")] = 1,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
         **reading: Any,
     ) -> None:
+        if shards:
+            over_shards(orn.Scorer(path), signals, output, workers, reading, words, as_json)
+            return
         for target in filter(None, (output, where)):
             refuse_existing(target, force)
         model = orn.load(path)

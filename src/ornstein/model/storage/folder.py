@@ -103,6 +103,14 @@ def read_folder(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         raise InputError(f"{PREPROCESSING} in {folder} is not JSON: restore it from a copy, or fit again") from None
 
 
+def checksum_of(path: str | os.PathLike[str]) -> str:
+    """The checksum of a model folder, which covers those of its files. Raises ``InputError`` where there is no whole one."""
+    folder = _path(path)
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist: give the folder that `save` or `ornstein fit -o` wrote")
+    return _checksum(_config(folder))
+
+
 def _config(folder: Path) -> dict[str, Any]:
     file = folder / CONFIG
     if not file.is_file():

@@ -1,0 +1,74 @@
+"""--shards of score, impute and sample."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ornstein as orn
+from commands import run
+from ornstein.common.random import Noise
+
+X = Noise(5).normal(50, (1, 6)).cumsum(-1)
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    orn.fit(X, folds=0).save("m.model")
+    Path("data").mkdir()
+    orn.write("data/a.npy", X[:30])
+    orn.write("data/b.csv", X[30:])
+    return tmp_path
+
+
+def test_score_says_the_least_likely_cases_of_all_files(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    levels = orn.load("m.model").log_prob(X)
+    code, out, _ = run(capsys, "score", "m.model", "data", "--shards", "-o", "out")
+    assert code == 0
+    assert f"50 cases: mean log-density {float(levels.mean()):.2f} nats" in out
+    worst = int(levels.argmin())
+    assert f"{float(levels.min()):.2f}" in out
+    code, out, _ = run(capsys, "score", "m.model", "data", "--shards", "-o", "out", "--json")
+    found = json.loads(out)
+    assert (found["done"], found["failed"], found["summary"]["count"]) == (["a.npy", "b.csv"], [], 50)
+    first = found["summary"]["least"][0]
+    assert (first["file"], first["offset"]) == (("a.npy", worst) if worst < 30 else ("b.csv", worst - 30))
+
+
+def test_files_that_fail_are_listed_at_the_end(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data/c.npy").write_bytes(b"x")
+    code, out, err = run(capsys, "score", "m.model", "data", "--shards", "-o", "out")
+    assert code == 3
+    assert "c.npy: " in out
+    assert "2 files answered into out" in out
+    assert err.strip().endswith("1 of 3 files were left out: c.npy")
+
+
+def test_impute_and_sample(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "impute", "m.model", "data", "--shards", "-o", "filled")[0] == 0
+    assert sorted(np.load("filled/b.csv.npz")) == ["filled", "high", "low", "offset", "size"]
+    assert run(capsys, "sample", "m.model", "-n", "20", "--seed", "4", "--shards", "-o", "drawn")[0] == 0
+    drawn = np.concatenate([np.load(p)["signals"] for p in sorted(Path("drawn").glob("*.npz"))])
+    np.testing.assert_allclose(drawn, orn.load("m.model").sample(20, seed=4).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("score m.model data --shards", "needs a folder for its results"),
+        ("score m.model data --shards -o out --resample 5", "resample the files first"),
+        ("score m.model data/a.npy --shards -o out", "is not a folder"),
+        ("score m.model data --shards -o data", "so it is no earlier run"),
+        ("score m.model data --shards -o out --workers 0", "workers is 0"),
+        ("sample m.model --shards -o out --label 1", "without labels and conditions"),
+    ],
+)
+def test_bad_input(room: Path, capsys: pytest.CaptureFixture[str], words: str, says: str) -> None:
+    code, out, err = run(capsys, *words.split())
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not Path("out").exists()
