@@ -1,6 +1,7 @@
 // Taking a figure away: as SVG, as PNG, or its numbers as CSV. What is taken shows the present state.
 import { onSvg } from "/views/svg.js";
 import { palette, surface, viewWords } from "../frame/frame.js";
+import { columnsOf, table } from "./columns.js";
 import { PANELS } from "./figures.js";
 
 const WIDE = 760, HIGH = 300;
@@ -51,30 +52,7 @@ export async function asPng(figure, page) {
   save(await new Promise((done) => canvas.toBlob(done, "image/png")), nameOf(figure, page, "png"));
 }
 
-// Every vector that a view was given as a column, every matrix as one column per row.
-export function columnsOf(data, prefix = "") {
-  const found = [];
-  for (const [name, value] of Object.entries(data ?? {})) {
-    if (ArrayBuffer.isView(value) || (Array.isArray(value) && typeof value[0] === "number")) found.push([`${prefix}${name}`, value]);
-    else if (value?.values && value.rows) for (let r = 0; r < value.rows; r++) found.push([`${prefix}${name}[${r}]`, value.values.subarray(r * value.columns, (r + 1) * value.columns)]);
-    else if (Array.isArray(value)) value.forEach((entry, k) => found.push(...(ArrayBuffer.isView(entry) ? [[`${prefix}${name}[${k}]`, entry]] : typeof entry === "object" ? columnsOf(entry, `${prefix}${name}[${k}].`) : [])));
-  }
-  return found;
-}
-
-export function table(columns) {
-  const longest = Math.max(0, ...columns.map(([, values]) => values.length));
-  const lines = Array.from({ length: longest }, (_, i) => columns.map(([, values]) => (i < values.length ? String(values[i]) : "")).join(","));
-  return [columns.map(([name]) => `"${name}"`).join(","), ...lines].join("\n") + "\n";
-}
-
 export function asCsv(figure, page) {
-  const columns = known(figure, page).flatMap((panel) => columnsOf(only(given(panel, page.of())), `${panel.view}.`));
+  const columns = known(figure, page).flatMap((panel) => columnsOf(given(panel, page.of())[1], `${panel.view}.`));
   save(new Blob([table(columns)], { type: "text/csv" }), nameOf(figure, page, "csv"));
-}
-
-// Views are given the whole scene where they pick from it: of that, the curve, the noise and the weights are what they draw.
-function only([, data]) {
-  if (!("laws" in data)) return data;
-  return Object.fromEntries(["curve", "alpha", "sigma", "noise"].map((name) => [name, data[name]]));
 }
