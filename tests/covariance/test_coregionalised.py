@@ -12,10 +12,13 @@ import truth
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense, estimate
-from ornstein.covariance.coregionalised import Coregionalised, fit_coregionalised, likelihood_gradient
+from ornstein.covariance.coregionalised import Coregionalised, grid
+from ornstein.covariance.coregionalised_fit import Lags, fit_coregionalised, likelihood_gradient
 from ornstein.covariance.missing_blocks import Conditional
+from ornstein.covariance.time_kernels import TimeKernel
 
 LENGTH = 12
+KINDS = (TimeKernel("constant"), TimeKernel("exponential", 8.0), TimeKernel("exponential", 1.5), TimeKernel("white"))
 
 
 def law() -> Coregionalised:
@@ -25,21 +28,21 @@ def law() -> Coregionalised:
     fast = torch.tensor([[0.7, 0.0], [-0.5, 0.3]], dtype=torch.float64)
     return Coregionalised(
         torch.tensor([3.0, -2.0], dtype=torch.float64),
+        KINDS,
         torch.stack([level, 0.5 * eye, fast, 0.1 * eye]),
-        torch.tensor([8.0, 1.5], dtype=torch.float64),
         torch.tensor([0.02, 0.3], dtype=torch.float64),
     )
 
 
 def draw(n: int, seed: int, share: float = 0.0) -> Tensor:
     known = law()
-    x = known.mean(LENGTH) + Noise(seed).normal(n, (2 * LENGTH,)) @ torch.linalg.cholesky(known.matrix(LENGTH)).T
+    x = known.mean(LENGTH) + Noise(seed).normal(n, (2 * LENGTH,)) @ torch.linalg.cholesky(known.matrix(grid(LENGTH))).T
     x = torch.where(Noise(seed + 1).uniform(n, (2 * LENGTH,)) < share, torch.full_like(x, math.nan), x)
     return x.view(n, 2, LENGTH)
 
 
 def test_the_matrix_is_the_sum_of_its_kernels() -> None:
-    known, dense = law(), law().matrix(LENGTH)
+    known, dense = law(), law().matrix(grid(LENGTH))
     for c, t, d, s in ((0, 0, 0, 0), (0, 2, 1, 2), (1, 3, 0, 7), (1, 11, 1, 4)):
         b = known.factors @ known.factors.mT
         lag = abs(t - s)
@@ -48,29 +51,34 @@ def test_the_matrix_is_the_sum_of_its_kernels() -> None:
         assert float(dense[c * LENGTH + t, d * LENGTH + s]) == pytest.approx(float(value), rel=1e-12)
 
 
-def test_gradients_are_those_of_the_dense_likelihood() -> None:
-    x = draw(7, 3, 0.4).flatten(1)
-    mean = law().mean(LENGTH).clone().requires_grad_()
-    matrix = law().matrix(LENGTH).clone().requires_grad_()
+@pytest.mark.parametrize("times", [grid(LENGTH), torch.tensor([0, 0.3, 1, 2.5, 2.6, 4, 7, 7.1, 9, 9.5, 12, 20], dtype=torch.float64)])
+def test_gradients_are_those_of_the_dense_likelihood(times: Tensor) -> None:
+    """On a grid and on uneven stamps, against autograd through the whole matrix."""
+    x, known = draw(7, 3, 0.4), law()
+    levels, nugget = known.levels.clone().requires_grad_(), known.nugget.clone().requires_grad_()
+    lags = Lags.on(times)
+    couplings = known.factors @ known.factors.mT
+    table = torch.einsum("jab,jl->lab", couplings, torch.stack([k.of(lags.distance) for k in KINDS])).requires_grad_()
+    whole = table[lags.place].permute(2, 0, 3, 1).reshape(2 * LENGTH, -1) + torch.diag(nugget.repeat_interleave(LENGTH))
+    torch.testing.assert_close(whole.detach(), known.matrix(times), rtol=1e-7, atol=1e-7)
     total = torch.zeros((), dtype=torch.float64)
-    for row in x:
+    for row in x.flatten(1):
         seen = ~row.isnan()
-        block, rest = matrix[seen][:, seen], row[seen] - mean[seen]
+        block, rest = whole[seen][:, seen], row[seen] - levels.repeat_interleave(LENGTH)[seen]
         total = total + 0.5 * (rest @ torch.linalg.solve(block, rest) + torch.logdet(block) + int(seen.sum()) * math.log(2 * math.pi))
     total.backward()
-    level, by_mean, by_matrix = likelihood_gradient(x, mean.detach(), matrix.detach())
+    level, *found = likelihood_gradient(x, levels.detach(), table.detach(), nugget.detach(), lags)
     assert level == pytest.approx(float(total.detach()), rel=1e-10)
-    assert mean.grad is not None
-    assert matrix.grad is not None
-    torch.testing.assert_close(by_mean, mean.grad, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(by_matrix, (matrix.grad + matrix.grad.T) / 2, rtol=1e-9, atol=1e-9)
+    for ours, theirs in zip(found, (levels.grad, table.grad, nugget.grad), strict=True):
+        assert theirs is not None
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 def test_a_law_is_recovered_from_half_of_its_values() -> None:
     """600 cases, half missing: covariance within 12 % in Frobenius norm, means within 0.15, likelihood of new cases within 0.15 nats."""
     found = fit_coregionalised(draw(600, 5, 0.5))
     known = law()
-    matrix, exact = found.matrix(LENGTH), known.matrix(LENGTH)
+    matrix, exact = found.matrix(grid(LENGTH)), known.matrix(grid(LENGTH))
     assert float((matrix - exact).norm() / exact.norm()) < 0.12
     assert (found.levels - known.levels).abs().max() < 0.15
     fresh = draw(500, 7).flatten(1)
@@ -102,7 +110,7 @@ def test_imputation_is_near_that_of_the_truth() -> None:
         return float((Conditional(mean, matrix).expect(gaps)[0] - whole)[hidden].square().mean())
 
     known = law()
-    assert error(fitted.mean.flatten(), fitted.covariance.dense()) < 1.15 * error(known.mean(LENGTH), known.matrix(LENGTH))
+    assert error(fitted.mean.flatten(), fitted.covariance.dense()) < 1.15 * error(known.mean(LENGTH), known.matrix(grid(LENGTH)))
 
 
 def test_bad_input_is_one_sentence() -> None:

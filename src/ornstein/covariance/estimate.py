@@ -16,11 +16,13 @@ from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
-from ornstein.covariance.coregionalised import fit_coregionalised
+from ornstein.covariance.coregionalised import grid
+from ornstein.covariance.coregionalised_fit import fit_coregionalised
 from ornstein.covariance.lowrank import low_rank, row_mean
 from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import low_rank_with_gaps
 from ornstein.covariance.missing_fit import Gaps, fit_with_gaps
+from ornstein.covariance.missing_start import is_series, refuse_empty
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
 from ornstein.covariance.structures import Dense, Stationary, as_spectral
@@ -29,6 +31,9 @@ _CHUNK = 8192
 _LONG = 2048
 _FEWEST = 4
 FOLDS = 5
+ONE_ENOUGH = ("dense", "coregionalised")
+"""Structures that one series with gaps determines, by laws that are steady in time; up to so many entries:"""
+ONE_CASE = 2048
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def estimate(
     Raises ``InputError`` for NaN where the structure cannot use it, fewer than two cases, and d too large for dense.
     """
     options = Options(shrinkage, rank, seed)
-    shape = _shape(x)
+    shape = _shape(x, structure)
     if structure != "auto":
         check_structure(structure, options, shape[1:])
     elif rank is not None:
@@ -152,7 +157,7 @@ def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options, pr
     if structure == "coregionalised":
         series = checks.tensor(x, "x", ndim=(2, 3), missing=True)
         law = fit_coregionalised(series.view(len(series), -1, shape[-1]), seed=options.seed, progress=progress)
-        return _Fitted(law.mean(shape[-1]).view(shape[1:]), Dense(law.matrix(shape[-1])), 0.0, law.numbers)
+        return _Fitted(law.mean(shape[-1]).view(shape[1:]), Dense(law.matrix(grid(shape[-1]))), 0.0, law.numbers)
     values = checks.tensor(x, "x", ndim=(2, 3, 4))
     shifted = values - values[0]  # exact for entries that are constant, whatever their value
     mean = shifted.mean(0)
@@ -179,13 +184,15 @@ def _dense(x: Any, shape: tuple[int, ...], options: Options, progress: Callable[
 
 def _dense_with_gaps(x: Tensor, options: Options, progress: Callable[[str], None] | None) -> _Fitted:
     """A weight that was given, or "none", is kept in EM until it settles; for every rule, held-out values choose in its place."""
+    refuse_empty(x)
     size = x[0].numel()
     numbers = size * (size + 1) // 2
     if options.shrinkage == "none" or not isinstance(options.shrinkage, str):
         weight = 0.0 if options.shrinkage == "none" else float(options.shrinkage)
         mean, matrix = expectation_maximization(x.flatten(1), weight, progress=progress)
         return _Fitted(mean.view(x.shape[1:]), Dense(matrix), weight, numbers)
-    mean, matrix, gaps = fit_with_gaps(x, seed=options.seed, progress=progress)
+    series = x if len(x) > 1 else x.reshape(1, -1, x.shape[-1])  # one case is a series, whatever its values look like
+    mean, matrix, gaps = fit_with_gaps(series, seed=options.seed, progress=progress)
     return _Fitted(mean.view(x.shape[1:]), Dense(matrix), gaps.weight, numbers, gaps)
 
 
@@ -203,13 +210,20 @@ def _low_rank(x: object, options: Options) -> _Fitted:
     return _Fitted(flat_mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1)
 
 
-def _shape(x: object) -> tuple[int, ...]:
+def alone(x: object, shape: tuple[int, ...], structure: str) -> bool:
+    """Whether x is one series with gaps and the ``structure`` needs no second case, since it falls back to laws that are steady in time."""
+    if shape[0] != 1 or structure not in ONE_ENOUGH or not is_series(shape[1:]) or math.prod(shape) > ONE_CASE:
+        return False
+    return bool(torch.isnan(checks.tensor(x, "x", missing=True)).any())
+
+
+def _shape(x: object, structure: str) -> tuple[int, ...]:
     shape: tuple[int, ...] = tuple(x.shape) if hasattr(x, "shape") else tuple(checks.tensor(x, "x", missing=True).shape)
     if len(shape) not in (2, 3, 4):
         raise InputError(f"x has {len(shape)} axes {shape}, but must be (case, *event) with 2 to 4: add a case axis")
     if 0 in shape[1:]:
         raise InputError(f"x is empty {shape}, but every signal must hold at least one value")
-    if shape[0] < 2:
+    if shape[0] < 2 and not alone(x, shape, structure):
         cases = f"{shape[0]} case{'s' * (shape[0] != 1)}"
         raise InputError(f"x holds {cases}, but a covariance needs at least 2: cut a long recording with window=")
     return shape

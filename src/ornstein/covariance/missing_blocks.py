@@ -185,6 +185,13 @@ class Conditional:
 
 def _batches(matrix: Tensor, chosen: Tensor, cases: Tensor, *, from_gaps: bool) -> Iterator[Block]:
     """The principal blocks of ``matrix`` at the ``chosen`` entries (n, d) of the ``cases`` (n,), by width."""
+    for some, index, real in entries(chosen, cases):
+        block = matrix.flatten()[index.unsqueeze(2) * len(matrix) + index.unsqueeze(1)]
+        yield Block(some, index, real, factored(block, real), from_gaps)
+
+
+def entries(chosen: Tensor, cases: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Cases (b,) of nearly equal width, the numbers (b, k) of what was ``chosen`` (n, d) in each, and which of those are real."""
     count = chosen.sum(1)
     width = (count + _WIDTH - 1) // _WIDTH * _WIDTH
     for k in torch.unique(width[cases]).tolist():
@@ -193,11 +200,13 @@ def _batches(matrix: Tensor, chosen: Tensor, cases: Tensor, *, from_gaps: bool) 
             mine = chosen[some]
             index = torch.argsort(mine.to(torch.uint8), dim=1, descending=True, stable=True)[:, : min(k, mine.shape[1])]
             index = torch.nn.functional.pad(index, (0, k - index.shape[1]))
-            real = torch.arange(k) < count[some].unsqueeze(1)
-            block = matrix.flatten()[index.unsqueeze(2) * len(matrix) + index.unsqueeze(1)]
-            both = real.unsqueeze(1) & real.unsqueeze(2)
-            block = torch.where(both, block, torch.eye(k, dtype=matrix.dtype))
-            yield Block(some, index, real, _factor(block), from_gaps)
+            yield some, index, torch.arange(k) < count[some].unsqueeze(1)
+
+
+def factored(block: Tensor, real: Tensor) -> Tensor:
+    """Cholesky factors (b, k, k) of blocks whose entries that are not ``real`` stand alone with variance 1."""
+    both = real.unsqueeze(1) & real.unsqueeze(2)
+    return _factor(torch.where(both, block, torch.eye(block.shape[1], dtype=block.dtype)))
 
 
 _LIFTS = 16

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ornstein.covariance.missing import moments
 from ornstein.covariance.missing_held_out import lines_help
-from ornstein.covariance.missing_start import origin_of, refuse_empty, started
+from ornstein.covariance.missing_start import origin_of, refuse_empty, started, warn_of_unseen
 from ornstein.covariance.structures import LowRank
 
 ITERATIONS = 300
@@ -58,7 +58,7 @@ def low_rank_with_gaps(
     Raises ``InputError`` for an entry or a case without any observation.
     """
     flat = x.flatten(1)
-    refuse_empty(flat)
+    warn_of_unseen(refuse_empty(x), flat.shape[1])
     origin = origin_of(flat, rows=False)
     flat, filled = flat - origin, started(x, lines=lines_help(x)).flatten(1) - origin
     if not bool((torch.nan_to_num(flat) != 0).any()):

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ornstein.covariance.missing import expected_moments, moments
 from ornstein.covariance.missing_blocks import Conditional
-from ornstein.covariance.missing_held_out import HeldOut, held_out
-from ornstein.covariance.missing_priors import Moments, Prior, priors
-from ornstein.covariance.missing_start import interpolated, origin_of, refuse_empty, started
+from ornstein.covariance.missing_held_out import Bench
+from ornstein.covariance.missing_priors import Choice, Moments, Prior, choices, priors
+from ornstein.covariance.missing_start import is_series, origin_of, refuse_empty, started, warn_of_unseen
 
 _PASSES = 40
 _FEWEST = 6
@@ -23,6 +23,8 @@ _WORK = 1e11
 _KEPT = 4
 _PATIENCE = 2
 _GAIN = 1e-3
+_PLAIN, _RICH = 2.0, 3.0
+"""Standard errors by which the promise must hold on hidden values: for laws of a few numbers, and for all others."""
 _LEVEL = 1e-3
 """How much longer than a straight line's an error may be and still count as no longer: its own error of rounding and reach."""
 
@@ -48,6 +50,9 @@ class Gaps:
         drawn = {
             "independent": f", correlations {100 * self.weight:.3g} % lower",
             "steady": f", {100 * self.weight:.0f} % of the way to a law that is steady in time",
+            "kernel": ": one kernel in time for every channel by itself",
+            "half": ": one kernel in time, half of the correlations between channels",
+            "coupled": ": one kernel in time, channels correlated",
             "line": ": independent random walks, because nothing richer kept up with straight lines",
         }[self.prior]
         against = f"error {self.error:.3g} on {self.hidden} hidden values, linear interpolation {self.line:.3g} (in deviations)"
@@ -55,25 +60,10 @@ class Gaps:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    name: str
-    prior: Prior
-    weight: float
-
-    def blend(self, found: Moments, towards: Moments) -> Moments:
-        """The moments drawn towards those of the prior, the second ones taken around the mean between."""
-        w = self.weight
-        if w == 1:
-            return towards
-        apart = w * (towards[0] - found[0])
-        return found[0] + apart, (1 - w) * (found[1] + torch.outer(apart, apart)) + w * towards[1]
-
-
-@dataclass(frozen=True)
 class _Score:
-    """On hidden values: mean CRPS and absolute error, and by how much that may be above a straight line's at one standard error."""
+    """On hidden values: mean CRPS and absolute error, and by how much that may be above a straight line's."""
 
-    choice: _Choice
+    choice: Choice
     crps: float
     error: float
     excess: float
@@ -87,78 +77,90 @@ def fit_with_gaps(x: Tensor, *, seed: int = 0, progress: Callable[[str], None] |
         Sigma = (1 - w) S + w P(S)     (and likewise the mean),
 
     and (P, w) and the number of passes are those of least mean CRPS on held-out values, among those whose error there is below that
-    of linear interpolation by a standard error, and not above it in short gaps nor in long ones: the random walk is at it always, so
-    the promise is kept at any number of cases.
-    The trial fit sees four fifths of the cases; the final one repeats its choices on all.
+    of linear interpolation by two standard errors (by one for laws of a few numbers), and not above it in short gaps nor in long ones:
+    the random walk is at it always, so the promise is kept at any number of cases.
+    The trial fits see four fifths of the cases; the final one repeats their choices on all.
     Cost: two E steps a pass (see ``missing.expected_moments``) and some 30 conditionings of 200 cases; 2500 x 7 x 48 takes
-    5 to 40 CPU-seconds. Raises ``InputError`` for an entry or a case without any observation.
+    5 to 40 CPU-seconds. Raises ``InputError`` for a case, a channel or (where chance does not explain it) an entry without any
+    observation.
     """
-    flat = x.flatten(1)
-    refuse_empty(flat)
-    trial = held_out(x, seed)
-    line, mean_error = trial.plain_errors()
-    lines = line < mean_error
-    table = priors(tuple(x.shape[1:]), float(len(x)), in_time=lines)
-    options = [_Choice(name, prior, w) for name, (prior, weights) in table.items() for w in weights]
-    origin = origin_of(x, rows=lines)
+    unseen = refuse_empty(x)
+    bench = Bench.of(x, seed)
+    line = float(bench.line.mean()) if bench.hidden else 0.0
+    lines = bool(bench.line.sum() <= bench.mean.sum())
+    options = choices(tuple(x.shape[1:]), len(x), in_time=lines)
     tell = progress or (lambda _: None)
-    path, best = _path(_Run(trial, origin, lines, line), options, _passes(flat), tell)
-    found = moments((started(x, lines=lines) - origin).flatten(1))
+    path, best = _path(bench, options, lines, _passes(x.flatten(1)), seed, tell)
+    run = _Run.of(x, {choice.prior for choice in path}, lines, seed)
     begin = time.perf_counter()
     for k, choice in enumerate(path):
-        mean, matrix = choice.blend(found, choice.prior(*found))
+        mean, matrix = run.law(choice)
         if k < len(path) - 1:
-            found = expected_moments((x - origin).flatten(1), mean, matrix)
+            run.found = expected_moments(run.values, mean, matrix)
             left = (time.perf_counter() - begin) / (k + 1) * (len(path) - 2 - k)
             tell(f"gaps: final pass {k + 1} of {len(path) - 1}, {left:.0f} s left")
-    report = Gaps(path[-1].name, path[-1].weight, len(path) - 1, best.error, line, int(trial.hidden.sum()))
+    if not path[-1].steady:
+        warn_of_unseen(unseen, mean.numel())
+    report = Gaps(path[-1].prior, path[-1].weight, len(path) - 1, best.error, line, bench.hidden)
     tell(report.sentence())
-    return origin.flatten() + mean, matrix, report
+    return run.origin.flatten() + mean, matrix, report
 
 
-@dataclass(frozen=True)
 class _Run:
-    """A trial, what is taken off its values, whether it starts from straight lines, and the mean error of those."""
+    """A fit under way: the values less their origin, the priors, and what is expected of the values so far."""
 
-    trial: HeldOut
-    origin: Tensor
-    lines: bool
-    line: float
+    def __init__(self, x: Tensor, origin: Tensor, priors: dict[str, Prior], found: Moments) -> None:
+        self.origin, self.values, self.priors, self.found = origin, (x - origin).flatten(1), priors, found
 
-    def keeps(self, score: _Score) -> bool:
-        """Whether the promise holds."""
-        return score.excess <= _LEVEL * self.line
+    @classmethod
+    def of(cls, x: Tensor, names: set[str], lines: bool, seed: int) -> _Run:
+        origin = origin_of(x, rows=lines or (x.ndim == 3 and is_series(tuple(x.shape[1:]))))
+        return cls(x, origin, priors(x - origin, names, in_time=lines, seed=seed), moments((started(x, lines=lines) - origin).flatten(1)))
+
+    def law(self, choice: Choice) -> Moments:
+        return choice.blend(self.found, self.priors[choice.prior](*self.found))
 
 
-def _path(run: _Run, options: list[_Choice], passes: int, tell: Callable[[str], None]) -> tuple[list[_Choice], _Score]:
+def _path(
+    bench: Bench, options: list[Choice], lines: bool, passes: int, seed: int, tell: Callable[[str], None]
+) -> tuple[list[Choice], _Score]:
     """The choices of every pass up to the best one, and the score there."""
-    trial, scale = run.trial, run.trial.deviation()
-    train, shown = ((x - run.origin).flatten(1) for x in (trial.train, trial.shown))
-    found = moments((started(trial.train, lines=run.lines) - run.origin).flatten(1))
-    line = trial.errors(started(trial.shown, interpolated(trial.train.nanmean(0)))) / scale
+    names = {option.prior for option in options}
+    runs = [_Run.of(trial.train, names, lines, seed) for trial in bench.trials]
+    scales = [trial.deviation() for trial in bench.trials]
+    line = float(bench.line.mean()) if bench.hidden else 0.0
 
-    def scored(option: _Choice, towards: Moments) -> _Score:
-        guess, spread = Conditional(*option.blend(found, towards)).expect(shown)
-        error = trial.errors(run.origin + guess.view_as(trial.shown)) / scale
-        marks = crps(error, spread.view_as(trial.shown)[trial.hidden] / scale)
-        return _Score(option, float(marks.mean()), float(error.mean()), trial.excess(error - line))
+    anchor = Choice("line", 1.0) if Choice("line", 1.0) in options else Choice("independent", 1.0)
 
-    path: list[_Choice] = []
+    def keeps(score: _Score) -> bool:
+        return score.choice == anchor or score.excess <= _LEVEL * line
+
+    def scored(option: Choice) -> _Score:
+        marks, errors = [], []
+        for run, trial, scale in zip(runs, bench.trials, scales, strict=True):
+            guess, spread = Conditional(*run.law(option)).expect((trial.shown - run.origin).flatten(1))
+            errors.append(trial.errors(run.origin + guess.view_as(trial.shown)) / scale)
+            marks.append(crps(errors[-1], spread.view_as(trial.shown)[trial.hidden] / scale))
+        error = torch.cat(errors)
+        excess = bench.excess(error - bench.line, _PLAIN if option.plain else _RICH)
+        return _Score(option, float(torch.cat(marks).mean()), float(error.mean()), excess)
+
+    path: list[Choice] = []
     scores: list[_Score] = []
     for k in range(passes + 1):
-        towards = {prior: prior(*found) for prior in {o.prior for o in options}}
-        table = sorted((scored(o, towards[o.prior]) for o in options), key=lambda s: s.crps)
-        keeping = [s for s in table if run.keeps(s)]
+        table = sorted((scored(o) for o in options), key=lambda s: s.crps)
+        keeping = [s for s in table if keeps(s)]
         best = keeping[0] if keeping else min(table, key=lambda s: s.error)
         path.append(best.choice)
         scores.append(best)
         options = [s.choice for s in (keeping or table)[:_KEPT]]
-        tell(f"gaps: trial pass {k}, held-out error {best.error:.3g}, linear interpolation {run.line:.3g}")
+        tell(f"gaps: trial pass {k}, held-out error {best.error:.3g}, linear interpolation {line:.3g}")
         earlier = min((s.crps for s in scores[:-_PATIENCE]), default=math.inf)
-        if k == passes or min(s.crps for s in scores[-_PATIENCE:]) > (1 - _GAIN) * earlier:
+        if k == passes or all(o.plain for o in options) or min(s.crps for s in scores[-_PATIENCE:]) > (1 - _GAIN) * earlier:
             break
-        found = expected_moments(train, *best.choice.blend(found, towards[best.choice.prior]))
-    kept = [j for j, s in enumerate(scores) if run.keeps(s)] or [0]
+        for run in runs:
+            run.found = expected_moments(run.values, *run.law(best.choice))
+    kept = [j for j, s in enumerate(scores) if keeps(s)] or [0]
     least = min(kept, key=lambda j: scores[j].crps)
     return path[: least + 1], scores[least]
 

@@ -1,51 +1,109 @@
-"""What a covariance with gaps is drawn towards: structures that a second moment determines, and the law of the straight line."""
+"""What a covariance with gaps is drawn towards: laws of a few numbers, and structures that a second moment determines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
+
+from ornstein.covariance.missing_kernel import fit_one_kernel, random_walks
+from ornstein.covariance.missing_start import is_series
 
 Moments = tuple[Tensor, Tensor]
 """Mean (d,) and second moment (d, d) around it."""
 Prior = Callable[[Tensor, Tensor], Moments]
 """Mean and second moment become the mean and the matrix that they are drawn towards."""
 
-_REACH = 1e4
-"""Time constant of the straight line in windows: its conditional means are linear to 1e-4 of a deviation."""
-_SHORTEST = 4
+COUPLED = {"kernel": 0.0, "half": 0.5, "coupled": 0.9}
+"""How much of the correlations between channels the laws of one kernel keep; all of it would leave channels that follow from others."""
 _FEW = 10
 """Cases below which the trial is too small to judge a covariance of the data themselves."""
 _FLIPS = 3
 _BENDS = 11
 _FLOOR = 1e-6
 """White variance added to the time factor, which keeps it away from singular."""
-_TESTABLE = 4
-"""Fewest cases of which some can be kept from a trial: with fewer nothing could show that a richer prior is any good."""
+_OWN = 3.0
+"""How many observed values the variance of the whole row is worth in that of one entry."""
 
 
-def priors(event: tuple[int, ...], count: float, *, in_time: bool) -> dict[str, tuple[Prior, tuple[float, ...]]]:
-    """The priors that make sense for signals of this shape, and the weights to try; without ``in_time`` the entries have no order.
+@dataclass(frozen=True)
+class Choice:
+    """A prior by name, and how far a covariance is drawn towards it: 1 takes the prior alone."""
 
-    "independent"   the variances alone
-    "steady"        stationary in time, its mean too, times any covariance of the channels: few numbers, for few cases
-    "line"          a random walk in every channel by itself, whose conditional means are straight lines: what can always be kept to
+    prior: str
+    weight: float
+
+    @property
+    def plain(self) -> bool:
+        """Whether the law is one of a few numbers, which nothing of the data's own covariance enters."""
+        return self.weight == 1 and self.prior in ("line", *COUPLED)
+
+    @property
+    def steady(self) -> bool:
+        """Whether the law is the same at all times, so that an entry needs no observation of its own."""
+        return self.weight == 1 and self.prior != "independent"
+
+    def blend(self, found: Moments, towards: Moments) -> Moments:
+        """The moments drawn towards those of the prior, the second ones taken around the mean between."""
+        w = self.weight
+        if w == 1:
+            return towards
+        apart = w * (towards[0] - found[0])
+        return found[0] + apart, (1 - w) * (found[1] + torch.outer(apart, apart)) + w * towards[1]
+
+
+def choices(event: tuple[int, ...], count: int, *, in_time: bool) -> list[Choice]:
+    """What is tried for ``count`` signals of this shape; ``in_time`` where straight lines guess better than means.
+    Vectors for which they do not have no order; signals with a channel axis always have one.
+
+    "line"          random walks, whose conditional means are straight lines: what can always be kept to
+    "kernel"        one kernel of the lag for every channel by itself; "half" and "coupled" with the correlations of the channels
+    "steady"        stationary in time, its mean too, times any covariance of the channels
+    "independent"   the variances of the entries alone
     """
-    found: dict[str, tuple[Prior, tuple[float, ...]]] = {"independent": (independent, (0.003, 0.02, 0.1))}
-    if in_time and count < _FEW:
-        found = {}
-    if in_time and len(event) <= 2 and event[-1] >= _SHORTEST and count >= _TESTABLE:
-        found["steady"] = (partial(steady, length=event[-1]), (0.03, 0.1, 0.3, 0.6, 0.9, 1.0) if count >= _FEW else (1.0,))
-    if in_time:
-        found["line"] = (partial(straight, length=event[-1]), (1.0,))
+    series = is_series(event) and (in_time or len(event) > 1)
+    found = [Choice("line", 1.0)] if series or in_time else []
+    if series:
+        several = len(event) > 1 and event[0] > 1 and count > 1
+        found += [Choice(name, 1.0) for name in (COUPLED if several else ("kernel",))]
+    if count >= _FEW or not in_time:
+        found += [Choice("independent", w) for w in (0.003, 0.02, 0.1, 1.0)]
+    if series and in_time and count > 1:
+        found += [Choice("steady", w) for w in ((0.03, 0.1, 0.3, 0.6, 0.9, 1.0) if count >= _FEW else (1.0,))]
     return found
 
 
-def independent(mean: Tensor, second: Tensor) -> Moments:
-    """The variances alone, around the mean as it is."""
-    return mean, torch.diag(second.diagonal())
+def priors(x: Tensor, names: set[str], *, in_time: bool, seed: int = 0) -> dict[str, Prior]:
+    """The priors of those names for cases x (case, *event) with gaps; the laws of a few numbers are fitted here, once."""
+    length = x.shape[-1]
+    rows = x.reshape(len(x), -1, length)
+    found: dict[str, Prior] = {}
+    if "line" in names:
+        found["line"] = partial(_fixed, law=random_walks(rows))
+    if names & COUPLED.keys():
+        kernel = fit_one_kernel(rows, seed)
+        found |= {name: partial(_fixed, law=kernel.moments(share)) for name, share in COUPLED.items() if name in names}
+    if "steady" in names:
+        found["steady"] = partial(steady, length=length)
+    if "independent" in names:
+        seen = (~torch.isnan(x)).flatten(1).sum(0).to(x.dtype)
+        found["independent"] = partial(independent, seen=seen, length=length if in_time else 1)
+    return found
+
+
+def _fixed(_mean: Tensor, _second: Tensor, law: Moments) -> Moments:
+    return law
+
+
+def independent(mean: Tensor, second: Tensor, seen: Tensor, length: int) -> Moments:
+    """The variances alone, around the mean as it is; an entry that few cases ``seen`` (d,) observed borrows from its row in time."""
+    own = second.diagonal().view(-1, length)
+    count = seen.view(-1, length)
+    row = (own * count).sum(1, keepdim=True) / count.sum(1, keepdim=True).clamp_min(1)
+    return mean, torch.diag(((count * own + _OWN * row) / (count + _OWN)).flatten()) if length > 1 else torch.diag(own.flatten())
 
 
 def level(mean: Tensor, second: Tensor, length: int) -> Moments:
@@ -88,15 +146,3 @@ def _toeplitz(r: Tensor) -> Tensor:
         if not bool(torch.linalg.cholesky_ex(matrix)[1]):
             return matrix
     return torch.diag(matrix.diagonal())
-
-
-def straight(mean: Tensor, second: Tensor, length: int) -> Moments:
-    """Independent random walks, one for every row of ``length`` entries, with the mean square step of the moments."""
-    flat, around = level(mean, second, length)
-    time = torch.arange(length, dtype=second.dtype)
-    lag, reach = (time.unsqueeze(1) - time).abs(), _REACH * length
-    variance = around.diagonal().view(-1, length)
-    beside = torch.nn.functional.pad(around.diagonal(1), (0, 1)).view(-1, length)[:, :-1]
-    step = (variance[:, 1:] + variance[:, :-1] - 2 * beside).mean(1)
-    extent = torch.maximum(step * reach / 2, variance.mean(1))
-    return flat, torch.block_diag(*(v * torch.exp(-lag / reach) for v in extent))

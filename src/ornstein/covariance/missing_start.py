@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
 
 _BY_CHANCE = 0.01
+_SHORTEST = 4
 
 
-def refuse_empty(x: Tensor) -> None:
-    """Raise ``InputError`` for a case without any observation, and for entries that no case observed, x (case, d).
+def is_series(event: tuple[int, ...]) -> bool:
+    """Whether the last axis may be time."""
+    return len(event) <= 2 and event[-1] >= _SHORTEST
 
-    Entries that are missing by chance in each of a few cases pass: they follow their neighbours in time. With a share p of all
-    values missing, chance explains d p^n of them; where that is below 0.01 they were never measured.
+
+def refuse_empty(x: Tensor) -> Tensor:
+    """Raise ``InputError`` for a case or a channel without any observation, and for entries that no case observed, x (case, *event).
+
+    Entries of a series that are missing by chance in each of a few cases pass; their numbers are returned. With a share p of all values
+    missing, chance explains d p^n of them; where that is below 0.01 they were never measured.
     """
-    observed = ~torch.isnan(x)
-    n, d = x.shape
-    expected = d * float((~observed).double().mean()) ** n
-    for axis, what, refused in ((0, "entry", expected < _BY_CHANCE), (1, "case", True)):
-        empty = (~observed.any(axis)).nonzero()[:, 0]
-        if refused and len(empty):
-            plural = {"entry": "entries", "case": "cases"}[what]
-            raise InputError(
-                f"x has {len(empty)} {what if len(empty) == 1 else plural} without any observed value, first at {int(empty[0])}: drop it"
-            )
+    observed, event = ~torch.isnan(x), tuple(x.shape[1:])
+    flat = observed.flatten(1)
+    n, d = flat.shape
+    _refuse_any((~flat.any(1)).nonzero()[:, 0], "case", "cases")
+    silent = (~observed.any(0).flatten(1).any(1)).nonzero()[:, 0] if len(event) > 1 else torch.zeros(0)
+    if len(silent):
+        raise InputError(f"channel {int(silent[0])} of x has no observed value: drop it")
+    empty = (~flat.any(0)).nonzero()[:, 0]
+    if not is_series(event) or d * float((~flat).double().mean()) ** n < _BY_CHANCE:
+        _refuse_any(empty, "entry", "entries")
+    return empty
+
+
+def warn_of_unseen(empty: Tensor, entries: int) -> None:
+    """Say that a law of every entry by itself was made for ``empty`` ones of all ``entries`` that no case observed."""
+    if len(empty):
+        warnings.warn(
+            f"no case observed {len(empty)} of the {entries} entries of x, first entry {int(empty[0])}: what is known of them is guessed "
+            "from their neighbours in time. Give more cases, or choose a structure that is steady in time, such as 'coregionalised'",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _refuse_any(empty: Tensor, what: str, plural: str) -> None:
+    if len(empty):
+        raise InputError(
+            f"x has {len(empty)} {what if len(empty) == 1 else plural} without any observed value, first at {int(empty[0])}: drop it"
+        )
 
 
 def origin_of(x: Tensor, rows: bool) -> Tensor:

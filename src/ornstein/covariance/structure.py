@@ -11,7 +11,8 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import stationary_fits as time
 from ornstein.covariance.base import Covariance, Spectral, refuse_dense
-from ornstein.covariance.coregionalised import fit_coregionalised
+from ornstein.covariance.coregionalised import grid
+from ornstein.covariance.coregionalised_fit import fit_coregionalised
 from ornstein.covariance.kernels import KERNELS, fit_kernel
 from ornstein.covariance.lowrank import low_rank
 from ornstein.covariance.prediction import burg
@@ -93,7 +94,7 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
     cases = float(len(centred)) if count is None else count
     if structure == "coregionalised":
         law = fit_coregionalised(centred.reshape(len(centred), -1, event[-1]), seed=options.seed)
-        return Fitted(Dense(law.matrix(event[-1])), 0.0, law.numbers)
+        return Fitted(Dense(law.matrix(grid(event[-1]))), 0.0, law.numbers)
     left, _, right = structure.partition("*")
     if structure == "kronecker":
         left, right = "dense", "dense"
@@ -103,7 +104,7 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
         left, right = ("dense", "image") if event[0] > 1 else ("image", "")
     if not right:
         return _factor(centred.flatten(1), left, options, cases, event[-2:])
-    grid = event[1:] if right == "image" else ()
+    pixels = event[1:] if right == "image" else ()
 
     def fit(name: str, shape: tuple[int, ...], rows: Tensor, effective: float) -> tuple[Spectral, float, int]:
         fitted = _factor(rows, name, options, effective, shape, len(rows) // len(centred))
@@ -112,7 +113,7 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
         return fitted.covariance, fitted.shrinkage, fitted.numbers
 
     operator, weight, numbers = separable(
-        centred.flatten(2), lambda rows, n: fit(left, (), rows, n), lambda rows, n: fit(right, grid, rows, n), cases
+        centred.flatten(2), lambda rows, n: fit(left, (), rows, n), lambda rows, n: fit(right, pixels, rows, n), cases
     )
     return Fitted(operator, weight, numbers)
 

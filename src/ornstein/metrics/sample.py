@@ -16,6 +16,8 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.metrics.noise_edge import LEAST, Significant, significant
 from ornstein.metrics.spectra import Spectrum, spectrum
 
+_DIGITS = 1e-7
+
 
 @dataclass(frozen=True, eq=False)
 class SampleSpectrum:
@@ -47,12 +49,18 @@ def sample_spectrum(x: Signals, *, standardize: str = "channel", overlap: bool =
         raise InputError("x has 1 case, but a spectrum needs at least 2: cut a long recording into windows (window=..., --window)")
     scaled = Scaler.fit(values, standardize).encode(values)
     gaps = bool(torch.isnan(scaled).any())
-    found = spectrum(estimate(scaled, "dense", shrinkage="none").covariance) if gaps else Spectrum.of(_eigenvalues(scaled.flatten(1)))
+    found = _with_gaps(scaled) if gaps else Spectrum.of(_eigenvalues(scaled.flatten(1)))
     if not found.rank:
         raise InputError("x is the same in every case, so its covariance is 0: a spectrum needs cases that vary")
     reason = "gaps" if gaps else "overlap" if overlap else "few" if found.rank < LEAST else ""
     noise = None if reason else significant(found.eigenvalues, len(values) - 1, false_alarm=false_alarm)
     return SampleSpectrum(found, len(values), noise, reason)
+
+
+def _with_gaps(x: Tensor) -> Spectrum:
+    """By EM, which knows of every variance no more than eight digits: eigenvalues below them are 0."""
+    found = spectrum(estimate(x, "dense", shrinkage="none").covariance).eigenvalues
+    return Spectrum.of(torch.where(found > _DIGITS * found[0], found, torch.zeros_like(found)))
 
 
 def _eigenvalues(x: Tensor) -> Tensor:

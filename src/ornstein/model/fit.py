@@ -14,12 +14,13 @@ from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.gradients import with_gradients
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
+from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge, blocks, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
-from ornstein.fitting.recipe import Recipe, Work
+from ornstein.fitting.recipe import Recipe, Structured, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
@@ -109,13 +110,14 @@ def fit(
         streamed = fit_stream(x, recipe, standardize or recipe.standardize(axes), engine or "local", progress)
         return Model(streamed.law, streamed.scaler, *streamed.names)
     values, names = _values(x)
-    _refuse_one(values)
+    if not (isinstance(recipe, Structured) and alone(values, tuple(values.shape), recipe.structure)):
+        _refuse_one(values)
     tell = progress or (lambda _: None)
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
     if known is not None and known.assumed:
         tell(known.assumed)
     work = Work(checks.seed(seed), tell, given)
-    scaling = standardize or recipe.standardize(values.ndim)
+    scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
     scaler = _scaler(values, scaling, marginals, work.seed, tell)
     _say_spread(values, scaling, tell)
     u = scaler.encode(values)
