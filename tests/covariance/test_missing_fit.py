@@ -214,6 +214,7 @@ def test_one_series_is_enough_where_it_has_gaps() -> None:
     ours, line = errors(mean, matrix, whole, gaps, gaps)
     assert ours < line
     assert how.prior == "kernel"
+    assert how.error < how.line
     assert estimate(gaps, "dense").count == 1
     assert estimate(gaps[:, 0], "dense").mean.shape == (300,)
     with pytest.raises(InputError, match="x holds 1 case, but a covariance needs at least 2"):

@@ -21,7 +21,7 @@ _COPIES = 8
 _ENOUGH = 40
 _LEAST_HIDDEN, _MOST_HIDDEN = 0.1, 0.2
 _SHORT, _RARE = 4, 0.1
-_FEW, _QUARTERS = 20, 4
+_FEW, _QUARTERS, _PART = 20, 4, 12
 _STREAM = 3 << 20
 
 
@@ -82,9 +82,10 @@ class Bench:
 
     @classmethod
     def of(cls, x: Tensor, seed: int = 0) -> Bench:
-        """The trials of x (case, *event); fewer than twenty cases are cut into quarters, each of which counts as one."""
+        """The trials of x (case, *event); fewer than twenty cases are cut into quarters, or more parts of at least
+        twelve samples, each of which counts as one."""
         trials = held_out(x, seed)
-        parts = 1 if len(x) >= _FEW else _QUARTERS
+        parts = 1 if len(x) >= _FEW else max(_QUARTERS, min(-(-_FEW // len(x)), x.shape[-1] // _PART))
         line, mean = (torch.cat(parts) for parts in zip(*(t.plain_errors() for t in trials), strict=True))
         cluster = torch.cat([t.cluster(parts=parts) for t in trials])
         places = torch.cat([torch.cat([t.case[p[:, :1]], p[:, 1:]], 1) for t in trials for p in (t.hidden.nonzero(),)])
