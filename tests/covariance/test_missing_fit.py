@@ -207,7 +207,7 @@ def test_never_measured_is_refused_and_missing_by_chance_is_not() -> None:
 def test_one_series_is_enough_where_it_has_gaps() -> None:
     """A recording of 300 samples: its gaps are filled by a law that is steady in time; without gaps one case is still refused."""
     whole = draw(
-        1, 31, 0.9 * torch.exp(-(torch.arange(300.0).double().unsqueeze(1) - torch.arange(300.0)).abs() / 20) + 0.1 * torch.eye(300), 1
+        1, 31, 0.5 * torch.exp(-(torch.arange(300.0).double().unsqueeze(1) - torch.arange(300.0)).abs() / 20) + 0.5 * torch.eye(300), 1
     )
     gaps = hide(whole, 0.4, 32)
     mean, matrix, how = fit_with_gaps(gaps)
