@@ -98,7 +98,7 @@ class Bench:
 
     def excess(self, more: Tensor, errors: float) -> float:
         """The largest of three means of ``more``, one number per hidden value: of all, with ``errors`` standard errors over clusters on
-        top, and of short gaps and of all others by themselves, where they make up at least a tenth.
+        top, and of short gaps and of all others by themselves, where they make up at least a tenth and are forty.
 
         Fewer than forty different values prove nothing. Few clusters are worth less: z becomes z + (z^3 + z) / 4 nu, the quantile of
         Student's t with nu = clusters - 1 (Fisher and Cornish 1960).
@@ -113,7 +113,7 @@ class Bench:
         apart = torch.zeros(many, dtype=more.dtype).index_add_(0, place, more - mean)
         error = float(apart.square().sum().sqrt()) / len(more) * math.sqrt(many / (many - 1))
         z = errors + (errors**3 + errors) / (4 * (many - 1))
-        kinds = [float(more[k].mean()) for k in (self.short, ~self.short) if float(k.double().mean()) >= _RARE]
+        kinds = [float(more[k].mean()) for k in (self.short, ~self.short) if int(k.sum()) >= max(_RARE * len(more), _ENOUGH)]
         return max(float(mean) + z * error, *kinds)
 
 

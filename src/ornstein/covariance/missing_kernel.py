@@ -22,7 +22,8 @@ from ornstein.covariance.time_kernels import TimeKernel
 
 KINDS = ("exponential", "matern-3/2")
 _SHORTEST, _LONGEST, _REACHES = 0.5, 30.0, 9
-_WHITE = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0)
+_WHITE = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""White variance over that of a step of the kernel, 1 - k(1): what short lags tell, whatever the reach."""
 _JITTER = 1e-6
 _REACH = 1e4
 _PIECE = 256
@@ -80,8 +81,9 @@ def fit_one_kernel(x: Tensor, seed: int = 0) -> OneKernel:
 
 def _correlation(kind: str, reach: float, white: float, length: int) -> Tensor:
     lag = (grid(length).unsqueeze(1) - grid(length)).abs()
-    w = white + (1 - white) * _JITTER
-    return (1 - w) * TimeKernel(kind, reach).of(lag) + w * torch.eye(length, dtype=torch.float64)
+    kernel = TimeKernel(kind, reach).of(lag)
+    noise = white * float(1 - kernel[0, 1]) + _JITTER
+    return (kernel + noise * torch.eye(length, dtype=torch.float64)) / (1 + noise)
 
 
 def _pieces(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +95,7 @@ def _pieces(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _search(kind: str, rows: Tensor, owner: Tensor, channels: int, length: int) -> tuple[float, str, float, float]:
-    """(misfit, kind, reach, white share) at the best of a grid, one after the other."""
+    """(misfit, kind, reach, white noise) at the best of a grid, one after the other."""
     reaches = torch.logspace(math.log10(_SHORTEST), math.log10(_LONGEST * length), _REACHES, dtype=torch.float64).tolist()
     tried: dict[tuple[float, float], float] = {}
 
