@@ -52,11 +52,9 @@ def serve(
         names = {"127.0.0.1", "localhost", "[::1]"} | (set() if _local(host) else _names(host))
         app = create(folder, token=token, hosts={f"{name}:{port}".lower() for name in names}, limits=limits, translate=translate)
         shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
-        asyncio.run(
-            _until_stopped(
-                uvicorn.Server(configured(app, limits)), bound, lambda: ready(f"http://{_bracketed(shown)}:{port}/?token={token}")
-            )
-        )
+        address = f"http://{_bracketed(shown)}:{port}/?token={token}"
+        with suppress(KeyboardInterrupt):  # that is how a person closes it
+            asyncio.run(_until_stopped(uvicorn.Server(configured(app, limits)), bound, lambda: ready(address)))
 
 
 def configured(app: Any, limits: Limits) -> uvicorn.Config:
