@@ -35,6 +35,13 @@ import * as odds from "./odds.js";
 import * as accuracy from "./accuracy.js";
 import { bells } from "./bells.js";
 import { pad } from "./pad.js";
+import { ensemble } from "./ensemble.js";
+import { filled, moved } from "./filled.js";
+import * as ranked from "./ranked.js";
+import { trained } from "./trained.js";
+import * as honest from "./honest.js";
+import { eigenvalues } from "./edge.js";
+import * as recording from "./recording.js";
 
 const sent = JSON.parse(readFileSync("data.json", "utf8"));
 const matrix = (rows) => ({ values: Float32Array.from(rows.flat()), rows: rows.length, columns: rows[0].length });
@@ -78,6 +85,7 @@ draw("bent", odds.bent, { curve, values: d.mean, y });
 const samples = [{ values: d.psi, name: "ddim", colour: "second" }, { values: d.values, name: "ddpm", colour: "accent" }];
 draw("made", accuracy.made, { truth: d.values, samples });
 draw("price", accuracy.price, { calls: d.left.map((_, k) => k + 1), samples: samples.map((s) => ({ ...s, values: d.left })), now: 3 });
+draw("priced", accuracy.price, { calls: d.left.map((_, k) => k + 1), samples: [{ values: d.left, name: "distanceToLaw", colour: "accent" }], now: 3 });
 const named = (name, mean, deviation, tint) => ({ name, mean, deviation, colour: tint });
 const three = [named("fromStart", -1, 0.5, "signal"), named("fromNow", 1, 1, "accent"), named("product", 0, 0.4, "second")];
 draw("bells", bells, { laws: three, marks: [[1, "accent"]] });
@@ -87,6 +95,21 @@ draw("matrix", heat, { matrix: arrays.similarity(curve), low: 0 });
 draw("blocks", heat, { matrix: { values: Float32Array.from([0, 0, 0, 1, 1, 0]), rows: 2, columns: 3 } });
 draw("small", learned.losses, { losses: d.left.map((v) => v * 1e-5), now: 2 });
 draw("large", reverse.threads, { ...run, y: [-123456, 123456] });
+const shown = arrays.rows(noise), grow = (v, by) => v.map((x) => x + by), bands = [[grow(curve, -2), grow(curve, 2)], [grow(curve, -1), grow(curve, 1)]];
+draw("ensemble", ensemble, { curves: shown, chosen: curve, mean: d.mean, deviation: d.spread, rate: 4, y, unit: "V" });
+draw("filled", filled, { curve, hidden: [3, 4, 5, 11], bands, mean: d.mean, draws: shown, rate: null, y, brush: [6, 8] });
+draw("moved", moved, { curve, prior: bands[0], posterior: bands[1], mean: d.mean, draws: shown, readings: [[1.5, 0], [3.5, 1]], rate: 4, y });
+draw("ranks", ranked.ranks, { nats: d.left, order: d.left.map((_, k) => k), p: d.left.map((_, k) => k / 30), chosen: 3 });
+draw("oddness", ranked.oddness, { curve, nats: d.spread, rate: 4, y });
+draw("trained", trained, { seconds: [1, 2, 3], best: [3, 2, 1], gaussian: 1.5 });
+draw("untrained", trained, { seconds: [], best: [], gaussian: null });
+draw("coverage", honest.coverage, { level: [0.5, 0.9], value: [0.6, 0.85], error: [0.05, 0.02] });
+draw("histogram", honest.rankings, { density: [0.5, 1.5, 1], tolerance: 0.2 });
+draw("eigenvalues", eigenvalues, { values: d.values, edge: 0.5, above: 2 });
+const ends = recording.columns(Float32Array.from([1, 5, -2, NaN, 3, 3, 0, 9]), 0, 2, 4);
+const long = recording.columns(d.left, 0, 1, 30);
+draw("stretch", recording.stretch, { channels: [{ ...long, centre: 0 }, { ...ends, centre: 1 }], scale: 10, bad: new Set([1]) });
+draw("rim", recording.rim, { names: ["F", "C"], bad: new Set([1]), start: 0, stop: 100, rate: 10, left: 90, bottom: 26, scale: 50, unit: "V" });
 const plain = (m) => ({ ...m, values: Array.from(m.values) });
 const counted = arrays.histogram(curve, -4, 4, 0.5);
 console.log(JSON.stringify({
@@ -95,7 +118,7 @@ console.log(JSON.stringify({
   mix: Array.from(arrays.mix(curve, arrays.row(noise, 1), 0.8, 0.6)), at: arrays.at(d.alpha, t),
   between: Array.from(arrays.between(path, t)),
   moments: arrays.moments(curve), rms: arrays.rms(curve, arrays.row(noise, 0)), column: Array.from(arrays.column(path, 4)),
-  stretches: stretches([0, 1, 2, 5, 7, 8]),
+  stretches: stretches([0, 1, 2, 5, 7, 8]), ends: { low: Array.from(ends.low), high: Array.from(ends.high) },
   inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, blend: colours.blend(["#000000", "#204060"], 0.25),
 }));
 """
@@ -123,7 +146,7 @@ def data():
 @pytest.fixture(scope="module")
 def found(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("views")
-    for name in (*views.BASE, *views.EXACT, *views.VIEWS):
+    for name in (*views.BASE, *views.EXACT, *views.VIEWS, *views.BENCH):
         (folder / f"{name}.js").write_text(views.source(name), encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "data.json").write_text(json.dumps({k: v.tolist() for k, v in data.items()}))
@@ -155,7 +178,7 @@ def colour(name):
 
 
 def test_every_module_is_listed_once_and_imports_only_earlier_ones():
-    listed = (*views.BASE, *views.EXACT, *views.VIEWS)
+    listed = (*views.BASE, *views.EXACT, *views.VIEWS, *views.BENCH)
     assert sorted(listed) == sorted(f.stem for f in FOLDER.glob("*.js"))
     names: list[str] = []
     for k, module in enumerate(listed):
@@ -170,7 +193,7 @@ def test_every_module_is_listed_once_and_imports_only_earlier_ones():
 
 
 def test_views_fetch_nothing_and_know_no_page():
-    for name in (*views.BASE, *views.EXACT, *views.VIEWS):
+    for name in (*views.BASE, *views.EXACT, *views.VIEWS, *views.BENCH):
         code = re.sub(r"//.*", "", views.source(name))
         assert re.findall(r"\b(?:document|window|globalThis|fetch|localStorage|XMLHttpRequest|Math\.random|Date)\b", code) == [], name
         assert (name == "surface") == ("ownerDocument" in code)
@@ -301,3 +324,9 @@ def test_an_image_has_a_pixel_for_every_entry(found, data):
     assert sum(w * h for w, h in cells("matrix")) == pytest.approx(side**2, rel=2e-3)
     assert sum(w for w, _ in cells("image")) == pytest.approx(side * D / 4, rel=2e-3)
     np.testing.assert_allclose(cells("blocks"), [(side, side / 2), (2 / 3 * side, side / 2), (side / 3, side / 2)], atol=0.01)
+
+
+@needs_node
+def test_columns_of_a_recording_are_its_extremes(found):
+    """Of 1, 5 | -2, nothing | 3, 3 | 0, 9."""
+    assert found["ends"] == {"low": [1, -2, 3, 0], "high": [5, -2, 3, 9]}

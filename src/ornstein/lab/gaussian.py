@@ -16,15 +16,16 @@ LARGEST = 512
 
 
 def arrays_of(model: Model) -> dict[str, Any]:
-    """``mean`` (d,), ``eigenvalues`` (d,) from the largest, ``basis`` (d, d) with an eigenvector per row; nothing where d is too large.
+    """``mean`` (d,), ``eigenvalues`` (d,) from the largest, ``basis`` (d, d) with an eigenvector per column; nothing where d is too large.
 
-    Of a law that is not Gaussian, these are its moments.
+    Of each, what Float32 rounds away is beside it, ``mean_rest`` and so on: a gap is conditioned on with the inverse of the smallest
+    eigenvalues, which would multiply that rounding. Of a law that is not Gaussian, these are its moments.
     """
     if math.prod(model.event_shape) > LARGEST:
         return {}
     law = Dense(model.covariance().dense())
-    basis = law.unrotate(torch.eye(law.size, dtype=torch.float64))
-    return {"mean": model.mean().flatten(), "eigenvalues": law.eigenvalues, "basis": basis}
+    whole = {"mean": model.mean().flatten(), "eigenvalues": law.eigenvalues, "basis": law.basis}
+    return whole | {f"{name}_rest": values - values.to(torch.float32).to(torch.float64) for name, values in whole.items()}
 
 
 def is_gaussian(model: Model) -> bool:

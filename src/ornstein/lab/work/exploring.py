@@ -8,18 +8,18 @@ from typing import Any
 import torch
 
 from ornstein.common.files import write_bytes
-from ornstein.covariance import Dense, estimate
+from ornstein.covariance import estimate
 from ornstein.fitting.scaling import Scaler
 from ornstein.lab import store, wire
 from ornstein.lab.worker import Job
 from ornstein.metrics import sample_spectrum
 
 DENSE = 256
-"""Entries up to which the matrix itself is a picture; beyond, blocks of it are averaged down to so many."""
+"""Entries up to which the matrix itself is a picture; beyond, there is none."""
 
 
 def run(job: Job) -> dict[str, Any]:
-    """``result``: mean and deviation of every entry, the correlation of channels and times, eigenvalues and their edge."""
+    """``result``: mean and deviation of every entry, the correlation of every entry with every other, eigenvalues and their edge."""
     x = store.load(job.of("signals"))
     job.tell(stage="spectrum", share=0.2, always=True)
     found = sample_spectrum(x, overlap=job.asked.get("overlap", False))
@@ -42,9 +42,9 @@ def run(job: Job) -> dict[str, Any]:
         "deviation": _deviation(values).flatten(),
     }
     if told["size"] <= DENSE:
-        scaled = Scaler.fit(values, "channel").encode(values)
-        arrays["covariance"] = estimate(scaled, "dense", shrinkage="none").covariance.dense()
-        arrays["first"] = Dense(arrays["covariance"]).unrotate(torch.eye(told["size"], dtype=torch.float64)[:4])
+        covariance = estimate(Scaler.fit(values, "channel").encode(values), "dense", shrinkage="none").covariance.dense()
+        scale = covariance.diagonal().clamp_min(torch.finfo(torch.float64).tiny).sqrt()
+        arrays["correlation"] = covariance / scale / scale[:, None]
     write_bytes(job.folder / "result.bin", wire.pack(told, arrays), force=True)
     return {"effective": told["effective"], "above": told["above"], "edge": told["edge"]}
 

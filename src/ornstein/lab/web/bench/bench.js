@@ -1,4 +1,91 @@
-// The workbench: open, explore, fit, use.
+// The workbench: open, explore, fit, and use a law of one's own signals; one step in sight at a time, all of them in the address.
+import { h, replace } from "../dom.js";
+import { number, state as address, say } from "../frame/frame.js";
+import { calibrate } from "./calibrate.js";
+import { condition } from "./condition.js";
+import { explore } from "./explore.js";
+import { fill } from "./fill.js";
+import { fitting } from "./fit.js";
+import { opening } from "./open.js";
+import { label, told, worker } from "./parts.js";
+import { sample } from "./sample.js";
+import { score } from "./score.js";
+import { COMPUTED, entries, fit, hand as empty, open, single, take, taught } from "./state.js";
+
+const STEPS = { open: opening, explore, fit: fitting, fill, sample, score, condition, calibrate };
+const NEEDS_MODEL = new Set(["fill", "sample", "score", "condition"]);
+const FIRST = ["heartbeats", "cosines"]; // what is shown to who has opened nothing yet: the second where the data of the first are not installed
+
 export async function show(root) {
-  root.replaceChildren();
+  const hand = empty(), work = worker(), panel = h("div", { class: "panel", id: "panel" });
+  const about = told("p", { class: "about" }, () => sentence(hand));
+  const tabs = Object.keys(STEPS).map((name) => h("a", { href: `?step=${name}`, "data-step": name, onclick: (e) => { e.preventDefault(); go(name); } }, label(`bench.step.${name}`)));
+  root.classList.add("bench");
+  replace(root, told("h1", {}, () => say("bench.title")), about, h("nav", { class: "steps", "aria-label": "steps" }, ...tabs), work.element, panel);
+  const context = { hand, go, work };
+  let shown = null, leave = () => {};
+
+  function go(name) {
+    const wanted = name in STEPS ? name : "open";
+    shown = wanted;
+    address.set("step", wanted);
+    for (const tab of tabs) {
+      const on = tab.dataset.step === wanted;
+      tab.setAttribute("aria-current", on ? "step" : "false");
+      tab.classList.toggle("off", !ready(tab.dataset.step));
+    }
+    leave();
+    const page = !hand.signals && wanted !== "open" ? null : !ready(wanted) ? missing(wanted) : STEPS[wanted](context);
+    leave = page?.leave ?? (() => {});
+    replace(panel, page?.elements ?? []);
+    panel.dataset.step = wanted;
+  }
+
+  const ready = (name) => name === "open" || (hand.signals && (!NEEDS_MODEL.has(name) || hand.model) && (name === "explore" || !single(hand)));
+
+  function missing(name) {
+    const key = single(hand) ? "bench.needs-windows" : "bench.needs-model";
+    const to = single(hand) ? "open" : "fit";
+    return { elements: [h("p", { class: "lead" }, label(key)), h("p", {}, h("button", { type: "button", onclick: () => go(to) }, label(`bench.step.${to}`)))] };
+  }
+
+  hand.on((what) => {
+    about.again();
+    root.dataset.signals = hand.signals?.id ?? "";
+    root.dataset.model = hand.model?.id ?? "";
+    if (what === "signals" && !single(hand) && entries(hand) <= COMPUTED) first();
+    if (what === "signals" || NEEDS_MODEL.has(shown)) go(shown ?? "open");
+    else for (const tab of tabs) tab.classList.toggle("off", !ready(tab.dataset.step));
+  });
+
+  // A Gaussian is a matter of a second, so it is there before anyone asks.
+  const first = () => work.start((onEvent, onStart) => fit(hand, { recipe: "gaussian" }, onEvent, onStart));
+
+  const wanted = address.get("step"), signals = address.get("signals"), model = address.get("model");
+  shown = wanted ?? "fill";
+  if (signals) {
+    try {
+      await take(hand, signals);
+      if (model) await taught(hand, model);
+    } catch {
+      address.set("signals", null);
+    }
+  }
+  if (!hand.signals) {
+    go(wanted ?? "open");
+    for (const example of FIRST) {
+      if (hand.signals) break;
+      await work.start((onEvent, onStart) => open(hand, { example }, onEvent, onStart));
+    }
+  }
+  go(wanted ?? "open");
+}
+
+// What is in hand, in one sentence.
+function sentence({ signals, model }) {
+  if (!signals) return say("bench.nothing");
+  const [n, c, m] = signals.shape, name = signals.asked.example ? say(`bench.example.${signals.name}`) : signals.name;
+  const rate = signals.rate ? say("bench.at-rate", { rate: number(signals.rate, signals.rate < 1 ? 5 : 0) }) : "";
+  const what = say(c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
+  return model ? `${what} ${say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) })}` : what;
 }
