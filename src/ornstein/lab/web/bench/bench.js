@@ -86,6 +86,6 @@ function sentence({ signals, model }) {
   if (!signals) return say("bench.nothing");
   const [n, c, m] = signals.shape, name = signals.asked.example ? say(`bench.example.${signals.name}`) : signals.name;
   const rate = signals.rate ? say("bench.at-rate", { rate: number(signals.rate, signals.rate < 1 ? 5 : 0) }) : "";
-  const what = say(c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
+  const what = say(n === 1 ? "bench.about-recording" : c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
   return model ? `${what} ${say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) })}` : what;
 }

@@ -24,7 +24,7 @@ export function explore({ hand }) {
     const curves = pictures(hand, hand.channel, 80), whole = curves[0].length === length(hand);
     const part = (values) => values.slice(hand.channel * length(hand), (hand.channel + 1) * length(hand));
     const common = found && whole ? { mean: part(found.arrays.mean), deviation: part(found.arrays.deviation) } : {};
-    return [ensemble, { curves, ...common, rate: whole ? hand.signals.rate : null, y: extent(curves), unit: hand.signals.units[hand.channel] }];
+    return [ensemble, { curves, ...common, rate: hand.signals.rate && (hand.signals.rate * curves[0].length) / length(hand), y: extent(curves), unit: hand.signals.units[hand.channel] }];
   });
   const matrix = figure("covariance", () => found?.arrays.correlation && [heat, { matrix: found.arrays.correlation, low: -1, high: 1 }], { tall: true });
   const spectrum = figure("spectrum", () => found && [eigenvalues, { values: found.arrays.eigenvalues, edge: found.edge, above: found.above ?? 0 }], { tall: true });

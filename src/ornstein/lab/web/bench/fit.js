@@ -5,8 +5,9 @@ import { number, say } from "../frame/frame.js";
 import { trained } from "/views/trained.js";
 import { figure } from "./figure.js";
 import { button, label, segments, takeaway, told, worker } from "./parts.js";
-import { fit } from "./state.js";
+import { channels, entries, fit, length } from "./state.js";
 
+const DENSE = 1024;
 const RECIPES = ["gaussian", "mixture", "empirical", "network"];
 
 export function fitting({ hand, go }) {
@@ -29,7 +30,7 @@ export function fitting({ hand, go }) {
   }
 
   async function begin(extra) {
-    const question = { recipe, ...extra, ...(recipe === "network" ? { minutes: Math.min(Math.max(Number(minutes.value) || 1, 0.1), 120) } : {}) };
+    const question = { recipe, ...(recipe === "gaussian" ? structure(hand) : {}), ...extra, ...(recipe === "network" ? { minutes: Math.min(Math.max(Number(minutes.value) || 1, 0.1), 120) } : {}) };
     if (!extra.continues) Object.assign(course, { seconds: [], best: [], gaussian: null });
     await work.start((onEvent, onStart) => fit(hand, question, onEvent, onStart), (event) => {
       if (event.stage !== "training" || event.best === null) return;
@@ -61,6 +62,12 @@ export function fitting({ hand, go }) {
   const leave = hand.on((what) => { if (what === "model") done(); });
   done();
   return { elements: [choice, why, h("p", { class: "row" }, more, go1, goOn), work.element, picture.element, result, onward, away], leave };
+}
+
+// A dense covariance where that is a matter of seconds; beyond, one of few numbers.
+function structure(hand) {
+  if (entries(hand) <= DENSE) return {};
+  return { structure: channels(hand) > 1 && Math.max(channels(hand), length(hand)) <= DENSE ? "kronecker" : "stationary" };
 }
 
 function verdict(model) {

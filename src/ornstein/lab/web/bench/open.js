@@ -51,7 +51,8 @@ export function opening({ hand, go }) {
   function describe() {
     const picture = figure("preview", () => {
       const curves = pictures(hand, hand.channel, 60);
-      return [ensemble, { curves, chosen: curves[0], rate: curves[0].length === hand.signals.shape[2] ? hand.signals.rate : null, y: extent(curves), unit: hand.signals.units[hand.channel] }];
+      const rate = hand.signals.rate && (hand.signals.rate * curves[0].length) / hand.signals.shape[2];
+      return [ensemble, { curves, chosen: single(hand) ? null : curves[0], tint: single(hand) ? "near" : "far", alpha: single(hand) ? 1 : 0.6, rate, y: extent(curves), unit: hand.signals.units[hand.channel] }];
     });
     const notes = [...hand.signals.notes], onward = single(hand) ? null : button("bench.onward", () => go("explore"), { class: "main" });
     replace(what,

@@ -12,11 +12,11 @@ const LEFT = 96, BOTTOM = 26, SECONDS = 10, SHOWN = 64;
 export function recording(hand) {
   const { signals } = hand, { rate, shape, channels, units } = signals, count = Math.min(shape[1], SHOWN), total = length(hand);
   const page = Math.min(Math.round(rate ? rate * SECONDS : 5000), total);
+  const clock = (s) => (rate ? number(s / rate, 1, "s") : number(s, 0));
   const canvas = h("canvas", { class: "recording", tabindex: "0", "data-figure": "recording", role: "application" });
   const view = { at: 0, goal: 0, scale: null, strips: new Map(), raw: new Map(), frames: [], mark: null, marks: [] };
   const where = told("p", { class: "now" }, () => say("bench.from-to", { from: clock(view.at), to: clock(view.at + page), of: clock(total) }));
   const keys = told("p", { class: "small hint" }, () => say("bench.recording-keys"));
-  const clock = (s) => (rate ? number(s / rate, 1, "s") : number(s, 0));
   const last = Math.max(total - page, 0);
 
   // The samples of a page, (channel, time).
@@ -40,7 +40,7 @@ export function recording(hand) {
       spreads.push(b - a);
     }
     spreads.sort((a, b) => a - b);
-    view.scale = nice(2 * (spreads[spreads.length >> 1] || 1));
+    view.scale = nice(1.2 * (spreads[spreads.length >> 1] || 1));
   }
 
   // A page as a picture of its own.
