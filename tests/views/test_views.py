@@ -109,7 +109,8 @@ draw("eigenvalues", eigenvalues, { values: d.values, edge: 0.5, above: 2 });
 const ends = recording.columns(Float32Array.from([1, 5, -2, NaN, 3, 3, 0, 9]), 0, 2, 4);
 const long = recording.columns(d.left, 0, 1, 30);
 draw("stretch", recording.stretch, { channels: [{ ...long, centre: 0 }, { ...ends, centre: 1 }], scale: 10, bad: new Set([1]) });
-draw("rim", recording.rim, { names: ["F", "C"], bad: new Set([1]), start: 0, stop: 100, rate: 10, left: 90, bottom: 26, scale: 50, unit: "V" });
+const around = { names: ["F", "C"], bad: new Set([1]), left: 90, bottom: 26, scale: 50, unit: "V" };
+draw("rim", recording.rim, { ...around, start: 0, stop: 100, rate: 10 });
 const plain = (m) => ({ ...m, values: Array.from(m.values) });
 const counted = arrays.histogram(curve, -4, 4, 0.5);
 console.log(JSON.stringify({
