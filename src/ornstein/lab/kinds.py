@@ -103,4 +103,10 @@ KINDS: dict[str, Kind] = {
         _SIGNALS,
     ),
     "train-reversal": Kind({"curve": ident, "seed": SEED, "steps": whole(20, 4000)}, ("curve", "seed", "steps"), {"curve": ("curve",)}),
+    "lesson-page": Kind(
+        {"curve": ident, "seed": SEED, "steps": whole(20, 4000), "lang": one_of("en", "zh")},
+        ("curve", "seed", "steps", "lang"),
+        {"curve": ("curve",)},
+        ("lesson.html",),
+    ),
 }

@@ -14,5 +14,6 @@ KINDS = {
     "condition": "conditioning",
     "calibrate": "calibrating",
     "train-reversal": "reversal",
+    "lesson-page": "lesson_page",
 }
 """Kind -> the module of this package that does it."""

@@ -1,0 +1,244 @@
+"""The lesson in a browser: every chapter in both languages, its numbers Python's, by mouse and by keys, on a phone and large."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from browsing import chromium, needs_browser, watched
+from laboratory import opened
+
+from ornstein.lab import pages
+from ornstein.tour.compute import opening
+
+torch.set_num_threads(1)
+pytestmark = needs_browser
+CHAPTERS = re.findall(r'\{ id: "(\w+)"', (pages.WEB / "lesson" / "chapters.js").read_text(encoding="utf-8"))
+WORDS = {name: json.loads((pages.WEB / f"words.{name}.json").read_text(encoding="utf-8")) for name in ("en", "zh")}
+BUSIEST = 25.0
+"""Milliseconds of script that a frame may cost here: 8 are promised of an idle machine, and tests share theirs with others."""
+
+# every number on the page: name, value, and what is written
+NUMBERS = (
+    """() => [...document.querySelectorAll("[data-live]")].map((e) => [e.dataset.live, e.dataset.value, e.textContent, e.dataset.digits])"""
+)
+# canvases that were drawn: any pixel that differs from the first
+BLANK = """() => [...document.querySelectorAll("article canvas")].filter((c) => c.clientWidth && new Set(
+  new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer)).size < 3).map((c) => c.dataset.view)"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("lab")) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def seen(lab, browser):
+    """One page for the tests that only look."""
+    with watched(browser, lab.address) as page:
+        yield page
+
+
+def go(seen, lab, chapter, **state):
+    query = "&".join(f"{k}={v}" for k, v in {"t": 30, **state}.items())
+    seen.page.goto(f"http://127.0.0.1:{lab.port}/lesson/{chapter}?{query}")
+    return seen.settled()
+
+
+def turn(seen, chapter):
+    """To another chapter as a reader goes, without a reload."""
+    seen.page.evaluate("(id) => document.querySelector(`#chapters a[href^='/lesson/${id}?']`).click()", chapter)
+    return seen.settled()
+
+
+def tall(page):
+    """The whole page on the screen, so that everything is drawn."""
+    page.set_viewport_size(
+        {"width": page.viewport_size["width"], "height": min(page.evaluate("document.documentElement.scrollHeight"), 5000)}
+    )
+    page.wait_for_timeout(120)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_chapter_is_drawn_and_its_numbers_are_those_of_python(seen, lab, language):
+    tour = opening()
+    go(seen, lab, CHAPTERS[0], lang=language)
+    for chapter in CHAPTERS:
+        page = turn(seen, chapter)
+        tall(page)
+        assert page.inner_text("h1") == WORDS[language][f"chapter.{chapter}"]
+        assert page.evaluate(BLANK) == []
+        numbers = page.evaluate(NUMBERS)
+        assert numbers
+        for name, value, written, digits in numbers:
+            if name in tour.numbers:
+                assert math.isclose(float(value), tour.numbers[name], rel_tol=1e-12), name
+            if digits.isdigit() and value != "undefined":
+                shown = written.replace("−", "-").replace(",", "")
+                assert float(shown) == pytest.approx(float(value), abs=0.5001 * 10.0 ** -int(digits)), name
+        assert "{" not in page.inner_text("article")
+        assert seen.wrong == []
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_the_language_changes_without_a_reload_and_the_theme_is_kept(seen, lab):
+    page = go(seen, lab, "signals", lang="en")
+    page.evaluate("window.same = true")
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    page.click("#language")
+    seen.until("document.documentElement.lang === 'zh-CN'")
+    assert page.inner_text("h1") == WORDS["zh"]["chapter.signals"]
+    assert page.evaluate("window.same")
+    assert {"lang=zh", "theme=dark", "t=30"} <= set(page.url.split("?")[1].split("&"))
+    page.reload()
+    seen.settled()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    assert page.inner_text("h1") == WORDS["zh"]["chapter.signals"]
+
+
+def test_one_clock_moves_every_figure_by_keys(seen, lab):
+    page = go(seen, lab, "diffusion", lang="en")
+    page.focus("#time")
+    page.keyboard.press("End")
+    seen.until("document.querySelector('[data-live=t]').dataset.value === '100'")
+    variance = page.evaluate("document.querySelector('[data-live=sigma]').dataset.value")
+    assert float(variance) == pytest.approx(opening().numbers["sigma_end"], rel=1e-6)
+    assert page.get_attribute("#time", "aria-valuetext") == "t = 100"
+    page.click("h1")
+    page.keyboard.press("Space")
+    seen.until("Number(document.querySelector('[data-live=t]').dataset.value) < 98")
+    page.keyboard.press("Space")
+
+
+def test_a_gap_is_brushed_by_mouse_and_by_keys(seen, lab):
+    page = go(seen, lab, "measurement", lang="en", t=0)
+    box = page.locator("canvas[data-view=posterior]").bounding_box()
+    at = [box["x"] + share * box["width"] for share in (0.3, 0.5)]
+    page.mouse.move(at[0], box["y"] + 90)
+    page.mouse.down()
+    page.mouse.move(at[1], box["y"] + 100, steps=4)
+    page.mouse.up()
+    seen.until("document.querySelector('[data-live=hidden]').dataset.value !== '21'")
+    first, last = map(int, re.search(r"gap=(\d+)-(\d+)", page.url).groups())
+    assert 20 <= first < last <= 55
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    seen.until(f"location.search.includes('gap={first + 1}-{last + 2}')")
+    hidden = page.evaluate("document.querySelector('[data-live=hidden]').dataset.value")
+    assert int(hidden) == last + 2 - first
+
+
+def test_a_curve_drawn_with_the_mouse_becomes_the_lesson(lab, browser):
+    with watched(browser, lab.address) as seen:
+        page = seen.settled()
+        page.click("#own-curve")
+        assert page.is_disabled("#use-drawing")
+        box = page.locator("#pad").bounding_box()
+        page.mouse.move(box["x"] + 30, box["y"] + 60)
+        page.mouse.down()
+        for x, y in ((150, 180), (300, 40), (500, 150)):
+            page.mouse.move(box["x"] + x, box["y"] + y, steps=5)
+        page.mouse.up()
+        page.click("#use-drawing")
+        seen.until("location.search.includes('curve=')")
+        page.wait_for_selector("[data-t='lesson.own']")
+        values = lab.get("/api/curves/" + re.search(r"curve=(\w+)", page.url)[1]).json()["values"]
+        tour = opening(values)
+        found = {name: value for name, value, *_ in page.evaluate(NUMBERS)}
+        assert float(found["raw_mean"]) == pytest.approx(tour.numbers["raw_mean"], rel=1e-9)
+        page.click("details.python summary")
+        seen.until("document.querySelector('details.python pre').textContent.includes('curve = [')")
+
+
+def test_a_row_of_a_file_becomes_the_lesson_and_a_file_without_any_is_said(lab, browser, tmp_path):
+    rows, none = tmp_path / "rows.csv", tmp_path / "none.csv"
+    rows.write_text("a,b,c,d,e,f,g,h,i\n" + "\n".join(",".join(str(k * i % 7) for i in range(9)) for k in (1, 2, 3)))
+    none.write_text("name\nx\n")
+    with watched(browser, lab.address + "&lang=zh") as seen:
+        page = seen.settled()
+        page.click("#own-curve")
+        page.set_input_files("#own-file", none)
+        seen.until("document.querySelector('.problem').textContent.length > 5")
+        page.set_input_files("#own-file", rows)
+        page.locator("#own .control button.main >> visible=true").last.click()
+        seen.until("location.search.includes('curve=')")
+        values = lab.get("/api/curves/" + re.search(r"curve=(\w+)", page.url)[1]).json()["values"]
+        assert values == [float(i % 7) for i in range(9)]
+
+
+@pytest.mark.slow
+def test_a_training_is_watched_and_told_again_after_a_reload(lab, browser):
+    with watched(browser, lab.address) as seen:
+        seen.settled()
+        job = lab.start("train-reversal", steps=40)
+        page = go(seen, lab, "learning", lang="en", job=job)
+        page.wait_for_selector("#fig-5-error:not([hidden])", timeout=60_000)
+        tall(page)
+        numbers = {name: value for name, value, *_ in page.evaluate(NUMBERS)}
+        result = lab.get(f"/api/jobs/{job}/parts/result").content
+        told = json.loads(result[4 : 4 + int.from_bytes(result[:4], "little")])["numbers"]
+        for name in ("tries_mean", "tries_largest", "loss_first", "magnified"):
+            assert float(numbers[name]) == pytest.approx(told[name], rel=1e-12)
+        assert float(numbers["moment"]) == 40
+        assert float(numbers["moment_rms"]) == pytest.approx(told["reverse_learned_rms"], rel=1e-4)
+
+
+def test_no_page_is_wider_than_its_window(seen, lab):
+    """640 pixels are 1280 at 200 %."""
+    go(seen, lab, CHAPTERS[0], lang="en")
+    for chapter in CHAPTERS:
+        page = turn(seen, chapter)
+        for width in (360, 640, 3840):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, chapter
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def violations(page, *rules):
+    """Serious and critical ones; ``rules`` are those asked about, all by default."""
+    asked = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = page.evaluate("(asked) => axe.run(document, asked)", asked)["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(seen, lab, theme):
+    axe = pytest.importorskip("axe_playwright_python")
+    page = go(seen, lab, CHAPTERS[0], lang="en", theme=theme)
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    for chapter in CHAPTERS[:: 1 if theme == "light" else 5]:
+        turn(seen, chapter)
+        assert violations(page, *(["color-contrast"] if theme == "dark" else [])) == [], chapter
+    page.click("#own-curve")
+    assert violations(page) == []
+
+
+def test_figures_are_taken_away(seen, lab, tmp_path):
+    page = go(seen, lab, "diffusion", lang="en")
+    figure = page.locator("#fig-1c")
+    for word, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b'"live.curve"')):
+        with page.expect_download() as download:
+            figure.get_by_role("button", name=word).click()
+        download.value.save_as(tmp_path / word)
+        assert (tmp_path / word).read_bytes().startswith(start)
+
+
+def test_a_frame_is_cheap(seen, lab):
+    for chapter in ("diffusion", "measurement", "sampling"):
+        page = go(seen, lab, chapter, lang="en", t=10)
+        costs = []
+        for t in range(20, 60, 4):
+            page.evaluate("(t) => { const e = document.getElementById('time'); e.value = t; e.dispatchEvent(new Event('input')); }", t)
+            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            costs.append(float(page.evaluate("document.documentElement.dataset.frame")))
+        assert min(costs) < BUSIEST, (chapter, costs)
