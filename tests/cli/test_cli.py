@@ -61,7 +61,7 @@ def test_scores_are_those_of_the_model(room, capsys):
     torch.testing.assert_close(torch.tensor(found["log_prob"], dtype=torch.float64), model.log_prob(x))
     torch.testing.assert_close(torch.tensor(found["p_value"], dtype=torch.float64), model.surprise(x).p_value)
     rows = (room / "scores.csv").read_text().splitlines()
-    assert rows[0] == "case,log_prob_nats,bits_per_dim,p_value"
+    assert rows[0] == "case,log_prob_nats,bits_per_dim,p_value,inside,off,floored_nats"
     assert float(rows[1].split(",")[1]) == float(model.log_prob(x)[0])
     _, out, _ = run(capsys, "score", "days.model", "days.csv", "--top", "1")
     assert str(int(model.surprise(x).nats.argmax())) in out

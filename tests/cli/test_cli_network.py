@@ -180,7 +180,7 @@ def test_a_network_scores_with_its_error(room, capsys):
     assert found["method"] == "bound"
     assert found["p_value"] is None
     torch.testing.assert_close(torch.tensor(found["log_prob"]), orn.load("net.model").log_density(DAYS, method="bound").value.float())
-    assert (room / "scores.csv").read_text().startswith("case,log_prob_nats,bits_per_dim,error_nats\n")
+    assert (room / "scores.csv").read_text().startswith("case,log_prob_nats,bits_per_dim,error_nats,inside,off\n")
     assert " ± " in run(capsys, "score", "net.model", "days.csv", "--method", "bound", "--top", "1")[1]
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mute import Mute
 
+import ornstein as orn
 from kinds import EVENT, LAWS, MEAN, SIZE, gaussian, mixture, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
@@ -105,3 +106,32 @@ def test_parts_of_the_spectrum() -> None:
 def test_bad_input(ask: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
         ask()  # type: ignore[operator]
+
+
+def test_the_floor_is_the_mean_noise_off_the_main_directions() -> None:
+    law = Gaussian(torch.zeros(4), Diagonal(torch.tensor([4.0, 3.0, 0.01, 0.04])))
+    assert subspace(law, torch.zeros(1, 4)).floor == pytest.approx(math.sqrt(0.025))
+    assert subspace(law, torch.zeros(1, 4), share=1.0).floor == 0
+
+
+def test_oddness_in_the_units_of_the_user() -> None:
+    """Size and shape do not depend on units; the density through a floor is that of the law with noise of the mean small variance."""
+    law = normal(400, 6).view(-1, 2, 3) * torch.tensor([5.0, 4.0, 3.0, 2.0, 0.1, 0.05], dtype=torch.float64).view(2, 3)
+    model, same = orn.fit(law, standardize="channel", folds=0), orn.fit(1000 * law + 3, standardize="channel", folds=0)
+    found, scaled = model.oddness(law), same.oddness(1000 * law + 3)
+    assert torch.allclose(found.inside, scaled.inside)
+    assert torch.allclose(found.off, scaled.off)
+    assert found.floored is not None
+    assert scaled.floored is not None
+    assert torch.allclose(scaled.floored - found.floored, torch.tensor(6 * math.log(1000), dtype=torch.float64))
+    gaussian, u = model.law, model.scaler.encode(law)
+    parts = subspace(gaussian, u)
+    covariance = gaussian.covariance().dense() + parts.floor**2 * torch.eye(6)
+    truth = torch.distributions.MultivariateNormal(gaussian.mean().flatten(), covariance).log_prob(u.flatten(1))
+    assert torch.allclose(-found.floored, truth - model.scaler.scale.log().expand(2, 3).sum())
+    assert float(found.inside.mean()) == pytest.approx(1, abs=0.05)
+    small = law[:1].clone()
+    small[0, 1, 2] += 1.0  # far out in the smallest entry, and nothing beside the others
+    plain = model.log_prob(law[:1]) - model.log_prob(small)
+    through = model.oddness(small).floored - model.oddness(law[:1]).floored
+    assert float(plain) > float(through) > 0

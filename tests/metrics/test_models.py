@@ -73,3 +73,51 @@ def test_copies_are_not_new() -> None:
     assert float(copied.generated.max()) == pytest.approx(1e-3, rel=1e-2)
     with pytest.raises(orn.InputError, match="one shape"):
         novelty(fresh, fitted[:, :3], held)
+
+
+def test_a_mixture_is_always_there() -> None:
+    """Without the fitted cases it is fitted to the other folds of x, so no case is scored by a law that has seen it."""
+    table = compare_models({"kernel": orn.fit(TRAIN, "empirical", folds=0)}, TEST)
+    assert {s.name for s in table.scores} == {"kernel", "gaussian", "mixture"}
+    assert any("mixture: fitted to four fifths of x at a time" in note for note in table.notes)
+    scored = table.densities["mixture"].value
+    first = orn.fit(TEST[60:], "mixture", folds=0).log_prob(TEST[:60])
+    assert torch.allclose(scored[:60], first)
+    few = compare_models({"kernel": orn.fit(TRAIN, "empirical", folds=0)}, TEST[:10])
+    assert any("mixture: not in the table" in note for note in few.notes)
+
+
+def test_supports_of_one_dimension_that_differ() -> None:
+    """Means of 0 and of 1: each is impossible under the other."""
+    flat = TRAIN - TRAIN.mean((1, 2), keepdim=True)
+    one, other = (orn.fit(x, shrinkage="none", standardize="none", folds=0) for x in (flat, flat + 1))
+    with pytest.raises(orn.InputError, match="different supports of 5 dimensions"):
+        compare_models({"one": one, "other": other}, flat)
+    assert compare_models({"one": one, "same": one}, flat).scores[1].difference is not None
+
+
+def test_rounded_values_are_said_and_declared() -> None:
+    rough, held = (0.5 * (v / 0.5).round() for v in (TRAIN, TEST))
+    models = {"gaussian": orn.fit(rough, folds=0), "kernel": orn.fit(rough, "empirical", folds=0)}
+    noted = compare_models(models, held)
+    assert any("x is rounded to 0.5, and a density" in note and "step=0.5" in note for note in noted.notes)
+    declared = compare_models(models, held[:40], train=rough, step=0.5)
+    assert not any("rounded" in note for note in declared.notes)
+    assert all(score.bits.value > 0 for score in declared.scores)
+
+
+def test_models_of_symbols() -> None:
+    """Bits with a beat: independent sites and a mixture join; the mixture knows the beat, log 3 nats a case."""
+    phase = torch.randint(3, (200, 1), generator=torch.Generator().manual_seed(0))
+    bits = ((torch.arange(6) - phase) % 3 == 0).double()
+    model = orn.fit(bits[:100], "binary", law="markov")
+    table = orn.compare({"chain": model}, bits[100:], train=bits[:100])
+    assert [s.name for s in table.scores] == ["mixture", "chain", "independent"]
+    assert table.scores[0].nats.value == pytest.approx(-1.1, abs=0.1)
+    assert {s.name for s in orn.compare({"chain": model}, bits[100:]).scores} == {"chain", "mixture", "independent"}
+    with pytest.raises(orn.InputError, match="differ in units"):
+        orn.compare({"chain": model, "signals": orn.fit(bits, folds=0)}, bits)
+    with pytest.raises(orn.InputError, match="different symbols"):
+        orn.compare({"chain": model, "more": orn.fit(bits, "categorical", law="markov", states=3)}, bits)
+    with pytest.raises(orn.InputError, match="leave it out"):
+        orn.compare({"chain": model}, bits, step=1.0)

@@ -29,6 +29,7 @@ def register(app: typer.Typer, words: Words) -> None:
         paths: Annotated[list[Path], typer.Argument(help=words("compare-paths"))],
         fitted: Annotated[Path | None, option("--fitted", "compare-fitted")] = None,
         output: Annotated[Path | None, option(("--output", "-o"), "compare-output")] = None,
+        step: Annotated[float | None, option("--step", "score-step")] = None,
         within: Annotated[float | None, option("--error", "score-error")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
@@ -44,7 +45,7 @@ def register(app: typer.Typer, words: Words) -> None:
         models = {str(f) if names.count(f.name) > 1 else f.name: orn.load(f) for f in folders}
         x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (signals, *filter(None, [fitted]))]
         with counting(words("comparing"), None, as_json):
-            found = orn.compare(models, x, train=train[0] if train else None, error=within, seed=seed)
+            found = orn.compare(models, x, train=train[0] if train else None, step=step, error=within, seed=seed)
         if output is not None:
             write_text(output, _csv(found), force=force)
         if as_json:

@@ -1,6 +1,7 @@
 """The command that scores signals: score."""
 
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -8,6 +9,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.cli.annotate import Recording
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
@@ -19,7 +21,12 @@ from ornstein.common.files import refuse_existing, write_text
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ornstein import Model
     from ornstein.likelihood import Density
+    from ornstein.model.odd import Oddness
+
+_DECOMPOSED = 2048
+"""Entries up to which a covariance without an eigenbasis is decomposed."""
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -34,6 +41,8 @@ def register(app: typer.Typer, words: Words) -> None:
         output: Annotated[Path | None, option(("--output", "-o"), "score-output")] = None,
         top: Annotated[int, option("--top", "top")] = 10,
         where: Annotated[Path | None, option("--where", "score-where")] = None,
+        annotate: Annotated[Path | None, option("--annotate", "score-annotate")] = None,
+        alpha: Annotated[float, option("--alpha", "score-alpha")] = 0.01,
         method: Annotated[str, option("--method", "score-method")] = "auto",
         within: Annotated[float | None, option("--error", "score-error")] = None,
         step: Annotated[float | None, option("--step", "score-step")] = None,
@@ -47,10 +56,18 @@ def register(app: typer.Typer, words: Words) -> None:
         if shards:
             over_shards(orn.Scorer(path), signals, output, workers, reading, words, as_json)
             return
-        for target in filter(None, (output, where)):
+        for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
         model = orn.load(path)
-        x = read_as_told(signals, reading, words, as_json)
+        recording = None
+        if annotate is None:
+            x = read_as_told(signals, reading, words, as_json)
+        else:
+            recording = Recording.of(signals, model, annotate, reading, words, as_json)
+            x = recording.windows
+        if isinstance(model, orn.Model):
+            for remark in orn.likelihood.remarks(x.values, declared=step is not None):
+                warnings.warn(remark, UserWarning, stacklevel=1)
         with counting(words("scoring"), None, as_json):
             found = model.log_density(x, method=method, error=within, seed=seed)
             whole = isinstance(model, orn.Model) or not bool(x.values.isnan().any())
@@ -58,14 +75,21 @@ def register(app: typer.Typer, words: Words) -> None:
             bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)
             if where is not None:
                 orn.write(where, model.signals(model.where(x, seed=seed)), force=force)
-        scored = _Scored(found, bits, p)
+        odd = model.oddness(x) if isinstance(model, orn.Model) and _decomposed(model) else None
+        scored = _Scored(found, bits, p, odd)
+        stretches = [] if recording is None else recording.annotate(p, -found.value, alpha, top, force)
         if output is not None:
             _write(scored, output, force)
         if as_json:
             numbers = {"log_prob": found.value, "bits_per_dim": bits, "p_value": p, "error": found.error}
+            numbers |= {name: None if odd is None else getattr(odd, name) for name in ("inside", "off", "floored")}
+            if recording is not None:
+                numbers |= {"annotated": [s._asdict() for s in stretches], "recording": annotate}
             show.machine({**numbers, "method": found.method, "why": found.why, "output": output, "where": where})
         else:
             judged = isinstance(model.law, orn.denoisers.Law | orn.discrete.Law)
+            if recording is not None:
+                show.line(words("annotated").format(count=len(stretches), path=annotate))
             _show(scored, top, "no-reference" if judged and whole else "no-judges" if whole else "no-gaps", words)
 
 
@@ -75,13 +99,39 @@ class _Scored(NamedTuple):
     density: "Density"
     bits: "Tensor"
     p: "Tensor | None"
+    odd: "Oddness | None"
 
     def columns(self) -> dict[str, "Tensor"]:
         """The columns of a table by name; the error only where there is one, the p-value only where it is known."""
         found = {"log_prob_nats": self.density.value, "bits_per_dim": self.bits}
         if self.density.method != "exact":
             found["error_nats"] = self.density.error
-        return found if self.p is None else {**found, "p_value": self.p}
+        if self.p is not None:
+            found["p_value"] = self.p
+        if self.odd is not None:
+            found |= {"inside": self.odd.inside, "off": self.odd.off}
+            if self.odd.floored is not None:
+                found["floored_nats"] = -self.odd.floored
+        return found
+
+    def more(self) -> tuple[str, ...]:
+        """The words of the columns of ``told``."""
+        if self.odd is None:
+            return ()
+        return ("odd-inside", "odd-off") if self.odd.floored is None else ("odd-inside", "odd-off", "odd-floored")
+
+    def told(self, case: int) -> tuple[str, ...]:
+        """What a table shows of a case beside its density."""
+        if self.odd is None:
+            return ()
+        shown = f"{float(self.odd.inside[case]):.1f}", f"{float(self.odd.off[case]):.1f}"
+        return shown if self.odd.floored is None else (*shown, f"{-float(self.odd.floored[case]):.2f}")
+
+
+def _decomposed(model: "Model") -> bool:
+    """Whether the covariance has an eigenbasis, or a matrix of a few thousand entries gives it."""
+    covariance = model.moments.covariance()
+    return not covariance.batch_shape and (isinstance(covariance, orn.covariance.Spectral) or covariance.size <= _DECOMPOSED)
 
 
 def _write(scored: _Scored, output: Path, force: bool) -> None:
@@ -104,10 +154,13 @@ def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
             f"{-float(nats[i]):.2f}" + (f" ± {float(scored.density.error[i]):.2f}" if estimated else ""),
             f"{float(scored.bits[i]):.3f}",
             "" if p is None else f"{float(p[i]):.4f}",
+            *scored.told(i),
         )
         for i in order
     ]
-    show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p")], rows)
+    show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p", *scored.more())], rows)
+    if scored.odd is not None:
+        show.aside(words("odd-read"))
     if estimated:
         show.line(translated(scored.density.why, words.spoken))
     if p is None:

@@ -1,7 +1,8 @@
 """Files in and out, examples that ship inside wheels, and laws whose truth is known."""
 
 from ornstein.data import examples, laws
+from ornstein.data.edf_annotations import Annotation
 from ornstein.data.read import read
 from ornstein.data.write import write
 
-__all__ = ["examples", "laws", "read", "write"]
+__all__ = ["Annotation", "examples", "laws", "read", "write"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ornstein.common.checks import extra
 from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
 from ornstein.data import edf_annotations, edf_header, timeline
+from ornstein.data.edf_annotations import Annotation
 from ornstein.data.edf_header import Channel, Header
 from ornstein.data.loaded import Event, Loaded, broken, picked, single
 
@@ -104,8 +106,8 @@ def _triggers(data: npt.NDArray[np.uint8], status: Channel | None, placed: timel
     return [Event(*placed.of_sample(int(i)), str(int(codes[i]))) for i in changes]
 
 
-def write(path: Path, signals: Signals) -> None:
-    """One recording; each channel is rounded to 1/65535 of its range, names have 16 and units 8 ASCII characters."""
+def write(path: Path, signals: Signals, annotations: Sequence[Annotation] = ()) -> None:
+    """One recording, EDF+ with annotations; each channel is rounded to 1/65535 of its range, names have 16 and units 8 ASCII characters."""
     edfio = extra("edfio", "io", "writing EDF")
     values = single(signals, "EDF").astype(np.float64)
     if signals.rate is None:
@@ -120,7 +122,8 @@ def write(path: Path, signals: Signals) -> None:
             edfio.EdfSignal(row, signals.rate, label=name, physical_dimension=unit)
             for row, name, unit in zip(values, signals.channels, signals.units, strict=True)
         ]
-        content = edfio.Edf(columns, data_record_duration=duration)
+        told = [edfio.EdfAnnotation(a.onset, a.duration, a.text) for a in annotations]
+        content = edfio.Edf(columns, data_record_duration=duration, annotations=told or None)
     except ValueError as error:
         raise InputError(f"the recording does not fit into EDF ({error}): change the unit, or write an NPZ file") from None
     for row, column in zip(values, columns, strict=True):

@@ -6,7 +6,7 @@ from ornstein.likelihood.door import log_density
 from ornstein.likelihood.flow import flow
 from ornstein.likelihood.frame import reference_of
 from ornstein.likelihood.mmse import mmse
-from ornstein.likelihood.quantised import bits_per_dim, probability, quanta, quantum, repeated
+from ornstein.likelihood.quantised import bits_per_dim, probability, quanta, quantum, remarks, repeated
 from ornstein.likelihood.states import path, state
 from ornstein.likelihood.where import local, subspace, where
 
@@ -23,6 +23,7 @@ __all__ = [
     "quanta",
     "quantum",
     "reference_of",
+    "remarks",
     "repeated",
     "state",
     "subspace",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError, counted, unknown_name
 from ornstein.common.random import Noise
 from ornstein.likelihood.density import Density
 
@@ -133,3 +133,22 @@ def probability(
 def bits_per_dim(log_probability: Tensor, entries: int) -> Tensor:
     """-log2 P / d of log-probabilities in nats: at least 0, and comparable between models of the same rounded data."""
     return -log_probability / (entries * math.log(2))
+
+
+def remarks(values: object, *, declared: bool = False) -> list[str]:
+    """What has to be known of signals (case, *event) before their densities are read, a sentence each: rounded and repeated values.
+
+    ``declared``: the step was given, so rounding is accounted for.
+    """
+    x = checks.tensor(values, "values", missing=True)
+    notes = []
+    steps = [] if declared else [step for step in quanta(x) if step is not None]
+    if steps:
+        channels = "x is" if len(steps) == len(quanta(x)) else f"{len(steps)} channels of x are"
+        notes.append(
+            f"{channels} rounded to {min(steps):.4g}, and a density of rounded values can be made as large as one likes: "
+            f"declare it, step={min(steps):.4g} (--step {min(steps):.4g}), for probabilities"
+        )
+    if again := repeated(x):
+        notes.append(f"{counted(again, 'case')} equal to earlier ones: a kernel density is rewarded for each of them that it was fitted to")
+    return notes

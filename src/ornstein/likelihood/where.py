@@ -83,10 +83,12 @@ class Parts(NamedTuple):
 
     inside   squared distance in deviations, per main direction: 1 on average
     off      squared distance to the main directions, over its mean: 1 on average, whatever the smallest eigenvalues are
+    floor    the root mean variance off the main directions, a noise in which none of those is small any more
     """
 
     inside: Tensor
     off: Tensor
+    floor: float
 
 
 def subspace(reference: Gaussian, x: object, share: float = 0.95) -> Parts:
@@ -108,7 +110,8 @@ def subspace(reference: Gaussian, x: object, share: float = 0.95) -> Parts:
     inside = (w**2 / torch.where(main, lam, torch.inf)).sum(-1) / float((many * main).sum())
     left = float((lam * many)[~main].sum())
     off = (w**2 * ~main).sum(-1)
-    return Parts(inside, off / left if left > 0 else torch.zeros_like(off))
+    floor = math.sqrt(left / float((many * ~main).sum())) if left > 0 else 0.0
+    return Parts(inside, off / left if left > 0 else torch.zeros_like(off), floor)
 
 
 def _conditional(component: Gaussian, x: Tensor, blocks: Tensor, level: float) -> Tensor:

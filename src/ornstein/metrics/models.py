@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, counted
 from ornstein.common.signals import Signals
-from ornstein.denoisers import Gaussian, matched
-from ornstein.likelihood import Density, repeated
+from ornstein.likelihood import Density, probability, remarks
+from ornstein.metrics.comparable import refuse_unlike
 from ornstein.metrics.compare import Score
 from ornstein.metrics.compare import compare as paired
-from ornstein.model import Model
-from ornstein.model.fit import fit
+from ornstein.metrics.marks import marks
+from ornstein.model import Model, SymbolModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,71 +41,54 @@ class Comparison:
 
 
 def compare(
-    models: Mapping[str, Model], x: object, *, train: object = None, error: float | None = None, lag: int = 0, seed: int = 0
+    models: Mapping[str, Model | SymbolModel],
+    x: object,
+    *,
+    train: object = None,
+    step: object = None,
+    error: float | None = None,
+    lag: int = 0,
+    seed: int = 0,
 ) -> Comparison:
-    """A held-out table of models, with a Gaussian and, given the cases they were fitted to, a mixture always in it.
+    """A held-out table of models, with a Gaussian and a mixture always in it (``metrics.marks``).
 
-    models  by name; all of signals of one shape
+    models  by name; all of signals, or all of symbols, of one shape
     x       held-out cases (case, *event), in the units of the models
-    train   the cases that the models were fitted to: a Gaussian and a mixture are fitted to them too. Without it the Gaussian of the
-            mean and covariance of the first model stands in
+    train   the cases that the models were fitted to: a Gaussian and a mixture are fitted to them too
+    step    declares that x is rounded to it (a number, or one per entry): probabilities of rounded values in place of densities
     error   nats that an estimated density may be off (``Model.log_density``); every model meets the same random numbers
     lag     as in ``mean_with_error``, for cases that share samples
 
-    Raises ``InputError`` for no models, other channels or units, and laws on supports of different dimension, whose densities have
-    different units and are never comparable.
+    Raises ``InputError`` for no models, and for models whose densities have different units: ``metrics.comparable``.
     """
     if not models:
         raise InputError("models is empty: give at least one, by name")
-    every = {**dict(models), **_marks(models, train)}
-    _same(every)
-    densities = {name: model.log_density(x, error=error, seed=seed) for name, model in every.items()}
-    means = {name: float(found.value.mean()) for name, found in densities.items()}
+    refuse_unlike(models)
+    values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=True)
+    found = marks(models, x, values, train, seed)
+    every = {**dict(models), **found.models}
+    refuse_unlike(every)
+    densities = {**{name: _scored(model, x, step, error, seed) for name, model in every.items()}, **found.densities}
+    means = {name: float(density.value.mean()) for name, density in densities.items()}
     best_first = sorted(densities, key=lambda name: -means[name])
     shape = next(iter(every.values())).event_shape
     scores = paired({name: densities[name].value for name in best_first}, math.prod(shape), lag=lag)
-    return Comparison(scores, densities, _notes(densities, x.values if isinstance(x, Signals) else x))
+    symbols = isinstance(next(iter(models.values())), SymbolModel)
+    notes = [*_notes(densities), *found.notes]
+    if not symbols:
+        notes += remarks(values, declared=step is not None)
+    return Comparison(scores, densities, tuple(notes))
 
 
-def _marks(models: Mapping[str, Model], train: object) -> dict[str, Model]:
-    """The laws that are always in the table, unless a model of that name is."""
-    if train is not None:
-        return {name: fit(train, name, folds=0) for name in ("gaussian", "mixture") if name not in models}
-    first = next(iter(models.values()))
-    if "gaussian" in models or isinstance(first.law, Gaussian):
-        return {}
-    return {"gaussian": replace(first, law=matched(first.moments), conditions=None, training=None)}
+def _scored(model: Model | SymbolModel, x: object, step: object, error: float | None, seed: int) -> Density:
+    if step is None:
+        return model.log_density(x, error=error, seed=seed)
+    if isinstance(model, SymbolModel):
+        raise InputError(f"step is {checks.shown(step)}, but symbols have probabilities as they are: leave it out")
+    return probability(lambda y: model.log_density(y, error=error, seed=seed).value, model.signals_of(x), checks.tensor(step, "step"))
 
 
-def _same(models: Mapping[str, Model]) -> None:
-    """That all models speak of the same signals on the same support."""
-    first_name, first = next(iter(models.items()))
-    for name, model in models.items():
-        if model.event_shape != first.event_shape:
-            raise InputError(
-                f"{name} holds signals of shape {model.event_shape}, but {first_name} those of {first.event_shape}: compare like with like"
-            )
-        for what, mine, theirs in (("channels", model.channels, first.channels), ("units", model.units, first.units)):
-            if mine and theirs and mine != theirs:
-                raise InputError(
-                    f"{name} has {what} {', '.join(mine)}, but {first_name} has {', '.join(theirs)}: their densities have different units"
-                )
-    ranks = {name: rank for name, model in models.items() if (rank := _rank(model)) is not None}
-    if len(set(ranks.values())) > 1:
-        found = ", ".join(f"{name} {rank}" for name, rank in ranks.items())
-        raise InputError(
-            f"the models live on supports of different dimension ({found}), and densities on different supports have different units: "
-            "fit them all with shrinkage or a floor, or to the data without the directions that never vary"
-        )
-
-
-def _rank(model: Model) -> int | None:
-    """The dimension of the support, where it is known."""
-    rank = getattr(model.moments.covariance(), "rank", None)
-    return None if rank is None else int(rank())
-
-
-def _notes(densities: Mapping[str, Density], values: object) -> tuple[str, ...]:
+def _notes(densities: Mapping[str, Density]) -> list[str]:
     notes = [
         f"{name}: {found.why}; off by up to {float(found.error.max()):.3g} nats, {int(found.calls.max())} calls a case"
         for name, found in densities.items()
@@ -112,6 +96,4 @@ def _notes(densities: Mapping[str, Density], values: object) -> tuple[str, ...]:
     ]
     outside = {name: int(torch.isinf(found.value).sum()) for name, found in densities.items()}
     notes += [f"{name}: {counted(many, 'case')} outside its support, so its mean is -inf" for name, many in outside.items() if many]
-    if again := repeated(values):
-        notes.append(f"{counted(again, 'case')} equal to earlier ones: a kernel density is rewarded for each of them that it was fitted to")
-    return tuple(notes)
+    return notes

@@ -84,6 +84,10 @@ class Fitted:
         kept = sorted(Matched.of(like, self.channels, self.units, self.rate).chosen.tolist())
         return Signals(values, like.rate or self.rate, tuple(like.channels[k] for k in kept), tuple(like.units[k] for k in kept))
 
+    def signals_of(self, x: object) -> Tensor:
+        """Signals, or what ``fit`` reads as such, as values (case, *event) in the channels and units of this model."""
+        return self._signals(x)
+
     def _signals(self, x: object, *, missing: bool = False) -> Tensor:
         return self._values(self._matched(x) or x, missing)
 

@@ -12,7 +12,7 @@ from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.model.drawing import under
 from ornstein.model.fitted import Fitted
-from ornstein.model.odd import surprise_map
+from ornstein.model.odd import Oddness, oddness, surprise_map
 
 
 class Scoring(Fitted):
@@ -73,6 +73,14 @@ class Scoring(Fitted):
         channel; see ``likelihood.where``); any other model with the share of each part in -log_prob (``likelihood.local``).
         """
         return surprise_map(self.law.on(), self.scaler, self._signals(x), by, floor, seed)
+
+    def oddness(self, x: object, share: float = 0.95) -> Oddness:
+        """Size, shape, and density through a noise floor: scores that the many small eigenvalues do not lead, as they lead log_prob.
+
+        The main directions hold ``share`` of the variance of the law. Where a law has many directions of next to no variance, rounding
+        and sensor noise in them decide the plain density; here they count together, by their mean. See ``likelihood.subspace``.
+        """
+        return oddness(self.law.on(), self.moments, self.scaler, self._signals(x), share)
 
     def bits_per_dim(self, x: object, step: object = None) -> Tensor:
         """-log2 of the probability of x per entry, where ``step`` declares that the data are rounded to it (a number, or one per entry):
