@@ -25,6 +25,7 @@ from ornstein.nets import Condition
 
 if TYPE_CHECKING:
     from ornstein.denoisers.gaussian import Gaussian
+    from ornstein.denoisers.mixture import Mixture
 
 Shape = tuple[int, ...]
 
@@ -73,6 +74,11 @@ class Denoiser(ABC):
         None for a law, which is known itself, and for a function of which nothing else is known.
         """
         return None
+
+    @property
+    def guide(self) -> Gaussian | Mixture | None:
+        """The law that guides particles of this denoiser: the mixture that it stands on, or its Gaussian."""
+        return self.reference
 
     def described(self) -> str:
         """What it is, in words."""

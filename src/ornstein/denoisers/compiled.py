@@ -36,6 +36,10 @@ class Compiled(Denoiser):
     def reference(self) -> Gaussian | None:
         return self.inner.reference
 
+    @property
+    def guide(self) -> Gaussian | Mixture | None:
+        return self.inner.guide
+
     def of_cases(self, first: int, end: int) -> Compiled:
         inner = self.inner.of_cases(first, end)
         return self if inner is self.inner else Compiled(inner, *self._how)

@@ -78,7 +78,7 @@ def fit_mixture(
 
 def _climb(x: Tensor, components: int, structure: str, options: Options) -> tuple[Mixture, int]:
     """(the mixture that EM ends at, how many of its components were kept from collapsing)."""
-    responsibilities, collapsed = _clusters(x, components, options.seed), 0
+    responsibilities, collapsed = clusters(x, components, options.seed), 0
     last = -math.inf
     for _ in range(_EM_STEPS):
         mixture, collapsed = _maximize(x, responsibilities, structure, options)
@@ -90,7 +90,7 @@ def _climb(x: Tensor, components: int, structure: str, options: Options) -> tupl
     return mixture, collapsed
 
 
-def _clusters(x: Tensor, components: int, seed: int) -> Tensor:
+def clusters(x: Tensor, components: int, seed: int) -> Tensor:
     """Membership (case, K) by k-means."""
     if components == 1:
         return torch.ones(len(x), 1, dtype=torch.float64)

@@ -68,6 +68,11 @@ class Network(Denoiser):
         """The Gaussian with the mean and covariance of the signals."""
         return self.preconditioning.reference
 
+    @property
+    def guide(self) -> Gaussian | Mixture:
+        """The law around the module."""
+        return self.preconditioning.law
+
     def given(self, condition: Condition | None, first: int = 0) -> Network:
         """The denoiser of signals under a condition: one row for all cases, or one for each of the cases ``first``, ``first + 1``, ...
 
