@@ -11,6 +11,7 @@ from torch import Tensor
 from ornstein.covariance import Sigma
 from ornstein.denoisers.base import Denoiser, Posterior
 from ornstein.denoisers.gaussian import Gaussian
+from ornstein.denoisers.mixture import Mixture
 
 
 class Compiled(Denoiser):

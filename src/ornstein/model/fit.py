@@ -18,6 +18,7 @@ from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.guide import moments
 from ornstein.fitting.held_out import Judge, blocks, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
 from ornstein.fitting.recipe import Recipe, Structured, Work
@@ -168,7 +169,8 @@ def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[st
     values, names = _values(x)
     if denoiser.event_shape != tuple(values.shape[1:]):
         raise InputError(f"x holds signals of shape {tuple(values.shape[1:])}, but the denoiser has event shape {denoiser.event_shape}")
-    return Model(denoiser, Scaler.fit(values, "none"), *names)
+    known = None if isinstance(denoiser, Law) or denoiser.guide is not None else moments(values)
+    return Model(denoiser, Scaler.fit(values, "none"), *names, moments_of=known)
 
 
 def _scaler(x: Tensor, standardize: str, marginals: str | None, seed: int, tell: Callable[[str], None]) -> Scaler:

@@ -12,7 +12,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.data.read import recognised
-from ornstein.denoisers import Denoiser, Law
+from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
@@ -33,6 +33,7 @@ class Fitted:
     log_evidence  log p(y) in nats of the measurement it was conditioned on
     conditions    what a network was told of each signal, and in which units; None without
     training      how a network was trained, in numbers and words; None for every other law
+    moments_of    the Gaussian of the signals that a denoiser of someone else's was wrapped with; None for every other model
     diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
     """
 
@@ -47,7 +48,9 @@ class Fitted:
     training: Mapping[str, object] | None = None
     judges: tuple[Judge, ...] = ()
     diagnostics: ornstein.posterior.Twisted | None = None
+    moments_of: Gaussian | None = None
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
+    _guides: list[Gaussian | Mixture] = field(default_factory=list, init=False, repr=False)
 
     def __repr__(self) -> str:
         named = f", channels={', '.join(self.channels)}" if self.channels else ""

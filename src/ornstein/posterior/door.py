@@ -14,6 +14,9 @@ from ornstein.measurements import Measurement
 from ornstein.posterior.twisted import Twisted, twisted
 from ornstein.schedules.base import whole
 
+STEPS = {False: 120, True: 32}
+"""Steps by a Gaussian, and by a mixture, which leave about the same error (``docs/experiments.md``)."""
+
 METHODS = ("auto", "exact", "twisted")
 
 FEW = 30.0
@@ -28,8 +31,8 @@ def condition(
     method: str = "auto",
     reference: Gaussian | Mixture | None = None,
     *,
-    particles: int = 512,
-    steps: int = 120,
+    particles: int = 1000,
+    steps: int | None = None,
     seed: int = 0,
 ) -> Conditional | Twisted:
     """The law of x_0 given y = A x_0 + n, n ~ N(0, R), and log p(y) in nats.
@@ -40,8 +43,8 @@ def condition(
                "auto"     "exact" for a law in closed form, "twisted" for every other denoiser
     y          of the shape of one measurement, or (case, *output) for one law per case
     noise      a standard deviation (a number, or one per entry of y), or a covariance (matrix or operator); 0 is exact
-    reference, particles, steps, seed   of "twisted": a Gaussian, or a mixture, which needs fewer steps; without one, the Gaussian that
-               the denoiser stands on
+    reference, particles, steps, seed   of "twisted": a Gaussian, or a mixture, which needs fewer steps (``STEPS``); without one, the
+               mixture or Gaussian that the denoiser stands on
 
     Raises ``InputError`` for shapes that do not fit, NaN, negative noise, contradictory exact constraints, and a denoiser without what
     the method needs. Warns where so few particles carry the weight that the answer is a sketch.
@@ -56,13 +59,13 @@ def condition(
         return denoiser.condition(measurement, value, r)
     if method == "exact":
         raise InputError(f"method is 'exact', but a {denoiser.described()} has no closed form: choose 'twisted', or leave method out")
-    known = reference or denoiser.reference or (matched(denoiser) if isinstance(denoiser, Law) else None)
+    known = reference or denoiser.guide or (matched(denoiser) if isinstance(denoiser, Law) else None)
     if known is None:
         raise InputError(
             f"a {denoiser.described()} does not know the mean and covariance of its signals: pass reference=, a Gaussian or mixture of them"
         )
     count = memory.drawn(checks.count(particles, "particles", at_least=2), "particles", math.prod(denoiser.event_shape))
-    levels = whole(checks.count(steps, "steps", at_least=2))
+    levels = whole(checks.count(STEPS[isinstance(known, Mixture)] if steps is None else steps, "steps", at_least=2))
     found = twisted(denoiser, known, measurement, value, r, particles=count, steps=levels, seed=seed)
     _say_few(found)
     coarse = twisted(denoiser, known, measurement, value, r, particles=-(-count // 2), steps=levels // 2, seed=seed + 1)

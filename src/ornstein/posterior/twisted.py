@@ -65,7 +65,7 @@ def twisted(
     y: Tensor,
     noise: float | Tensor | Spectral = 0.0,
     *,
-    particles: int = 512,
+    particles: int = 1000,
     steps: int = 120,
     seed: int = 0,
 ) -> Twisted:
