@@ -2,8 +2,9 @@
 
 The truth is again a mixture, so every method is scored against exact draws. All methods see D(x, sigma) alone; the reference of
 ours is fitted to 10 000 draws of the prior, as a model is. Fixed for all: the instances of the file, 1000 draws a method, 10 000 exact
-ones, 100 directions (seed 5). The floor is the mean of 10 sets of 1000 exact draws: a single set is mostly luck where two modes share the mass. ``max-sliced W2`` is the largest 2-Wasserstein distance along a direction; ``TV`` the total variation between
-the shares of the modes and the exact ones; ``exact`` is 1000 exact draws against the 10 000. Seconds are CPU-seconds of one posterior.
+ones, 100 directions (seed 5). ``max-sliced W2`` is the largest 2-Wasserstein distance along a direction; ``TV`` the total variation
+between the shares of the modes and the exact ones; ``exact`` is 1000 exact draws against the 10 000, the mean of 10 such sets, since a
+single one is mostly luck where two modes share the mass. Seconds are CPU-seconds of one posterior.
 
     python benchmarks/bench_posterior.py [dimensions, e.g. 8,80] [instances, default 20] [methods whose name contains this]
 """

@@ -30,9 +30,25 @@ if TYPE_CHECKING:
     from ornstein.common.signals import Signals
     from ornstein.data import read, write
     from ornstein.fitting import recipes
-    from ornstein.measurements import Average, Blur, Downsample, Fourier, Linear, Mask, Mix
+    from ornstein.measurements import (
+        Average,
+        Blur,
+        Clip,
+        Downsample,
+        Fourier,
+        Laplace,
+        Likelihood,
+        Linear,
+        Mask,
+        Mix,
+        Nonlinear,
+        Poisson,
+        Quantise,
+        StudentT,
+    )
     from ornstein.metrics.models import compare
     from ornstein.model.fit import fit
+    from ornstein.model.label import Label
     from ornstein.model.model import Model, load
     from ornstein.model.symbols import SymbolModel
     from ornstein.shards.workers import Drawer, Imputer, Scorer
@@ -40,19 +56,27 @@ if TYPE_CHECKING:
 __all__ = [
     "Average",
     "Blur",
+    "Clip",
     "Downsample",
     "Drawer",
     "Fourier",
     "Imputer",
     "InputError",
+    "Label",
+    "Laplace",
+    "Likelihood",
     "Linear",
     "Mask",
     "Mix",
     "Model",
+    "Nonlinear",
     "OrnsteinError",
+    "Poisson",
+    "Quantise",
     "RunError",
     "Scorer",
     "Signals",
+    "StudentT",
     "SymbolModel",
     "compare",
     "covariance",
@@ -81,9 +105,13 @@ _NAMES = {
     "common.errors": ("InputError", "OrnsteinError", "RunError"),
     "common.signals": ("Signals",),
     "data": ("read", "write"),
-    "measurements": ("Average", "Blur", "Downsample", "Fourier", "Linear", "Mask", "Mix"),
+    "measurements": (
+        *("Average", "Blur", "Clip", "Downsample", "Fourier", "Laplace", "Likelihood", "Linear", "Mask", "Mix", "Nonlinear", "Poisson"),
+        *("Quantise", "StudentT"),
+    ),
     "metrics.models": ("compare",),
     "model.fit": ("fit",),
+    "model.label": ("Label",),
     "model.model": ("Model", "load"),
     "model.symbols": ("SymbolModel",),
     "shards.workers": ("Drawer", "Imputer", "Scorer"),

@@ -55,7 +55,9 @@ def test_a_posterior_is_a_model_again(tmp_path):
     assert float(found.covariance().diagonal().view(1, 8)[0, 7]) > float(found.covariance().diagonal().view(1, 8)[0, 0])
     again = found.posterior(orn.Mask(torch.arange(8) == 7), [30.0], 1.0)
     assert float(again.mean()[0, 7]) > float(found.mean()[0, 7])
-    assert again.diagnostics is None
+    assert again.diagnostics is not None  # the network is asked again, with both measurements
+    exact = GAUSSIAN.posterior(MASK, Y[0], 0.5).posterior(orn.Mask(torch.arange(8) == 7), [30.0], 1.0)
+    torch.testing.assert_close(again.log_evidence, exact.log_evidence, rtol=0, atol=1e-6)
     found.save(tmp_path / "post")
     torch.testing.assert_close(orn.load(tmp_path / "post").sample(4), found.sample(4))
 

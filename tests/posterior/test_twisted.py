@@ -157,7 +157,7 @@ def test_a_law_in_closed_form_stays_exact(method: str) -> None:
 
 
 def test_few_particles_are_said() -> None:
-    with pytest.warns(UserWarning, match=r"only \d+\.\d of 8 particles carry the weight.*give more particles or steps"):
+    with pytest.warns(UserWarning, match=r"only \d+\.\d of 8 particles carry the weight.*give more particles, more steps"):
         condition(Black(SEPARATE), SLANTED, [6.0], 0.1, reference=REFERENCE, particles=8)
 
 

@@ -36,6 +36,11 @@ class Particles(Law):
         self.points = points.to(torch.float64).reshape(*log_weights.shape, -1)
         self.log_weights = log_weights - torch.logsumexp(log_weights, -1, keepdim=True)
 
+    @classmethod
+    def equal(cls, points: Tensor) -> Particles:
+        """Points (n, *event) of equal weight."""
+        return cls(points, torch.zeros(len(points), dtype=torch.float64))
+
     @property
     def weights(self) -> Tensor:
         """w, shape (*batch, n)."""

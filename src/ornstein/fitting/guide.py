@@ -12,7 +12,7 @@ from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, fit_gaussian
 from ornstein.denoisers.fit import clusters
 from ornstein.fitting.network import reference_structure
-from ornstein.samplers import Exponential, sample
+from ornstein.samplers import DPMSolver, Exponential, sample
 from ornstein.schedules import VP
 
 DRAWS, STEPS = 4096, 24
@@ -43,9 +43,14 @@ def guide(denoiser: Denoiser, known: Gaussian, *, seed: int = 0) -> Gaussian | M
     """
     if known.size > LARGEST or known.batch_shape:
         return known
-    drawn = sample(denoiser, Exponential(known), VP(), STEPS, DRAWS, seed=seed, reference=known)
-    found = kinds(drawn.cpu(), seed)
+    found = kinds(own_signals(denoiser, known, DRAWS, seed), seed)
     return found if len(found.components) > 1 else known
+
+
+def own_signals(denoiser: Denoiser, known: Gaussian | None, cases: int, seed: int = 0) -> Tensor:
+    """Draws (case, *event) of a denoiser in ``STEPS`` calls, from the Gaussian of its signals where one is known."""
+    method = DPMSolver(2) if known is None else Exponential(known)
+    return sample(denoiser, method, VP(), STEPS, cases, seed=seed, reference=known).cpu()
 
 
 def moments(x: Tensor) -> Gaussian:
@@ -122,4 +127,3 @@ class _Axes(NamedTuple):
                 break
             last, shares = level, torch.softmax(joint, 1)
         return found
-

@@ -1,4 +1,4 @@
-"""What a measurement is: a linear map of signals that learns their shape when it meets them, and two in turn."""
+"""What a measurement is: a map of signals, most often linear, that learns their shape when it meets them, and two in turn."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ Shape = tuple[int, ...]
 
 
 class Measurement(ABC):
-    """A linear map of signals. It learns the event shape when it meets the signals, so one blur serves every length."""
+    """A map of signals, linear unless it says otherwise.
+
+    It learns the event shape when it meets the signals, so one blur serves every length.
+    """
 
     @property
     def selects(self) -> bool:
         """Whether y is a selection of entries of x, so that A A^T = I."""
         return False
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is a linear map."""
+        return True
 
     @abstractmethod
     def apply(self, x: Tensor, event_shape: Shape) -> Tensor:
@@ -50,7 +58,11 @@ class Measurement(ABC):
         return Composition(self, first)
 
     def bind(self, event_shape: Shape) -> LinearMap:
-        """The same map between flat vectors, for signals of this event shape."""
+        """The same map between flat vectors, for signals of this event shape. Raises ``InputError`` for what is no linear map."""
+        if not self.linear:
+            raise InputError(
+                f"a {type(self).__name__} is no linear map, and only particles condition on it: use method 'twisted', or leave method out"
+            )
         out = math.prod(self.output_shape(event_shape))
 
         def forward(x: Tensor) -> Tensor:
@@ -66,6 +78,10 @@ class Composition(Measurement):
 
     last: Measurement
     first: Measurement
+
+    @property
+    def linear(self) -> bool:
+        return self.last.linear and self.first.linear
 
     @property
     def selects(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 import ornstein.posterior
@@ -14,11 +15,22 @@ from ornstein.common.signals import Signals
 from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.fitting.conditions import Conditions
+from ornstein.fitting.guide import guide as fitted_guide
 from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.matching import Matched
 from ornstein.samplers import Tuned
 from ornstein.schedules import Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Where the particles of a posterior come from: a model and its denoiser, all that it was given, and log p of all of it."""
+
+    origin: Fitted
+    law: Denoiser
+    given: tuple[ornstein.posterior.Given, ...]
+    log_evidence: Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +46,7 @@ class Fitted:
     conditions    what a network was told of each signal, and in which units; None without
     training      how a network was trained, in numbers and words; None for every other law
     moments_of    the Gaussian of the signals that a denoiser of someone else's was wrapped with; None for every other model
+    asked         of a posterior by particles: the model and all that was measured of it; None for every other model
     diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
     """
 
@@ -49,6 +62,7 @@ class Fitted:
     judges: tuple[Judge, ...] = ()
     diagnostics: ornstein.posterior.Twisted | None = None
     moments_of: Gaussian | None = None
+    asked: Asked | None = None
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
     _guides: list[Gaussian | Mixture] = field(default_factory=list, init=False, repr=False)
 
@@ -75,6 +89,22 @@ class Fitted:
     def moments(self) -> Law:
         """The law whose mean and covariance are those of the signals: the law itself, or the Gaussian that a network stands on."""
         return self.law.reference or self.exact
+
+    @property
+    def known(self) -> Gaussian | None:
+        """The Gaussian of the signals that a denoiser stands on, or was wrapped with."""
+        return self.law.reference or self.moments_of
+
+    def guide(self, device: torch.device | str | None = None) -> Gaussian | Mixture | None:
+        """What guides the particles of a posterior, under any condition: fitted once; None where nothing is known of the signals."""
+        if not self._guides:
+            known = self.law.guide or self.moments_of
+            if isinstance(known, Gaussian):
+                known = fitted_guide(self.law.on(device), known)
+            if known is None:
+                return None
+            self._guides.append(known)
+        return self._guides[0]
 
     def signals(self, x: Tensor, like: Signals | None = None) -> Signals:
         """Values (case, *event) with this model's channel names, units and rate, ready for ``orn.write``.

@@ -19,6 +19,7 @@ from ornstein.fitting.curved_moments import curved_moments
 from ornstein.fitting.scaling import Stretched
 from ornstein.model.conditioning import Conditioning
 from ornstein.model.drawing import run_of, under
+from ornstein.model.functionals import Functionals
 from ornstein.model.gaps import Gaps
 from ornstein.model.methods import schedule_named
 from ornstein.model.saving import read, write
@@ -31,7 +32,7 @@ from ornstein.schedules import Schedule
 _DENSE = 1024
 
 
-class Model(Scoring, Gaps, Conditioning):
+class Model(Scoring, Gaps, Conditioning, Functionals):
     """A fitted law in the user's units: what ``fit``, ``load`` and ``posterior`` return.
 
     Everything goes in and comes out as (case, *event) in the units of the data; standardisation happens inside, and every
@@ -40,7 +41,7 @@ class Model(Scoring, Gaps, Conditioning):
     many y at once it holds one law per case.
 
     Its fields are those of ``model.fitted.Fitted``; densities are in ``model.scoring``, gaps in ``model.gaps``, posteriors in
-    ``model.conditioning``; here it draws, and tells its moments.
+    ``model.conditioning``, functions of signals in ``model.functionals``; here it draws, and tells its moments.
     """
 
     def sample(

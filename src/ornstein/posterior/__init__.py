@@ -1,6 +1,8 @@
 """Conditioning on measurements: a denoiser goes in, the law of the signal given the measurement comes out, with its evidence."""
 
-from ornstein.posterior.door import condition
+from ornstein.posterior.door import condition, condition_all
+from ornstein.posterior.given import Given
+from ornstein.posterior.products import product
 from ornstein.posterior.twisted import Twisted, twisted
 
-__all__ = ["Twisted", "condition", "twisted"]
+__all__ = ["Given", "Twisted", "condition", "condition_all", "product", "twisted"]

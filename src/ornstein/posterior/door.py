@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from ornstein.common import checks, memory
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError, RunError, unknown_name
 from ornstein.covariance import Spectral
 from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, Mixture, matched
 from ornstein.measurements import Measurement
-from ornstein.posterior.twisted import Twisted, twisted
+from ornstein.measurements.noises import NoiseLaw
+from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.twisted import Twisted, drawn_given
+from ornstein.posterior.weighed import weighed
 from ornstein.schedules.base import whole
 
 STEPS = {False: 120, True: 32}
 """Steps by a Gaussian, and by a mixture, which leave about the same error (``docs/experiments.md``)."""
 
-METHODS = ("auto", "exact", "twisted")
+METHODS = ("auto", "exact", "twisted", "weights")
 
 FEW = 30.0
 """Effective particles below which a posterior is a sketch: a mean is then known to a fifth of its deviation."""
+
+FAR = 8.0
+"""Deviations beyond the usual distance of y from what the law foresees at which it is said: more than chance ever gives."""
 
 
 def condition(
@@ -34,50 +44,116 @@ def condition(
     particles: int = 1000,
     steps: int | None = None,
     seed: int = 0,
+    first: int = 0,
 ) -> Conditional | Twisted:
-    """The law of x_0 given y = A x_0 + n, n ~ N(0, R), and log p(y) in nats.
+    """The law of x_0 given y = A x_0 + n, n ~ N(0, R), or any other noise and measurement, and log p(y) in nats.
 
     method     "exact"    Gaussian -> Gaussian, mixture -> mixture with weights by evidence, empirical -> reweighted empirical (with a
-                          kernel, its points move too), particles -> reweighted particles
+                          kernel, its points move too), particles -> reweighted particles; linear measurements with Gaussian noise
                "twisted"  ``twisted``: weighted particles, for any denoiser with a ``reference``, and what its steps leave in the evidence
-               "auto"     "exact" for a law in closed form, "twisted" for every other denoiser
+               "weights"  draws of a law, weighted by p(y | x_0): for any function, differentiable or not, while y says little
+               "auto"     "exact" for a law in closed form where it can be, "twisted" for everything else
     y          of the shape of one measurement, or (case, *output) for one law per case
-    noise      a standard deviation (a number, or one per entry of y), or a covariance (matrix or operator); 0 is exact
+    noise      a standard deviation (a number, or one per entry of y), a covariance (matrix or operator), or a ``NoiseLaw``; 0 is exact.
+               Where p(y | x) has separate peaks, as for y = x^2, "twisted" stays near one of them, and "weights" does not
     reference, particles, steps, seed   of "twisted": a Gaussian, or a mixture, which needs fewer steps (``STEPS``); without one, the
                mixture or Gaussian that the denoiser stands on
+    first      the number of the first case of y: draws belong to (seed, case)
 
     Raises ``InputError`` for shapes that do not fit, NaN, negative noise, contradictory exact constraints, and a denoiser without what
-    the method needs. Warns where so few particles carry the weight that the answer is a sketch.
+    the method needs; ``RunError`` where no particle agrees with y. Warns where so few particles carry the weight that the answer is a
+    sketch, and where y is far from all that the reference foresees.
     Cost: "exact" O(d^3) up to 1024 dimensions, above, products with the covariance and conjugate gradients; "twisted" five quarters of
     ``twisted``.
     """
+    value = checks.tensor(y, "y")
+    r = noise if isinstance(noise, Spectral | NoiseLaw) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
+    one = Given(measurement, value, r)
+    return condition_all(denoiser, [one], method, reference, particles=particles, steps=steps, seed=seed, first=first)
+
+
+def condition_all(
+    denoiser: Denoiser,
+    given: Sequence[Given],
+    method: str = "auto",
+    reference: Gaussian | Mixture | None = None,
+    *,
+    particles: int = 1000,
+    steps: int | None = None,
+    seed: int = 0,
+    first: int = 0,
+) -> Conditional | Twisted:
+    """``condition`` on several measurements of the same signals, in any order."""
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
-    value = checks.tensor(y, "y")
-    r = noise if isinstance(noise, Spectral) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
-    if isinstance(denoiser, Law) and method != "twisted":
-        return denoiser.condition(measurement, value, r)
+    plain = all(one.plain for one in given)
+    if isinstance(denoiser, Law) and method in ("auto", "exact") and (plain or method == "exact"):
+        return _exactly(denoiser, given)
     if method == "exact":
         raise InputError(f"method is 'exact', but a {denoiser.described()} has no closed form: choose 'twisted', or leave method out")
-    known = reference or denoiser.guide or (matched(denoiser) if isinstance(denoiser, Law) else None)
+    count = memory.drawn(checks.count(particles, "particles", at_least=2), "particles", math.prod(denoiser.event_shape))
+    start = checks.count(first, "first", at_least=0)
+    if method == "weights":
+        found = weighed(denoiser, given, count, seed)
+        _say_few(found, "a method other than 'weights'")
+        return found
+    known = reference or denoiser.guide
+    if known is None and isinstance(denoiser, Law):
+        known = denoiser if isinstance(denoiser, Gaussian | Mixture) else matched(denoiser)
     if known is None:
         raise InputError(
             f"a {denoiser.described()} does not know the mean and covariance of its signals: pass reference=, a Gaussian or mixture of them"
         )
-    count = memory.drawn(checks.count(particles, "particles", at_least=2), "particles", math.prod(denoiser.event_shape))
+    cases_of(given, known.event_shape)
     levels = whole(checks.count(STEPS[isinstance(known, Mixture)] if steps is None else steps, "steps", at_least=2))
-    found = twisted(denoiser, known, measurement, value, r, particles=count, steps=levels, seed=seed)
-    _say_few(found)
-    coarse = twisted(denoiser, known, measurement, value, r, particles=-(-count // 2), steps=levels // 2, seed=seed + 1)
+    _say_far(known, given)
+    found = drawn_given(denoiser, known, given, particles=count, steps=levels, seed=seed, first=start)
+    if not bool(torch.isfinite(found.log_evidence).all()):
+        raise RunError("no particle agrees with the measurement: give more particles or steps, or a measurement with more noise")
+    _say_few(found, "more steps")
+    half, fewer = -(-count // 2), max(levels // 2, 2)
+    coarse = drawn_given(denoiser, known, given, particles=half, steps=fewer, seed=seed + 1, first=start)
     return replace(found, discretisation=(found.log_evidence - coarse.log_evidence).abs())
 
 
-def _say_few(found: Twisted) -> None:
+def _exactly(law: Law, given: Sequence[Given]) -> Conditional:
+    found = Conditional(law, torch.zeros((), dtype=torch.float64))
+    for one in given:
+        if isinstance(one.noise, NoiseLaw):
+            raise InputError(
+                f"method is 'exact', but {type(one.noise).__name__} noise has no closed form: choose 'twisted', or leave method out"
+            )
+        following = found.law.condition(one.measurement, one.y, one.noise)
+        found = Conditional(following.law, found.log_evidence + following.log_evidence)
+    return found
+
+
+def _say_few(found: Twisted, other: str) -> None:
     least = float(found.effective.min())
     if least < FEW:
         warnings.warn(
-            f"only {least:.1f} of {found.law.log_weights.shape[-1]} particles carry the weight of the posterior, and bands of so few "
-            "are too narrow: give more particles or steps, or a measurement with more noise",
+            f"only {least:.1f} of {found.law.log_weights.shape[-1]} particles carry the weight of the posterior, and "
+            f"{int(found.ancestors.min())} of the first ones have descendants, so that bands are too narrow: give more particles, "
+            f"{other}, or more noise",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
+        )
+
+
+def _say_far(known: Gaussian | Mixture, given: Sequence[Given]) -> None:
+    """The distance of y from A mu, in deviations of A x_0 + n under the moments of the reference, beyond the usual sqrt(m)."""
+    event = known.event_shape
+    fixed = seen(given, event, known.size)
+    if not fixed.size or known.batch_shape:
+        return
+    factor = fixed.factor((known.covariance() @ fixed.rows).unsqueeze(0))[0]
+    apart: Tensor = torch.linalg.solve_triangular(factor, (fixed.y - fixed.bound(known.mean().flatten())).T, upper=False)
+    distance = apart.norm(dim=0)
+    beyond = float((distance - math.sqrt(fixed.size)).max())
+    if beyond > FAR:
+        warnings.warn(
+            f"y is {float(distance.max()):.0f} deviations from all that the model foresees, where {math.sqrt(fixed.size):.0f} are usual, "
+            "and the posterior rests on the tails of the model: check the units of y, or give more noise",
+            UserWarning,
+            stacklevel=5,
         )

@@ -28,6 +28,7 @@ class Reference:
         self.operators = [c for c in operators if isinstance(c, Spectral)]
         if law.batch_shape or len(self.operators) < len(parts) or any(part.batch_shape for part in parts):
             raise InputError("the reference must be one law with an eigenbasis: match it to the signals first (denoisers.matched)")
+        self.law = law
         self.log_weights = law.log_weights if isinstance(law, Mixture) else torch.zeros(1, dtype=torch.float64)
         self.means = torch.stack([part.mean().flatten() for part in parts])
         self.event_shape, self.size, self.count = law.event_shape, law.size, len(parts)
@@ -40,6 +41,7 @@ class Reference:
         """At least the deviation of the widest direction."""
         self.typical = float(((weights @ within + (weights * around.square().sum(-1)).sum()) / self.size).sqrt())
         """Root of the mean variance of an entry."""
+        self.white_size = max(c.white_size for c in self.operators)
 
     def look(self, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
         """(log p(component | x) (..., K), E[x_0 | x] (..., d)) at noise t."""
@@ -76,6 +78,12 @@ class Local:
         squares: Tensor = torch.linalg.solve_triangular(self.factors, missed, upper=False).square().sum(1)
         told: Tensor = log_shares - 0.5 * (squares.T.view(log_shares.shape) + self.log_sizes)
         return told
+
+    def share(self) -> Tensor:
+        """The share of the variance of the values measured that x_t tells, from 0 to 1: a mean over values and components."""
+        left = self.reference.log_weights.exp() @ (self.products * self.seen.rows).sum(-1)
+        whole = ((self.reference.law.covariance() @ self.seen.rows) * self.seen.rows).sum(-1)
+        return (1 - left / whole.clamp_min(torch.finfo(whole.dtype).tiny)).clamp(0, 1).mean()
 
     def draw(self, x: Tensor, parts: Tensor, shift: Tensor, u: Tensor | None, white: Tensor, noise: Tensor) -> Tensor:
         """x_0 | x_t, y: a component by uniform numbers u, a draw of it, moved by C_k A^T S_k^-1 (y - A x_0 - n) (Matheron's rule)."""
