@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("ornstein", deadline=None, derandomize=True, database=None, max_examples=25)
@@ -11,3 +12,11 @@ settings.load_profile("ornstein")
 os.environ["ORNSTEIN_LANG"] = "en"  # whatever the locale of whoever runs them
 for size in ("COLUMNS", "LINES"):  # a runner of several processes sets them, and a console made while they are set keeps that size
     os.environ.pop(size, None)
+
+
+@pytest.fixture(scope="session")
+def default_tour():
+    """The tour of the default curve, computed once for all files."""
+    from ornstein.tour.compute import compute
+
+    return compute(training=20)

@@ -23,8 +23,8 @@ def walk(length: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def default():
-    return compute(training=20)
+def default(default_tour):
+    return default_tour
 
 
 def test_the_default_curve_is_its_five_cosines_standardised(default):

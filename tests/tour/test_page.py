@@ -23,8 +23,8 @@ VOID = {"meta", "link", "input", "br"}
 
 
 @pytest.fixture(scope="module")
-def tour():
-    return compute(training=20)
+def tour(default_tour):
+    return default_tour
 
 
 @pytest.fixture(scope="module")

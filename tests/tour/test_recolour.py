@@ -6,15 +6,14 @@ import pytest
 import torch
 
 from ornstein.covariance import similarity
-from ornstein.tour import compute
 from ornstein.tour.spectra import mismatch, second_moment, standardised
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
-def made():
-    return compute(training=20)
+def made(default_tour):
+    return default_tour
 
 
 def test_exact_recolouring_has_the_covariance_as_its_law(made):
