@@ -20,3 +20,14 @@ def default_tour():
     from ornstein.tour.compute import compute
 
     return compute(training=20)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of pages, which are skipped where there is none."""
+    from browsing import CHROMIUM, chromium
+
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: make browser installs it where apt is at hand")
+    with chromium() as found:
+        yield found

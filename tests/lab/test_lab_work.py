@@ -171,5 +171,7 @@ def test_the_script_of_a_job_runs_and_does_the_same(lab, file, signals, model, k
     if kind == "fill":
         _, arrays = part(lab, ident)
         close(arrays["low-0.9"], names["low"].flatten())
+        own, again = (folder / "filled.csv" for folder in (lab.folder / "jobs" / ident, file[0].parent))
+        assert own.read_bytes() == again.read_bytes()
     if kind == "condition":
         assert part(lab, ident)[0]["evidence"] == pytest.approx(float(names["post"].log_evidence))

@@ -130,7 +130,8 @@ def _filled(record: Record, shelf: Shelf) -> Lines:
         *(f"values[0, {channel}, {begin}:{end}] = torch.nan" for channel, begin, end in asked["gaps"]),
         f"draws = model.impute(one.with_values(values), {asked.get('draws', 200)}, seed={asked.get('seed', 0)})",
         "low, high = band(draws, 0.9)",
-        'orn.write("filled.csv", one.with_values(draws.mean(0)), force=True)',
+        "filled = torch.where(values.isnan(), draws.mean(0), values)",
+        'orn.write("filled.csv", one.with_values(filled), force=True)',
     ]
 
 

@@ -29,7 +29,8 @@ def run(job: Job) -> dict[str, Any]:
     job.tell(stage="fill", share=0.1, always=True)
     draws = model.impute(gapped, asked.get("draws", 200), seed=asked.get("seed", 0))[:, 0].reshape(-1, values[0].numel())
     mean = draws.mean(0)
-    write(job.folder / "filled.csv", x.with_values(mean.reshape(values.shape)), force=True)
+    filled = torch.where(values.isnan(), mean.reshape(values.shape), values)  # a mean of equal numbers is not always that number
+    write(job.folder / "filled.csv", x.with_values(filled), force=True)
     arrays: dict[str, Any] = {"mean": mean, "draws": draws[:SHOWN], "missing": values.isnan().flatten().double()}
     for level in LEVELS:
         arrays[f"low-{level}"], arrays[f"high-{level}"] = band(draws, level)

@@ -61,6 +61,7 @@ export function fill({ hand }) {
   function show() {
     const { answer } = scene;
     canvas.dataset.hidden = String(scene.hidden.size);
+    canvas.dataset.gaps = JSON.stringify(gaps());
     if (answer) {
       const at = [...scene.hidden].sort((a, b) => a - b);
       Object.assign(canvas.dataset, { mean: JSON.stringify(at.slice(0, 8).map((i) => answer.mean[i])), high: JSON.stringify(at.slice(0, 8).map((i) => answer.bands[0][1][i])) });

@@ -14,7 +14,7 @@ export function recording(hand) {
   const page = Math.min(Math.round(rate ? rate * SECONDS : 5000), total);
   const clock = (s) => (rate ? number(s / rate, 1, "s") : number(s, 0));
   const canvas = h("canvas", { class: "recording", tabindex: "0", "data-figure": "recording", role: "application" });
-  const view = { at: 0, goal: 0, scale: null, strips: new Map(), raw: new Map(), frames: [], mark: null, marks: [] };
+  const view = { at: 0, goal: 0, scale: null, strips: new Map(), raw: new Map(), mark: null, marks: [] };
   const where = told("p", { class: "now" }, () => say("bench.from-to", { from: clock(view.at), to: clock(view.at + page), of: clock(total) }));
   const keys = told("p", { class: "small hint" }, () => say("bench.recording-keys"));
   const last = Math.max(total - page, 0);
@@ -102,9 +102,7 @@ export function recording(hand) {
     g.restore();
     const family = getComputedStyle(canvas).fontFamily;
     rim({ g, width, height, colours: colours(), words: viewWords(), font: family }, { names: channels.slice(0, count), bad: hand.badChannels, start: view.at, stop: view.at + page, rate, left: LEFT, bottom: BOTTOM, scale: view.scale ?? 1, unit: units[0] });
-    view.frames.push(performance.now() - began);
-    if (view.frames.length > 240) view.frames.shift();
-    canvas.dataset.milliseconds = String(view.frames.reduce((a, b) => a + b, 0) / view.frames.length);
+    canvas.dataset.last = String(performance.now() - began);
     canvas.dataset.at = String(Math.round(view.at));
     if (view.at !== view.goal) paint();
     else if (first * page + 2 * page < total) setTimeout(() => strip(first + 2, wide, tall, dense), 30);

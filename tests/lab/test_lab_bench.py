@@ -1,0 +1,266 @@
+"""The workbench as a person meets it: a file, a gap, bands, an export; its numbers are Python's, and nothing of it leaves the machine."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from browsing import watched
+from laboratory import opened
+
+import ornstein as orn
+from ornstein.cli.sentences import translated
+from ornstein.data.laws import cosines
+from ornstein.denoisers import Gaussian
+
+D = 40
+STEPS = ("open", "explore", "fit", "fill", "sample", "score", "condition", "calibrate")
+READY = ".bench[data-model]:not([data-model=''])"
+
+
+@contextmanager
+def page_of(browser, lab, path, *, language="en", width=1280, **settings):
+    """A page of the workbench that has begun. Nothing on it may ask elsewhere, and nothing be reported."""
+    with watched(browser, f"{lab.address}&lang={language}", viewport={"width": width, "height": 900}, **settings) as seen:
+        page = seen.settled()
+        page.set_default_timeout(60_000)
+        page.on("dialog", lambda dialog: (seen.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.goto(f"http://127.0.0.1:{lab.port}{path}&lang={language}")
+        yield seen.settled()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("lab"), translate=translated) as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "beats.csv"
+    orn.write(path, cosines(80, D, terms=3))
+    return path
+
+
+@pytest.fixture(scope="module")
+def begun(lab, file):
+    """The query of a page that has signals and their Gaussian already."""
+    kept = lab.client.post("/api/files?name=beats.csv", content=file.read_bytes()).json()["id"]
+    signals = lab.done("open", file=kept)
+    return f"signals={signals}&model={lab.done('fit', signals=signals, recipe='gaussian')}"
+
+
+def dropped(page, path):
+    """Put a file on the page and wait until its law is there."""
+    before = page.get_attribute(".bench", "data-signals") or ""
+    page.set_input_files("input[type=file]", str(path))
+    page.wait_for_selector(f".bench[data-signals]:not([data-signals='{before}']):not([data-signals=''])")
+    page.wait_for_selector(READY)
+
+
+def go(page, step):
+    page.click(f"a[data-step={step}]")
+    page.wait_for_selector(f"#panel[data-step={step}]")
+
+
+def data(page, selector, name):
+    """A data attribute, when it is there."""
+    page.wait_for_selector(f"{selector}[data-{name}]")
+    return page.get_attribute(selector, f"data-{name}")
+
+
+def brushed(page, start, stop):
+    """Drag across the signal, in shares of the width of the canvas."""
+    page.wait_for_selector("[data-figure=gap][data-hidden]")
+    box = page.locator("[data-figure=gap]").bounding_box()
+    page.mouse.move(box["x"] + start * box["width"], box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * (start + stop) * box["width"], box["y"] + 110)
+    page.mouse.move(box["x"] + stop * box["width"], box["y"] + 120)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+
+
+def test_a_strangers_path(browser, lab, file, tmp_path):
+    """Drop a file, brush a gap, get bands that are Python's, take them away."""
+    with page_of(browser, lab, "/workbench?step=open") as page:
+        page.wait_for_selector(READY)  # something alive before anything is opened
+        dropped(page, file)
+        go(page, "fill")
+        brushed(page, 0.3, 0.5)
+        hidden = int(data(page, "[data-figure=gap]", "hidden"))
+        assert 4 < hidden < D / 2
+        [[_, first, last]] = json.loads(data(page, "[data-figure=gap]", "gaps"))
+        mean, high = (json.loads(data(page, "[data-figure=gap]", name)) for name in ("mean", "high"))
+        page.click("#panel .row.small button")
+        page.wait_for_selector("#panel a[download='filled.csv']")
+        with page.expect_download() as caught:
+            page.click("#panel a[download='filled.csv']")
+        filled = orn.read(caught.value.path().rename(tmp_path / "filled.csv")).values.flatten()
+        compile(lab.get(page.get_attribute("#panel a[download='done.py']", "href")).text, "done.py", "exec")
+        with page.expect_download() as picture:
+            page.click(".taken button >> nth=0")
+        assert picture.value.path().read_text().startswith("<svg")
+        milliseconds = float(page.get_attribute("[data-figure=gap]", "data-milliseconds"))
+    x = orn.read(file)
+    row = x.values[0, 0]
+    changed = (filled != row).nonzero().flatten()
+    assert changed.tolist() == list(range(first, last))
+    observed = torch.ones(1, D, dtype=torch.bool)
+    observed[0, first:last] = False
+    post = orn.fit(x).posterior(orn.Mask(observed), x.values[0][observed], noise=0.0)
+    deviation = post.covariance().dense().diagonal().sqrt()
+    at, scale = slice(first, min(last, first + 8)), float(x.values.std())
+    np.testing.assert_allclose(mean, post.mean().flatten()[at], rtol=1e-4, atol=1e-4 * scale)
+    np.testing.assert_allclose(high, (post.mean().flatten() + 1.64485 * deviation)[at], rtol=1e-4, atol=1e-4 * scale)
+    assert milliseconds < 50  # 2 ms on an idle core
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), [("en", 1280, "light"), ("zh", 360, "dark")])
+def test_every_step_in_both_languages(browser, lab, file, begun, language, width, scheme):
+    with page_of(browser, lab, f"/workbench?step=open&{begun}", language=language, width=width, color_scheme=scheme) as page:
+        page.wait_for_selector(READY)
+        for step in STEPS:
+            go(page, step)
+            page.wait_for_function("() => !document.querySelector('#panel .busy:not([hidden])')")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{step} is wider than the page"
+            assert page.locator("#panel .problem:not([hidden])").all_inner_texts() == []
+            letters = page.inner_text("#main")
+            assert (language == "zh") == any("一" <= c <= "鿿" for c in letters), step
+        x = orn.read(file)
+        model = orn.fit(x)
+        go(page, "explore")
+        assert float(data(page, "#panel .lead", "effective")) == pytest.approx(orn_rank(x), rel=1e-6)
+        go(page, "score")
+        assert float(data(page, "[data-figure=ranks]", "first")) == pytest.approx(float(model.surprise(x).nats.max()), rel=1e-4)
+        go(page, "condition")
+        measurement = orn.Average(5)
+        page.wait_for_selector("#posterior[data-evidence]")
+        assert np.isfinite(float(data(page, "#posterior", "evidence")))
+        assert isinstance(model.law, Gaussian)
+        assert measurement.output_shape((1, D)) == (1, 8)
+
+
+def orn_rank(x):
+    from ornstein.metrics import sample_spectrum
+
+    return sample_spectrum(x).spectrum.effective_rank
+
+
+def test_a_language_is_changed_without_a_reload(browser, lab, begun):
+    with page_of(browser, lab, f"/workbench?step=open&{begun}") as page:
+        page.wait_for_selector(READY)
+        page.evaluate("window.kept = true")
+        page.click("#language")
+        page.wait_for_function("() => document.documentElement.lang === 'zh-CN'")
+        assert page.evaluate("window.kept")
+        assert "打开" in page.inner_text(".steps")
+        assert not [word for word in page.inner_text("#main").split() if word in ("Open", "Explore", "Drop")]
+
+
+def test_a_reload_brings_everything_back(browser, lab, begun):
+    with page_of(browser, lab, f"/workbench?step=open&{begun}") as page:
+        page.wait_for_selector(READY)
+        go(page, "sample")
+        page.select_option("#sampler", "heun")
+        distance = float(data(page, "#certificate", "distance"))
+        known = [page.get_attribute(".bench", f"data-{name}") for name in ("signals", "model")]
+        page.reload()
+        page.wait_for_selector(READY)
+        assert [page.get_attribute(".bench", f"data-{name}") for name in ("signals", "model")] == known
+        assert page.get_attribute("#panel", "data-step") == "sample"
+    assert 0 < distance < 1
+
+
+def test_what_a_file_says_stays_text(browser, lab, begun, tmp_path):
+    bad = "<img src=x onerror=alert(1)>"
+    path = tmp_path / "<b>beats.csv"
+    rows = "\n".join(f"{k},{np.sin(k):.4f},{np.cos(k):.4f}" for k in range(400))
+    path.write_text(f'time,"{bad}",b\n{rows}\n')
+    with page_of(browser, lab, f"/workbench?step=open&{begun}") as page:
+        page.wait_for_selector(READY)
+        page.set_input_files("input[type=file]", str(path))
+        page.wait_for_selector("#cut")
+        assert "<b>beats.csv" in page.inner_text(".about")
+        assert bad in page.inner_text("select")
+        assert page.locator("#main img, #main b").count() == 0
+        page.click("#cut")
+        page.wait_for_selector(READY)
+
+
+def test_a_file_that_cannot_be_read_says_why_beside_it(browser, lab, begun, tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("a,b\nx,y\nz,w\n")
+    with page_of(browser, lab, f"/workbench?step=open&{begun}", language="zh") as page:
+        page.wait_for_selector(READY)
+        page.set_input_files("input[type=file]", str(path))
+        page.wait_for_selector("#panel .problem:not([hidden])")
+        assert any("一" <= c <= "鿿" for c in page.inner_text("#panel .problem:not([hidden])"))
+
+
+def test_the_keyboard_is_enough(browser, lab, begun):
+    """From the address bar to a gap elsewhere, with Tab, Enter and the arrow keys."""
+    with page_of(browser, lab, f"/workbench?step=open&{begun}") as page:
+        page.wait_for_selector(READY)
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.dataset.step") == "fill":
+                break
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#panel[data-step=fill] [data-figure=gap][data-hidden]")
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.dataset.figure") == "gap":
+                break
+        before = page.get_attribute("[data-figure=gap]", "data-mean")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowUp")
+        page.wait_for_timeout(100)
+        assert page.get_attribute("[data-figure=gap]", "data-mean") != before
+        page.keyboard.press("Escape")
+        page.wait_for_function("() => document.querySelector('[data-figure=gap]').dataset.hidden === '0'")
+
+
+def test_a_recording_is_paged_scaled_and_marked(browser, lab, begun, tmp_path):
+    """64 channels of 10 s at 512 Hz to a page: what a frame costs while it scrolls, and what keys and hands do."""
+    rate, channels = 512, 64
+    values = np.random.default_rng(0).normal(size=(channels, 40 * rate)).cumsum(-1).astype(np.float32) * 0.1
+    np.savez(tmp_path / "eeg.npz", values=values[None], rate=float(rate))
+    with page_of(browser, lab, f"/workbench?step=open&{begun}") as page:
+        page.wait_for_selector(READY)
+        page.set_input_files("input[type=file]", str(tmp_path / "eeg.npz"))
+        page.wait_for_selector("#cut")
+        go(page, "explore")
+        canvas = "[data-figure=recording]"
+        page.wait_for_selector(f"{canvas}[data-at]")
+        page.focus(canvas)
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(f"() => document.querySelector('{canvas}').dataset.at === '{10 * rate}'")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(f"() => document.querySelector('{canvas}').dataset.at === '0'")
+        page.keyboard.press("+")
+        box = page.locator(canvas).bounding_box()
+        page.mouse.click(box["x"] + 30, box["y"] + 3)
+        assert page.get_attribute(canvas, "data-bad") == "ch0"
+        page.mouse.move(box["x"] + 400, box["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 500, box["y"] + 210)
+        page.mouse.move(box["x"] + 600, box["y"] + 210)
+        page.mouse.up()
+        [[start, stop]] = json.loads(data(page, canvas, "marks"))
+        assert 0 < start < stop < 10 * rate
+        page.wait_for_timeout(400)
+        cost = page.evaluate(
+            """async (selector) => {
+              const canvas = document.querySelector(selector), found = [];
+              for (let k = 0; k < 60; k++) {
+                canvas.dispatchEvent(new WheelEvent("wheel", { deltaX: 8, cancelable: true }));
+                await new Promise(requestAnimationFrame);
+                found.push(Number(canvas.dataset.last));
+              }
+              return found.sort((a, b) => a - b)[30];
+            }""",
+            canvas,
+        )
+        assert cost < 20, "a frame of the scrolling recording takes longer than 50 frames a second allow"
