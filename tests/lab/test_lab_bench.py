@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from browsing import watched
-from laboratory import opened
+from laboratory import TOKEN, opened
 
 import ornstein as orn
 from ornstein.cli.sentences import translated
@@ -22,11 +22,10 @@ READY = ".bench[data-model]:not([data-model=''])"
 @contextmanager
 def page_of(browser, lab, path, *, language="en", width=1280, **settings):
     """A page of the workbench that has begun. Nothing on it may ask elsewhere, and nothing be reported."""
-    with watched(browser, f"{lab.address}&lang={language}", viewport={"width": width, "height": 900}, **settings) as seen:
-        page = seen.settled()
-        page.set_default_timeout(60_000)
-        page.on("dialog", lambda dialog: (seen.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.goto(f"http://127.0.0.1:{lab.port}{path}&lang={language}")
+    address = f"http://127.0.0.1:{lab.port}{path}&token={TOKEN}&lang={language}"
+    with watched(browser, address, viewport={"width": width, "height": 900}, **settings) as seen:
+        seen.page.set_default_timeout(60_000)
+        seen.page.on("dialog", lambda dialog: (seen.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
         yield seen.settled()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from browsing import chromium, needs_browser, watched
+from browsing import needs_browser, watched
 from laboratory import opened
 
 from ornstein.lab import pages
@@ -33,12 +33,6 @@ BLANK = """() => [...document.querySelectorAll("article canvas")].filter((c) => 
 def lab(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("lab")) as laboratory:
         yield laboratory
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
