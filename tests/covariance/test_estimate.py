@@ -425,7 +425,7 @@ BAD = [
     (lambda: estimate(torch.ones(3, 2) * 1j), "x is complex"),
     (lambda: estimate([[1.0, 2.0], [3.0]]), "rows of different lengths"),
     (lambda: estimate(torch.tensor([[1.0, math.inf], [1.0, 2.0]])), r"x holds 1 infinite value, first at index \(0, 1\)"),
-    (lambda: estimate(torch.tensor([[1.0, NAN], [1.0, 2.0]]), "diagonal"), "x holds 1 NaN value"),
+    (lambda: estimate(torch.tensor([[1.0, NAN], [1.0, NAN]]), "diagonal"), "1 entry without any observed value, first at 1: drop it"),
     (lambda: estimate(torch.tensor([[1.0, NAN], [2.0, NAN]])), "1 entry without any observed value, first at 1: drop it"),
     (lambda: estimate(torch.tensor([[float(k), NAN] for k in range(60)])), "1 entry without any observed value, first at 1: drop it"),
     (lambda: estimate(torch.tensor([[1.0, 2.0], [NAN, NAN]])), "1 case without any observed value, first at 1: drop it"),

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
+from ornstein.covariance.missing_any import fit_gappy
+from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.structure import Options, fit_structure
 
 _DENSE_MOST = 2048
@@ -27,38 +29,50 @@ class Candidate:
     numbers: int
 
 
-def candidates_for(event_shape: tuple[int, ...]) -> tuple[str, ...]:
-    """The structures that make sense for signals of this shape, fewest assumptions last."""
+def candidates_for(event_shape: tuple[int, ...], *, gaps: bool = False) -> tuple[str, ...]:
+    """The structures that make sense for signals of this shape, fewest assumptions last; with ``gaps`` also sums of kernels."""
     size = math.prod(event_shape)
+    sums = ("coregionalised",) if gaps and len(event_shape) < 3 and event_shape[-1] >= 4 else ()
     full = ("dense",) if size <= _DENSE_MOST else ()
     if len(event_shape) > 2:
         return ("diagonal", "image", "low-rank", *full)
     if len(event_shape) == 2 and event_shape[0] > 1:
         in_time = ("stationary", "toeplitz") if event_shape[1] >= 4 else ()
-        return ("diagonal", *in_time, "low-rank", "kronecker", *full)
+        return ("diagonal", *in_time, "low-rank", "kronecker", *sums, *full)
     kernels = ("matern-3/2", "squared-exponential") if 4 <= size <= _KERNEL_MOST else ()
     in_time = ("autoregressive", *kernels, "stationary", "toeplitz") if size >= 4 else ()
-    return ("diagonal", *in_time, "low-rank", *full)
+    return ("diagonal", *in_time, "low-rank", *sums, *full)
 
 
 def held_out(x: Tensor, structure: str, options: Options, folds: int) -> tuple[Tensor, int]:
-    """Log-likelihood of every case under a Gaussian fitted without its fold, (case,), and the numbers of the structure."""
+    """Log-likelihood of what every case observed under a Gaussian fitted without its fold, (case,), and the numbers of the structure."""
     scores, numbers = torch.empty(len(x), dtype=torch.float64), 0
+    gaps = bool(torch.isnan(x).any())
     fold = torch.arange(len(x)) % folds
     for k in range(folds):
         train, test = x[fold != k], x[fold == k]
         if bool((train == train[0]).all()):
             scores[fold == k] = -torch.inf
             continue
-        mean = train.mean(0)
-        fitted = fit_structure(train - mean, structure, options)
-        numbers = fitted.numbers
-        quadratic = fitted.covariance.mahalanobis((test - mean).flatten(1))
-        size = fitted.covariance.size
-        full = fitted.covariance.rank() == size
-        level = -0.5 * (quadratic + fitted.covariance.logdet() + size * math.log(2 * math.pi))
-        scores[fold == k] = level if full else -torch.inf
+        scored, numbers = (_of_seen if gaps else _of_whole)(train, test, structure, options)
+        scores[fold == k] = scored
     return scores, numbers
+
+
+def _of_whole(train: Tensor, test: Tensor, structure: str, options: Options) -> tuple[Tensor, int]:
+    mean = train.mean(0)
+    fitted = fit_structure(train - mean, structure, options)
+    quadratic = fitted.covariance.mahalanobis((test - mean).flatten(1))
+    size = fitted.covariance.size
+    level = -0.5 * (quadratic + fitted.covariance.logdet() + size * math.log(2 * math.pi))
+    return level if fitted.covariance.rank() == size else torch.full_like(level, -torch.inf), fitted.numbers
+
+
+def _of_seen(train: Tensor, test: Tensor, structure: str, options: Options) -> tuple[Tensor, int]:
+    mean, fitted, _ = fit_gappy(train, structure, options)
+    matrix = fitted.covariance.dense()
+    level = Conditional(mean.flatten(), matrix).log_prob(test.flatten(1))
+    return level if bool((matrix.diagonal() > 0).all()) else torch.full_like(level, -torch.inf), fitted.numbers
 
 
 def choose(
@@ -72,7 +86,7 @@ def choose(
     Cost: ``folds`` fits per candidate.
     """
     table, scores = [], []
-    for structure in candidates or candidates_for(tuple(x.shape[1:])):
+    for structure in candidates or candidates_for(tuple(x.shape[1:]), gaps=bool(torch.isnan(x).any())):
         if progress is not None:
             progress(structure)
         level, numbers = held_out(x, structure, options, folds)

@@ -16,16 +16,13 @@ from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.choose import Candidate, choose, held_out
-from ornstein.covariance.coregionalised import grid
-from ornstein.covariance.coregionalised_fit import fit_coregionalised
 from ornstein.covariance.lowrank import low_rank, row_mean
-from ornstein.covariance.missing import expectation_maximization
-from ornstein.covariance.missing_factors import low_rank_with_gaps
-from ornstein.covariance.missing_fit import Gaps, fit_with_gaps
-from ornstein.covariance.missing_start import is_series, refuse_empty
+from ornstein.covariance.missing_any import fit_gappy
+from ornstein.covariance.missing_fit import Gaps
+from ornstein.covariance.missing_start import is_series
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
 from ornstein.covariance.structure import Options, check_structure, fit_structure
-from ornstein.covariance.structures import Dense, Stationary, as_spectral
+from ornstein.covariance.structures import Stationary, as_spectral
 
 _CHUNK = 8192
 _LONG = 2048
@@ -91,19 +88,20 @@ def estimate(
 ) -> Estimate:
     """Mean and covariance of signals (case, *event), in float64.
 
-    structure   "dense"            any covariance; NaN in x means missing and is handled by EM
+    structure   "dense"            any covariance
                 "diagonal"         independent entries
-                "low-rank"         probabilistic PCA: ``rank`` directions (default: by held-out likelihood) and a floor; NaN by EM
+                "low-rank"         probabilistic PCA: ``rank`` directions (default: by held-out likelihood) and a floor
                 "stationary"       circulant in time, from the periodogram; "multitaper" and "welch" smooth it
                 "toeplitz"         a function of the lag, positive by construction
                 "autoregressive"   banded precision: long signals at O(d b); one channel
                 "squared-exponential", "matern-3/2", "matern-5/2", "ornstein-uhlenbeck", "periodic": kernels of the lag
                 "kronecker"        channel (x) time, both full (flip-flop); "a*b" names the factors, as in "dense*toeplitz"
                 "coregionalised"   a sum of separable kernels, constant, slow, fast and white, each with its own coupling of the channels,
-                                   by the likelihood of what was observed: for gaps, few of which are shared; NaN is welcome
+                                   by the likelihood of what was observed: for gaps, few of which are shared
                 "image"            height x width by the cosine transform
                 "auto"             the best of those that fit the shape, by cross-validation
-                Structures in time give several channels a full covariance between them.
+                Structures in time give several channels a full covariance between them. NaN in x means missing: each structure is then
+                fitted to what was observed, by EM or by its likelihood, and judged by what others observed
     shrinkage   of full matrices: "oas" (Chen et al. 2010), "ledoit-wolf" (2004), "nonlinear" (Ledoit and Wolf 2020), "none",
                 or the weight of the round covariance in [0, 1]. With gaps in x, each of the first three stands for a choice on
                 held-out values: how far towards the round covariance, or one that is steady in time (see ``missing_fit``)
@@ -111,7 +109,8 @@ def estimate(
 
     x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
     n d log d for stationary, n d b for autoregressive; (1 + folds) fits in all.
-    Raises ``InputError`` for NaN where the structure cannot use it, fewer than two cases, and d too large for dense.
+    Raises ``InputError`` for fewer than two cases (one series with gaps is enough for "dense" and "coregionalised"), and d too large for
+    dense or, with gaps, for any structure but "low-rank".
     """
     options = Options(shrinkage, rank, seed)
     shape = _shape(x, structure)
@@ -131,10 +130,10 @@ def estimate(
     table: tuple[Candidate, ...] = ()
     found: tuple[float, float] | None = None
     if structure == "auto":
-        structure, table = choose(checks.tensor(x, "x"), options, folds, progress=progress)
+        structure, table = choose(checks.tensor(x, "x", missing=True), options, folds, progress=progress)
         found = next((c.held_out, c.error) for c in table if c.structure == structure)
     elif folds:
-        scores, _ = held_out(checks.tensor(x, "x"), structure, options, folds)
+        scores, _ = held_out(checks.tensor(x, "x", missing=True), structure, options, folds)
         found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores)))
     fitted = _fit(x, shape, structure, options, progress)
     held, error = found if found is not None else (None, None)
@@ -154,15 +153,18 @@ def _fit(x: object, shape: tuple[int, ...], structure: str, options: Options, pr
         return _dense(x, shape, options, progress)
     if structure == "low-rank":
         return _low_rank(x, options)
-    if structure == "coregionalised":
-        series = checks.tensor(x, "x", ndim=(2, 3), missing=True)
-        law = fit_coregionalised(series.view(len(series), -1, shape[-1]), seed=options.seed, progress=progress)
-        return _Fitted(law.mean(shape[-1]).view(shape[1:]), Dense(law.matrix(grid(shape[-1]))), 0.0, law.numbers)
-    values = checks.tensor(x, "x", ndim=(2, 3, 4))
+    values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True)
+    if structure == "coregionalised" or bool(torch.isnan(values.sum())):
+        return _gappy(values, structure, options, progress)
     shifted = values - values[0]  # exact for entries that are constant, whatever their value
     mean = shifted.mean(0)
     fitted = fit_structure(shifted - mean, structure, options)
     return _Fitted(values[0] + mean, fitted.covariance, fitted.shrinkage, fitted.numbers)
+
+
+def _gappy(x: Tensor, structure: str, options: Options, progress: Callable[[str], None] | None) -> _Fitted:
+    mean, fitted, gaps = fit_gappy(x, structure, options, progress)
+    return _Fitted(mean, fitted.covariance, fitted.shrinkage, fitted.numbers, gaps)
 
 
 def _dense(x: Any, shape: tuple[int, ...], options: Options, progress: Callable[[str], None] | None) -> _Fitted:
@@ -175,25 +177,11 @@ def _dense(x: Any, shape: tuple[int, ...], options: Options, progress: Callable[
             checks.tensor(x, "x", missing=True)  # the same error, but with the count and the place in all of x
             raise
         if bool(torch.isnan(piece).any()):
-            return _dense_with_gaps(checks.tensor(x, "x", missing=True), options, progress)
+            return _gappy(checks.tensor(x, "x", missing=True), "dense", options, progress)
         accumulator.update(piece.flatten(1))
     centred = checks.tensor(x, "x").flatten(1) - accumulator.mean if options.shrinkage == "ledoit-wolf" else None
     covariance, weight = shrunk(accumulator.covariance(), accumulator.count, options.shrinkage, centred)
     return _Fitted(accumulator.mean.view(shape[1:]), covariance, weight, size * (size + 1) // 2)
-
-
-def _dense_with_gaps(x: Tensor, options: Options, progress: Callable[[str], None] | None) -> _Fitted:
-    """A weight that was given, or "none", is kept in EM until it settles; for every rule, held-out values choose in its place."""
-    refuse_empty(x)
-    size = x[0].numel()
-    numbers = size * (size + 1) // 2
-    if options.shrinkage == "none" or not isinstance(options.shrinkage, str):
-        weight = 0.0 if options.shrinkage == "none" else float(options.shrinkage)
-        mean, matrix = expectation_maximization(x.flatten(1), weight, progress=progress)
-        return _Fitted(mean.view(x.shape[1:]), Dense(matrix), weight, numbers)
-    series = x if len(x) > 1 else x.reshape(1, -1, x.shape[-1])  # one case is a series, whatever its values look like
-    mean, matrix, gaps = fit_with_gaps(series, seed=options.seed, progress=progress)
-    return _Fitted(mean.view(x.shape[1:]), Dense(matrix), gaps.weight, numbers, gaps)
 
 
 def _low_rank(x: object, options: Options) -> _Fitted:
@@ -202,10 +190,9 @@ def _low_rank(x: object, options: Options) -> _Fitted:
     values = checks.tensor(x, "x", ndim=(2, 3, 4), missing=True, dtype=dtype)
     flat = values.flatten(1)
     if bool(torch.isnan(flat.sum())):
-        flat_mean, covariance = low_rank_with_gaps(values.to(torch.float64), options.rank)
-    else:
-        flat_mean = row_mean(flat)
-        covariance = low_rank(flat, options.rank, mean=flat_mean, seed=options.seed)
+        return _gappy(values.to(torch.float64), "low-rank", options, None)
+    flat_mean = row_mean(flat)
+    covariance = low_rank(flat, options.rank, mean=flat_mean, seed=options.seed)
     r, d = covariance.components, covariance.size
     return _Fitted(flat_mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1)
 

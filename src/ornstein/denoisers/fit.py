@@ -32,7 +32,7 @@ def fit_gaussian(
     rank: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Gaussian:
-    """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data (structures "dense" and "low-rank")."""
+    """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data."""
     fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, progress=progress)
     return Gaussian(fitted.mean, fitted.covariance)
 

@@ -13,8 +13,8 @@ from ornstein.fitting.recipe import Fitted, Structured, Work
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian(Structured):
-    """Mean and covariance. NaN means missing ("dense" and "low-rank"): EM uses what was observed, and with
-    "dense" held-out values choose how. Cost: see ``covariance.estimate``."""
+    """Mean and covariance. NaN means missing: the structure is fitted to what was observed, and with "dense" held-out values choose
+    how. Cost: see ``covariance.estimate``."""
 
     name: ClassVar[str] = "gaussian"
 

@@ -1,0 +1,180 @@
+"""Gaps in one run: intensive care at the masks of CSDI, hourly air quality, electricity; time and memory of the fits (half an hour).
+
+    python benchmarks/gaps.py [care] [air] [electricity] [cost]      default: all
+
+Intensive care: PhysioNet 2012, 4000 records of 48 h x 35 variables, 80 % missing; 2800 to fit, of 800 others 10, 50 or 90 % of what was
+observed is hidden by the masks of CSDI (Tashiro et al. 2021). CRPS as there: the mean over 19 quantiles of twice the pinball loss, summed
+over all hidden values, over the sum of their |value|, which are standardised by all records. Everything that is chosen is chosen by
+the records to fit. The other sets: fit on the first years with as many points hidden as in the test, errors in deviations of a channel.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from harness import machine, peak_mib
+from real_data import load
+from torch import Tensor
+
+import ornstein as orn
+from ornstein.covariance import interpolated
+from ornstein.data import examples
+
+LEVELS = torch.arange(1, 20, dtype=torch.float64) / 20
+FIGURE = Path(__file__).resolve().parents[1] / "docs" / "figures" / "gap-costs.svg"
+HEAD = "| method | hidden | CRPS | MAE | RMSE | 90 % band holds | CPU s |\n|---|---|---|---|---|---|---|"
+
+
+def row(name: str, hidden: str, quantiles: Tensor, truth: Tensor, seconds: float) -> None:
+    """One line of a table; quantiles (19, hidden), or one row for a method that gives a single value."""
+    middle = quantiles[len(quantiles) // 2]
+    wrong, levels = truth - quantiles, LEVELS.unsqueeze(1)
+    pinball = torch.maximum(levels * wrong, (levels - 1) * wrong).sum(1).mean()
+    crps = float(2 * pinball / truth.abs().sum())
+    mae, rmse = float((truth - middle).abs().mean()), float((truth - middle).square().mean().sqrt())
+    inside = float(((truth >= quantiles[0]) & (truth <= quantiles[-1])).double().mean()) if len(quantiles) > 1 else math.nan
+    print(f"| {name} | {hidden} | {crps:.4f} | {mae:.4f} | {rmse:.4f} | {inside:.3f} | {seconds:.0f} |", flush=True)
+
+
+def timed(call: Callable[[], orn.Model]) -> tuple[orn.Model, float]:
+    begin = time.process_time()
+    return call(), time.process_time() - begin
+
+
+def line(x: Tensor, mean: Tensor) -> Tensor:
+    """Straight lines; the channel's mean where a row is empty."""
+    filled = interpolated(x)
+    return torch.where(filled.isnan(), mean.unsqueeze(1), filled)
+
+
+def guessed(model: orn.Model, shown: Tensor, hidden: Tensor) -> tuple[Tensor, float]:
+    """(quantiles (19, hidden values), CPU-seconds)."""
+    begin = time.process_time()
+    return model.quantiles(shown, LEVELS)[:, hidden], time.process_time() - begin
+
+
+def hide(x: Tensor, share: float, seed: int) -> Tensor:
+    gone = orn.random.Noise(seed).uniform(len(x), tuple(x.shape[1:])) < share
+    return torch.where(gone, torch.full_like(x, torch.nan), x)
+
+
+def care() -> None:
+    found = load("physionet2012_seta")
+    x = torch.from_numpy(found["data"].astype(np.float64))
+    centre = x.nanmean((0, 1))
+    scale = (x - centre).square().nanmean((0, 1)).sqrt()
+    x = ((x - centre) / scale).transpose(1, 2).contiguous()
+    train, test = (x[torch.from_numpy(found[f"{part}_idx"])] for part in ("train", "test"))
+    train = train[(~train.isnan()).flatten(1).any(1)]
+    print(f"\nIntensive care: {len(train)} records to fit, {100 * float(train.isnan().double().mean()):.0f} % missing\n\n{HEAD}")
+    mean = train.nanmean((0, 2))
+    model, seconds = timed(lambda: orn.fit(train, structure="coregionalised", marginals="gaussian", folds=0))
+    print(f"| the fit | | | | | | {seconds:.0f} |", flush=True)
+    for share in (10, 50, 90):
+        mask = torch.from_numpy(np.unpackbits(found[f"gt_mask_{share}_packed"])[: x.numel()].reshape(found["data"].shape)).bool()
+        given = mask[torch.from_numpy(found["test_idx"])].transpose(1, 2)
+        hidden = ~test.isnan() & ~given
+        shown = torch.where(given, test, torch.full_like(test, torch.nan))
+        row("linear interpolation", f"{share} %", line(shown, mean)[hidden].unsqueeze(0), test[hidden], 0)
+        quantiles, took = guessed(model, shown, hidden)
+        row("coregionalised, Gaussian marginals", f"{share} %", quantiles, test[hidden], took)
+
+
+def windows(series: Tensor, length: int, count: int) -> Tensor:
+    """``count`` windows (window, channel, time), evenly spaced; those without any value are left out."""
+    cut = series.unfold(0, length, max(1, (len(series) - length) // count))[:count]
+    return cut[(~cut.isnan()).flatten(1).any(1)]
+
+
+def patterns(test: Tensor) -> Iterator[tuple[str, float, Tensor]]:
+    """(what is hidden, the share of points to hide in the fit, the windows with it hidden)."""
+    for share in (10, 50, 90):
+        yield f"points {share} %", share / 100, hide(test, share / 100, 2)
+    if test.shape[1] > 1:
+        alone, block = test.clone(), test.clone()
+        for k in range(len(test)):
+            alone[k, k % test.shape[1], 12:36] = math.nan
+        block[:, :, 20:26] = math.nan
+        yield "one channel for 24", 0.1, alone
+        yield "all channels for 6", 0.1, block
+
+
+def compared(name: str, train: Tensor, test: Tensor, structures: tuple[str, ...]) -> None:
+    print(f"\n{name}: {len(train)} windows of {train.shape[1]} x {train.shape[2]} to fit\n\n{HEAD}")
+    mean = train.nanmean((0, 2))
+    fitted: dict[tuple[float, str], tuple[orn.Model, float]] = {}
+    for what, share, shown in patterns(test):
+        hidden = shown.isnan() & ~test.isnan()
+        row("linear interpolation", what, line(shown, mean)[hidden].unsqueeze(0), test[hidden], 0)
+        for structure in structures:
+            key = (share, structure)
+            if key not in fitted:
+                gappy = hide(train, share, 1)
+                gappy = gappy[(~gappy.isnan()).flatten(1).any(1)]
+                fitted[key] = timed(lambda gappy=gappy, structure=structure: orn.fit(gappy, structure=structure, folds=0))
+            model, seconds = fitted[key]
+            quantiles, took = guessed(model, shown, hidden)
+            row(structure, what, quantiles, test[hidden], seconds + took)
+
+
+def air() -> None:
+    found = load("beijing_pm25")
+    train, test = (torch.from_numpy(found[part]).double() for part in ("train", "test"))
+    centre = train.nanmean(0)
+    scale = (train - centre).square().nanmean(0).sqrt()
+    days, fresh = windows((train - centre) / scale, 48, 1000), windows((test - centre) / scale, 48, 150)
+    compared("Hourly air quality", days, fresh, ("dense", "coregionalised"))
+
+
+def electricity() -> None:
+    days = examples.electricity().values
+    centre, scale = days[:800].mean(), days[:800].std()
+    compared("Electricity", (days[:800] - centre) / scale, (days[800:] - centre) / scale, ("dense", "coregionalised"))
+
+
+def cost() -> None:
+    """Time against cases, entries and share missing, and the largest memory of the whole run."""
+    print("\n| cases | channels x times | missing | structure | CPU s | largest memory so far, MiB |\n|---|---|---|---|---|---|")
+    law = 0.5 * torch.eye(7, dtype=torch.float64) + 0.5
+    points: dict[str, list[tuple[float, float]]] = {}
+    for length, counts in ((12, (100, 1000, 10_000)), (48, (100, 1000))):
+        lag = (torch.arange(length).double().unsqueeze(1) - torch.arange(length)).abs()
+        root = torch.linalg.cholesky(torch.kron(law, torch.exp(-lag / 10)))
+        for count in counts:
+            whole = (orn.random.Noise(0).normal(count, (7 * length,)) @ root.T).view(count, 7, length)
+            for share in (0.1, 0.5, 0.9):
+                gappy = hide(whole, share, 1)
+                gappy = gappy[(~gappy.isnan()).flatten(1).any(1)]
+                for structure in ("dense", "coregionalised"):
+                    _, seconds = timed(lambda gappy=gappy, structure=structure: orn.fit(gappy, structure=structure, folds=0))
+                    points.setdefault(f"{structure}, 7 x {length}, {share:.0%} missing", []).append((count, seconds))
+                    print(f"| {count} | 7 x {length} | {share:.0%} | {structure} | {seconds:.1f} | {peak_mib():.0f} |", flush=True)
+    draw(points)
+
+
+def draw(points: dict[str, list[tuple[float, float]]]) -> None:
+    """The figure of costs, in house style."""
+    from ornstein.plots.style import figure
+
+    canvas, axes = figure(1, 2)
+    for axis, length in zip(axes, (12, 48), strict=True):
+        for name, curve in points.items():
+            if f"7 x {length}," in name:
+                axis.plot(*zip(*curve, strict=True), marker="o", label=name.replace(f", 7 x {length}", ""))
+        axis.set(xscale="log", yscale="log", xlabel="cases", ylabel="CPU-seconds", title=f"7 x {length}")
+    axes[0].legend(fontsize=7)
+    canvas.savefig(FIGURE)
+    print(f"\nwrote {FIGURE}")
+
+
+if __name__ == "__main__":
+    machine()
+    parts = {"care": care, "air": air, "electricity": electricity, "cost": cost}
+    for name in sys.argv[1:] or parts:
+        parts[name]()
