@@ -37,6 +37,8 @@ class Network(Options, Recipe):
     net        "unet", "mlp", "transformer"; without it ``nets.default_net``
     module     any ``nn.Module`` called as F(x, noise) or, with conditions, F(x, noise, condition), instead of ``net``; trained in place
     structure, shrinkage, rank   of the reference; by default "dense" up to 2048 entries, see ``reference_structure``
+    judged     cases set aside, neither trained on nor looked at, whose log-densities judge new ones: the p-values of ``surprise``. Each
+               costs one density at the end
     watch      is told how training goes, a ``training.Record`` about once a second
 
     and everything that ``training.Options`` lists: steps or minutes, batch, rate, masks, folder, resume, ...
@@ -47,6 +49,7 @@ class Network(Options, Recipe):
     structure: str | None = None
     shrinkage: str | float = "oas"
     rank: int | None = None
+    judged: int = 0
     watch: Callable[[Record], None] | None = field(default=None, compare=False)
 
     name: ClassVar[str] = "network"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, cast, overload
 
 import torch
@@ -21,11 +22,13 @@ from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
 from ornstein.fitting.held_out import Judge, blocks, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
+from ornstein.fitting.network import Network
 from ornstein.fitting.recipe import Recipe, Structured, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
+from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
 from ornstein.model.symbols import SymbolModel, fit_symbols
 
@@ -77,7 +80,7 @@ def fit(
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
                  neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
-                 are not scored. A network is fitted once.
+                 are not scored. A network is fitted once: ``judged`` sets cases aside for p-values.
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
@@ -117,6 +120,9 @@ def fit(
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
     if known is not None and known.assumed:
         tell(known.assumed)
+    aside = None
+    if isinstance(recipe, Network) and recipe.judged:
+        values, given, aside = set_aside(values, given, recipe.judged)
     work = Work(checks.seed(seed), tell, given)
     scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
     scaler = _scaler(values, scaling, marginals, work.seed, tell)
@@ -130,7 +136,12 @@ def fit(
         parts = checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
         bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, parts)
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
-    return Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
+    whole = Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
+    if aside is None:
+        return whole
+    tell(f"{len(aside.values)} cases that judge new ones")
+    scores = judged(fitted.law, scaler, aside, whole.moments.covariance(), work.seed)
+    return replace(whole, reference=scores, training={**(fitted.training or {}), TOLD: aside.condition is not None})
 
 
 def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:

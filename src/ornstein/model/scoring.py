@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
-from ornstein.model.drawing import under
+from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
+from ornstein.model.given import density_given
+from ornstein.model.judging import TOLD
 from ornstein.model.odd import Oddness, oddness, surprise_map
 
 
@@ -34,6 +39,7 @@ class Scoring(Fitted):
         label: object = None,
         condition: object = None,
         guidance: float = 1.0,
+        given: object = None,
         device: torch.device | str | None = None,
         seed: int | None = 0,
     ) -> Density:
@@ -42,8 +48,15 @@ class Scoring(Fitted):
         method  "auto", "exact", "flow" (the density of what deterministic samplers draw), "mmse" or "bound": see ``likelihood.log_density``
         error   nats that it may be off; default 0.05, or 0.001 for each entry of a signal
         label, condition, guidance, device   as in ``sample``, with one label or condition for all signals or one for each
+        given   which entries are known, boolean like one signal or its last axis: the density of the others given them. Exact for a
+                law in closed form, and the integral of a network that was trained with masks
         """
         values = self._signals(x)
+        if given is not None:
+            if guidance != 1:
+                raise InputError(f"guidance is {guidance:g}, but a density given a part is that of the network itself: leave guidance out")
+            known = told(self.conditions, label, condition, len(values))
+            return density_given(self.law.on(device), self.scaler, values, given, known, method, error, checks.seed(seed))
         law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
         found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=checks.seed(seed))
         return found.shifted(-self.scaler.log_volume(values, self.moments.covariance()))
@@ -52,14 +65,28 @@ class Scoring(Fitted):
         """The same as ``log_prob``, under scikit-learn's name."""
         return self.log_prob(x)
 
-    def surprise(self, x: object) -> Surprise:
+    def calibrated(self, x: object, *, label: object = None, condition: object = None, guidance: float = 1.0, seed: int | None = 0) -> Self:
+        """The same model, whose p-values come from x: cases (case, *event) that no fit has seen (split conformal; Vovk et al. 2005).
+
+        For any model, also a guided or conditional one: p-values then ask for labels and conditions of new cases as these had them.
+        A false alarm at p <= a has a probability of at most a for a case that is exchangeable with x, whatever the model.
+        """
+        found = self.log_density(x, label=label, condition=condition, guidance=guidance, seed=seed)
+        under_label = label is not None or condition is not None
+        training = {**(self.training or {}), TOLD: under_label} if self.conditions is not None else self.training
+        return replace(self, reference=found.value.sort().values, judges=(), training=training)
+
+    def surprise(self, x: object, *, label: object = None, condition: object = None, guidance: float = 1.0) -> Surprise:
         """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
 
         Each held-out case is compared with x under the law that had not seen it, so p is as fair with few cases as with many:
         see ``fitting.held_out.p_value``. Small p is surprising; it is never 0. Models of older versions hold no such laws: there x is
-        scored by the law of all cases, which finds too little where entries outnumber cases.
+        scored by the law of all cases, which finds too little where entries outnumber cases. A network has p-values where cases were set
+        aside for them (``fit(..., judged=200)``) or given later (``calibrated``); label, condition and guidance are as in ``sample``.
         """
-        level = self.log_prob(x)
+        if (self.training or {}).get(TOLD) and label is None and condition is None:
+            raise InputError("the cases that judge new ones were scored under their labels or conditions: give label= or condition=")
+        level = self.log_density(x, label=label, condition=condition, guidance=guidance).value
         if self.judges:
             return Surprise(-level, p_value(self.judges, self._signals(x)))
         if self.reference is None:

@@ -1,0 +1,48 @@
+"""Cases that are set aside to judge new ones: p-values of a model that is trained once (split conformal)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.covariance import Operator
+from ornstein.denoisers import Denoiser
+from ornstein.fitting.scaling import Scaler
+from ornstein.likelihood import log_density
+from ornstein.nets import Condition
+from ornstein.training import split
+
+TOLD = "told"
+"""Key in ``Model.training``: whether the cases that judge were scored under their labels and conditions."""
+
+
+class Aside(NamedTuple):
+    """Cases (case, *event) that no fit sees, in the user's units, and what is known of each."""
+
+    values: Tensor
+    condition: Condition | None
+
+
+def set_aside(values: Tensor, given: Condition | None, count: int) -> tuple[Tensor, Condition | None, Aside]:
+    """(cases to fit, what is known of them, the cases set aside): the ends of five stretches, as for held-out cases.
+
+    Raises ``InputError`` where fewer than ten are asked for, or fewer than half would be left.
+    """
+    checks.count(count, "judged", at_least=10)
+    if 2 * count > len(values):
+        raise InputError(f"judged is {count}, but x has {len(values)} cases, of which half must be left to train on: ask for fewer")
+    fitted, judging = split(len(values), count / len(values))
+    complete = judging[~torch.isnan(values[judging]).flatten(1).any(1)]
+    kept = None if given is None else given[fitted]
+    return values[fitted], kept, Aside(values[complete], None if given is None else given[complete])
+
+
+def judged(law: Denoiser, scaler: Scaler, aside: Aside, covariance: Operator, seed: int) -> Tensor:
+    """Log-densities in nats of what was set aside, ascending, by the same estimate that new cases get."""
+    told = law if aside.condition is None else law.given(aside.condition)
+    found = log_density(told.on(), scaler.encode(aside.values), seed=seed)
+    return found.shifted(-scaler.log_volume(aside.values, covariance)).value.sort().values
