@@ -99,6 +99,24 @@ def test_impute_writes_medians_and_bands(room, capsys):
     torch.testing.assert_close(bands.values[:, 1:], high)
 
 
+def test_forecast_writes_medians_bands_and_paths_and_tests_them(room, capsys):
+    torch.manual_seed(0)
+    series = orn.Signals(torch.randn(1, 1, 300, dtype=torch.float64).cumsum(-1), channels=("a",))
+    orn.write("walk.csv", series)
+    orn.fit(series.windows(12, 1), folds=0).save("walk.model")
+    where = ("-o", "next.csv", "--bands", "ends.csv", "--paths", "paths.csv", "--draws", "7")
+    code, out, _ = run(capsys, "forecast", "walk.model", "walk.csv", "--horizon", "4", *where, "--backtest", "--season", "5")
+    assert code == 0
+    assert "20 origins" in out
+    assert "season before" in out
+    assert "4 samples ahead" in out
+    found = orn.load("walk.model").forecast(series, 4, 7)
+    assert torch.equal(orn.read("next.csv").values.flatten(), found.quantiles((0.5,)).flatten())
+    assert orn.read("ends.csv").shape == (1, 2, 4)
+    assert orn.read("paths.csv").shape == (7, 1, 4)
+    assert run(capsys, "forecast", "walk.model", "walk.csv", "--horizon", "4")[0] == 2
+
+
 def test_impute_takes_a_recording_longer_than_the_window(room, capsys):
     torch.manual_seed(0)
     series = torch.randn(400, dtype=torch.float64).cumsum(0) * 0.1

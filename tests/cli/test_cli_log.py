@@ -59,12 +59,13 @@ def test_what_ends_at_once_and_what_is_quiet_say_nothing(capsys):
         "score m days.csv --method bound -o scores.csv",
         "compare m many.csv --fitted days.csv -o table.csv",
         "spectrum many.csv -o spectrum.svg",
-        "impute m gaps.csv -o full.csv --draws 400",
+        "impute kernel gaps.csv -o full.csv --draws 4000",
     ],
 )
 def test_commands_on_models_say_what_they_do(words, room, capsys, monkeypatch):
     monkeypatch.setattr(log, "FIRST", 0.0)  # whatever the speed of the machine
     orn.fit(orn.read("days.csv")).save("m")
+    orn.fit(orn.read("days.csv"), "empirical", folds=0).save("kernel")
     orn.write("many.csv", orn.Signals(ornstein_uhlenbeck(1500, 40, 3.0, seed=2).values))
     assert re.search(r"^ +\d+\.\d s  \w+ing", run(capsys, *words.split()), re.MULTILINE)
     assert run(capsys, *words.split(), "--force", "--json") == ""

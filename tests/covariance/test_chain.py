@@ -112,6 +112,19 @@ def test_beyond_the_reach_only_what_is_far_ahead_is_lost(monkeypatch: pytest.Mon
     assert ((found - left).abs() <= 5 * spread + 1e-4).all()
 
 
+def test_what_lies_beyond_the_reach_is_left_out_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first two of half windows without end are those of a recording that stops after four."""
+    monkeypatch.setattr(chains, "REACH", 2)
+    mean, covariance = process(16, 1, "ou")
+    x = torch.full((1, 40), torch.nan, dtype=torch.float64)
+    x[0, 1], x[0, 17:] = 0.5, 1.0
+    x[0, 18::4] = torch.nan
+    found, deviation = moments(Chain(*process(8, 1, "ou")), x)
+    expected, left = exact(x[:, :16], mean, covariance)
+    torch.testing.assert_close(found[:, :8], expected[:, :8], rtol=0, atol=1e-9)
+    torch.testing.assert_close(deviation[0, :8].square(), left.diagonal()[:8], rtol=0, atol=1e-9)
+
+
 def test_a_gap_longer_than_the_window_grows_back_to_the_unconditional_law() -> None:
     mean, covariance = process(8, 2, "ou")
     x = mean[:, :1].expand(2, 200).clone() + 1

@@ -17,6 +17,7 @@ COMMANDS = {
     "score": "score",
     "compare": "compare",
     "impute": "impute",
+    "forecast": "forecast",
     "spectrum": "spectrum",
     "bench": "bench",
     "report": "pages",

@@ -1,12 +1,13 @@
 """The command that fills gaps: impute."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.cli.bands import bands_of
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
@@ -14,11 +15,6 @@ from ornstein.cli.shards import over_shards
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
-
-if TYPE_CHECKING:
-    import torch
-
-    from ornstein import Model, Signals
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -64,7 +60,7 @@ def register(app: typer.Typer, words: Words) -> None:
         gaps = int(x.values.isnan().sum())
         orn.write(output, model.signals(found[0], x), force=force)
         if bands is not None:
-            orn.write(bands, _bands(model, x, found[1:], levels[1:]), force=force)
+            orn.write(bands, bands_of(model, x, found[1:], levels[1:]), force=force)
         if as_json:
             show.machine({"cases": len(x), "missing": gaps, "draws": draws, "output": output, "bands": bands, "level": level})
             return
@@ -72,12 +68,3 @@ def register(app: typer.Typer, words: Words) -> None:
         show.line(text.format(gaps=gaps, cases=len(x), path=output if gaps else signals, output=output))
         if bands is not None:
             show.line(words("banded").format(level=level, path=bands))
-
-
-def _bands(model: "Model", x: "Signals", ends: "torch.Tensor", levels: tuple[float, ...]) -> "Signals":
-    """The lower and the upper band of each channel as channels of one set of signals."""
-    import torch
-
-    low, high = (model.signals(end, x) for end in ends)
-    names = [f"{c} {q:.1%}" for q in levels for c in low.channels]
-    return orn.Signals(torch.cat([low.values, high.values], 1), low.rate, tuple(names), low.units * 2)

@@ -196,6 +196,14 @@ def name_in(value: object, what: str, allowed: Iterable[str]) -> str:
     raise unknown_name(what, value, names)
 
 
+def levels(value: object, name: str) -> Tensor:
+    """``value`` as probabilities (level,), each between 0 and 1."""
+    found = tensor(value, name, ndim=(1,))
+    if not len(found) or bool(((found <= 0) | (found >= 1)).any()):
+        raise InputError(f"{name} is {shown(value)}, but must list numbers between 0 and 1, such as 0.05, 0.5, 0.95")
+    return found
+
+
 def plain(**options: object) -> None:
     """Refuse tensors and arrays of several entries where a word, a number or None belongs, before anything compares them."""
     for name, value in options.items():

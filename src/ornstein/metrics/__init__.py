@@ -1,11 +1,13 @@
 """Numbers that say how good a law is, each with its standard error."""
 
 from ornstein.fitting.held_out import Fold, blocks
+from ornstein.metrics.backtest import Backtest, backtest
 from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, interval_score, pit, rank_histogram
 from ornstein.metrics.compare import Candidate, Score, compare, fold_models, held_out_log_prob
 from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
+from ornstein.metrics.filling import Errors, errors_of
 from ornstein.metrics.joint import Joint, joint_coverage
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.metrics.models import Comparison
@@ -17,10 +19,12 @@ from ornstein.metrics.spectra import Spectrum, spectrum
 
 __all__ = [
     "LEVELS",
+    "Backtest",
     "Candidate",
     "Comparison",
     "Contrast",
     "Coverage",
+    "Errors",
     "Explained",
     "Fold",
     "Joint",
@@ -30,6 +34,7 @@ __all__ = [
     "Score",
     "Significant",
     "Spectrum",
+    "backtest",
     "band",
     "blocks",
     "compare",
@@ -38,6 +43,7 @@ __all__ = [
     "coverage",
     "crps",
     "energy_distance",
+    "errors_of",
     "explained",
     "explained_of",
     "fold_models",

@@ -121,6 +121,21 @@ class Fitted:
         """Signals, or what ``fit`` reads as such, as values (case, *event) in the channels and units of this model."""
         return self._signals(x)
 
+    def series_of(self, x: object) -> Tensor:
+        """x of any length in the channels, their order and the units of this model, (case, *lead, time); NaN is a gap.
+
+        Raises ``InputError`` for other channels.
+        """
+        matched = self._matched(x)
+        values = checks.tensor(x if matched is None else matched.values, "x", missing=True)
+        lead = self.event_shape[:-1]
+        if matched is not None and not lead and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != len(lead) + 2 or tuple(values.shape[1:-1]) != lead or not len(values):
+            wanted = ", ".join(["case", *map(str, lead), "time"])
+            raise InputError(f"x has shape {tuple(values.shape)}, but must be ({wanted})")
+        return values
+
     def _signals(self, x: object, *, missing: bool = False) -> Tensor:
         return self._values(self._matched(x) or x, missing)
 

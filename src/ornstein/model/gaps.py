@@ -11,9 +11,10 @@ from torch import Tensor
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.denoisers import Law
-from ornstein.model import imputing, recordings
+from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
+from ornstein.model.forecasting import Forecast
 from ornstein.model.quantiles import quantiles
 from ornstein.samplers import Sampler, Steps, Tuned
 from ornstein.schedules import Schedule
@@ -83,12 +84,45 @@ class Gaps(Fitted):
         """
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
-        z = torch.special.ndtri(_levels(levels))
+        z = torch.special.ndtri(checks.levels(levels, "levels"))
         memory.drawn(len(z), "the number of levels", values.numel())
         count, seed = memory.drawn(draws, "draws", math.prod(self.event_shape)), checks.seed(seed)
         filler = self._filler(len(values), None, None, "vp", "own", label, condition, device)
         found = quantiles(filler, values, z, count, seed, progress or (lambda _: None))
         return found if matched is None else matched.back(found)
+
+    def forecast(
+        self,
+        history: object,
+        horizon: int,
+        draws: int = 100,
+        *,
+        free: str = "auto",
+        label: object = None,
+        condition: object = None,
+        device: torch.device | str | None = None,
+        seed: int | None = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Forecast:
+        """What follows histories (case, *lead, time) for ``horizon`` samples: ``.paths`` (draw, case, *lead, horizon) and ``.quantiles``.
+
+        The last samples of a history, as many as the window has beside the horizon, are what the law is given; NaN among them is a gap.
+        With ``free`` "nothing" the law is used as it is and returns to its mean; with "level" the level of each channel is free, which is
+        the law re-centred on the last values; with "trend" its slope too. "auto" takes the one whose forecasts from origins inside the
+        histories score best, and ``.why`` says how. Histories that the model was not fitted to choose more fairly.
+
+        Signals, names, units and the other arguments are as in ``impute``. Raises ``InputError`` for a horizon as long as the window, and
+        for histories that are too short. Cost: that of ``impute``, and three conditionings to choose.
+        """
+        matched = self._matched(history)
+        values = checks.tensor(matched.values if matched else history, "history", missing=True)
+        values = forecasting.checked(values, self.event_shape, horizon)
+        count, seed = memory.drawn(draws, "draws", values[..., :1].numel() * horizon), checks.seed(seed)
+        filler = self._filler(len(values), None, None, "vp", "own", label, condition, device)
+        why = f"{free} is free, as asked"
+        choice = (free, why) if free != forecasting.AUTO else forecasting.chosen(filler, values, horizon)
+        outward = (lambda found: found) if matched is None else matched.outward
+        return forecasting.forecast(filler, values, horizon, count, choice, outward, seed, progress or (lambda _: None))
 
     def _filler(
         self,
@@ -109,10 +143,3 @@ class Gaps(Fitted):
         if sampler is not None or steps is not None:
             raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
         return imputing.Exact(law, self.scaler)
-
-
-def _levels(levels: object) -> Tensor:
-    found = checks.tensor(levels, "levels", ndim=(1,))
-    if not len(found) or bool(((found <= 0) | (found >= 1)).any()):
-        raise InputError(f"levels is {checks.shown(levels)}, but must list numbers between 0 and 1, such as 0.05, 0.5, 0.95")
-    return found

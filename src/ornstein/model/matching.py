@@ -54,8 +54,13 @@ class Matched:
     def back(self, filled: Tensor) -> Tensor:
         """Filled signals (draw, case, *event) of the model in the order and units of the signals; what was there is as it was."""
         draws = filled.view(len(filled), *self.own.shape)
-        values = torch.where(torch.isnan(self.own), (draws - self.offset) / self.factor, self.own)[:, :, self.chosen.argsort()]
-        return values.view(filled.shape)
+        own = self.own[:, self.chosen.argsort()]
+        return torch.where(torch.isnan(own), self.outward(draws), own).view(filled.shape)
+
+    def outward(self, values: Tensor) -> Tensor:
+        """Values (draw, case, *lead, time) of the model in the order and units of the signals."""
+        found = values.view(*values.shape[:2], len(self.chosen), -1)
+        return ((found - self.offset) / self.factor)[:, :, self.chosen.argsort()].view(values.shape)
 
 
 def _chosen(given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:

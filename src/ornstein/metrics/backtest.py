@@ -1,0 +1,81 @@
+"""Forecasts from many origins of a series, beside the rules of thumb that they must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.fitting.pinball import LEVELS
+from ornstein.metrics.filling import Errors, errors_of
+from ornstein.model import Model
+
+_ORIGINS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Errors by name ("model", "last value", "seasonal"), how many origins, and what was free in the model's forecasts."""
+
+    errors: dict[str, Errors]
+    origins: int
+    free: str
+    why: str
+
+
+def backtest(
+    model: Model,
+    series: object,
+    horizon: int,
+    *,
+    origins: int = _ORIGINS,
+    season: int | None = None,
+    free: str = "auto",
+    draws: int = 200,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Backtest:
+    """Forecasts of ``horizon`` samples from ``origins`` equally spaced origins in the second half of series (case, *lead, time).
+
+    What is free is chosen once, on what lies before the first origin. "last value" repeats it, "seasonal" what was one ``season`` (in
+    samples) before; their bands are the quantiles of their own errors, lead by lead, at all origins before the first. Raises
+    ``InputError`` for series that do not hold a window before half of their time. Cost: one conditioning of all origins.
+    """
+    values = model.series_of(series)
+    horizon, origins = checks.count(horizon, "horizon"), checks.count(origins, "origins")
+    window, length = model.event_shape[-1], values.shape[-1]
+    need = max(window - horizon, season or 1)
+    first, last = max(length // 2, need), length - horizon
+    if last < first:
+        raise InputError(
+            f"series has {length} samples, but a backtest of {horizon} after half of it, and after {need} of the past, needs "
+            f"{max(2 * horizon, need + horizon)}: give a longer one"
+        )
+    at = torch.linspace(first, last, min(origins, last - first + 1)).long().tolist()
+    truth = torch.cat([values[..., t : t + horizon] for t in at])
+    scale = model.scaler.scale[..., :1]
+    chosen = model.forecast(values[..., :first], horizon, 1, free=free, seed=seed)
+    past = torch.cat([values[..., t - (window - horizon) : t] for t in at])
+    found = model.forecast(past, horizon, draws, free=chosen.free, seed=seed, progress=progress)
+    errors = {"model": errors_of(truth, found.quantiles(LEVELS), scale)}
+    for name, back in (("last value", 1), ("seasonal", season)):
+        if back is not None:
+            errors[name] = errors_of(truth, _naive(values, at, first, horizon, back), scale)
+    return Backtest(errors, len(at), chosen.free, chosen.why)
+
+
+def _naive(values: Tensor, at: list[int], first: int, horizon: int, back: int) -> Tensor:
+    """Quantiles (level, origin, *lead, horizon) of repeating the last ``back`` samples, from the errors before ``first``."""
+    repeated = torch.arange(horizon) % back - back
+
+    def guess(t: int) -> Tensor:
+        return values[..., t + repeated]
+
+    earlier = list(range(back, first - horizon + 1, max((first - horizon) // 200, 1)))
+    wrong = torch.cat([values[..., t : t + horizon] - guess(t) for t in earlier])
+    spread = torch.nanquantile(wrong, LEVELS, dim=0)
+    return torch.cat([guess(t) for t in at]) + spread.unsqueeze(1)
