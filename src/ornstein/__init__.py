@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
-    from ornstein.data import read, write
+    from ornstein.data import read, to_mne, write
     from ornstein.fitting import recipes
     from ornstein.measurements import (
         Average,
@@ -97,6 +97,7 @@ __all__ = [
     "samplers",
     "schedules",
     "shards",
+    "to_mne",
     "training",
     "write",
 ]
@@ -104,7 +105,7 @@ __all__ = [
 _NAMES = {
     "common.errors": ("InputError", "OrnsteinError", "RunError"),
     "common.signals": ("Signals",),
-    "data": ("read", "write"),
+    "data": ("read", "to_mne", "write"),
     "measurements": (
         *("Average", "Blur", "Clip", "Downsample", "Fourier", "Laplace", "Likelihood", "Linear", "Mask", "Mix", "Nonlinear", "Poisson"),
         *("Quantise", "StudentT"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PREFIXES = {"": 0, "p": -12, "n": -9, "µ": -6, "u": -6, "m": -3, "c": -2, "d": -1, "h": 2, "k": 3, "M": 6, "G": 9}
+PREFIXES = {"": 0, "f": -15, "p": -12, "n": -9, "µ": -6, "u": -6, "m": -3, "c": -2, "d": -1, "h": 2, "k": 3, "M": 6, "G": 9}
 """Powers of ten that stand before a unit."""
 
 SCALED = ("mol", "bar", "Wh", "Pa", "Hz", "VA", "eV", "V", "A", "W", "J", "N", "T", "m", "g", "s", "S", "Ω", "K", "L", "l")

@@ -2,7 +2,8 @@
 
 from ornstein.data import examples, laws
 from ornstein.data.edf_annotations import Annotation
+from ornstein.data.mne_back import to_mne
 from ornstein.data.read import read
 from ornstein.data.write import write
 
-__all__ = ["Annotation", "examples", "laws", "read", "write"]
+__all__ = ["Annotation", "examples", "laws", "read", "to_mne", "write"]

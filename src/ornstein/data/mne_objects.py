@@ -14,7 +14,12 @@ from ornstein.data.roles import Asked
 _VOLTS = ("eeg", "eog", "ecg", "emg", "seeg", "ecog", "dbs", "bio")
 _SCALES = {**dict.fromkeys(_VOLTS, ("µV", 1e6)), "mag": ("fT", 1e15), "grad": ("fT/cm", 1e13), "ref_meg": ("fT", 1e15), "hbo": ("µM", 1e6)}
 """Type of a channel -> the unit that MNE shows it in, and how many of it make one of the unit that MNE stores."""
-_NO_SIGNALS = ("stim", "syst", "exci", "ias")
+NO_SIGNALS = ("stim", "syst", "exci", "ias")
+
+
+def scale_of(kind: str) -> tuple[str, float]:
+    """(the unit that MNE shows a type of channel in, how many of it make one of the unit that it stores); ("", 1) for other types."""
+    return _SCALES.get(kind, ("", 1.0))
 
 
 def raw(value: Any, asked: Asked, where: str) -> Loaded:
@@ -61,13 +66,13 @@ def _named(data: Any, value: Any, asked: Asked, where: str, classes: Any = None,
     kept = [
         i
         for i, (kind, name) in enumerate(zip(kinds, labels, strict=True))
-        if name in asked.channels or (kind not in _NO_SIGNALS and name not in bads)
+        if name in asked.channels or (kind not in NO_SIGNALS and name not in bads)
     ]
     if not kept:
         raise InputError(f"{where} has no channel that is good and holds signals: it has {listed(labels, 12)}")
     left = [name for i, name in enumerate(labels) if i not in kept]
     notes = [*notes, f"{listed(left, 4)} {'is' if len(left) == 1 else 'are'} left out (bad, or no signal)"] if left else list(notes)
-    scales = [_SCALES.get(kinds[i], ("", 1.0)) for i in kept]
+    scales = [scale_of(kinds[i]) for i in kept]
     values = data[:, kept] * np.array([scale for _, scale in scales])[:, None]
     rate = float(value.info["sfreq"])
     return Loaded(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
+from ornstein.data.mne_back import filled, is_instrument, opened
 from ornstein.denoisers import Law
 from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
@@ -37,10 +39,11 @@ class Gaps(Fitted):
         device: torch.device | str | None = None,
         seed: int | None = 0,
         progress: Callable[[int], None] | None = None,
-    ) -> Tensor:
+    ) -> Any:
         """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
 
-        ``Signals`` come back in their own order of channels and their own units, whatever those of the model.
+        ``Signals`` come back in their own order of channels and their own units, whatever those of the model. Raw, Epochs and Evoked of
+        MNE come back as such, with bad channels and stretches marked BAD at their median; ``quantiles`` gives the band.
 
         x may be recordings, longer than the signals of the model. A Gaussian that is the same along its window (fitted to windows that
         begin anywhere) becomes the law of the whole recording, in which a half window holds the memory, and draws are exact for it;
@@ -56,6 +59,8 @@ class Gaps(Fitted):
         A network that was trained with masks draws by sampling, one run per draw and case with gaps; the other arguments are for it
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
+        if is_instrument(x):
+            return self.quantiles(x, (0.5,), draws=draws, label=label, condition=condition, device=device, seed=seed, progress=progress)[0]
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
         count, seed = memory.drawn(draws, "draws", values.numel()), checks.seed(seed)
@@ -75,13 +80,24 @@ class Gaps(Fitted):
         device: torch.device | str | None = None,
         seed: int | None = 0,
         progress: Callable[[int], None] | None = None,
-    ) -> Tensor:
+    ) -> Any:
         """Quantiles (level, case, *event) of what NaN hides, entry by entry; observed entries are bit-identical in every one.
 
         Exact for a Gaussian or mixture of up to 2048 entries and for recordings under a Gaussian; otherwise those of ``draws`` draws. x,
         its names, units and recordings, and the other arguments are as in ``impute``; ``levels`` lie between 0 and 1. Memory: the result;
-        draws are kept for some cases, or one piece of a recording, only.
+        draws are kept for some cases, or one piece of a recording, only. Of a Raw, Epochs or Evoked, a list of copies, one for each level.
         """
+        if is_instrument(x):
+            known = opened(x, self.channels)
+            options: dict[str, Any] = {
+                "draws": draws,
+                "label": label,
+                "condition": condition,
+                "device": device,
+                "seed": seed,
+                "progress": progress,
+            }
+            return [filled(x, known, level.view(known.shape)) for level in self.quantiles(known, levels, **options)]
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
         z = torch.special.ndtri(checks.levels(levels, "levels"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.data.mne_back import by_epoch, is_epochs
+from ornstein.data.read import recognised
 from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.model.drawing import told, under
@@ -76,14 +78,18 @@ class Scoring(Fitted):
         training = {**(self.training or {}), TOLD: under_label} if self.conditions is not None else self.training
         return replace(self, reference=found.value.sort().values, judges=(), training=training)
 
-    def surprise(self, x: object, *, label: object = None, condition: object = None, guidance: float = 1.0) -> Surprise:
+    def surprise(self, x: object, *, label: object = None, condition: object = None, guidance: float = 1.0) -> Any:
         """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
 
         Each held-out case is compared with x under the law that had not seen it, so p is as fair with few cases as with many:
         see ``fitting.held_out.p_value``. Small p is surprising; it is never 0. Models of older versions hold no such laws: there x is
         scored by the law of all cases, which finds too little where entries outnumber cases. A network has p-values where cases were set
         aside for them (``fit(..., judged=200)``) or given later (``calibrated``); label, condition and guidance are as in ``sample``.
+
+        A ``Surprise``, or for Epochs of MNE a pandas frame with a row per epoch: event, nats, p_value.
         """
+        if is_epochs(x):
+            return by_epoch(x, *self.surprise(recognised(x), label=label, condition=condition, guidance=guidance))
         if (self.training or {}).get(TOLD) and label is None and condition is None:
             raise InputError("the cases that judge new ones were scored under their labels or conditions: give label= or condition=")
         level = self.log_density(x, label=label, condition=condition, guidance=guidance).value
