@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
