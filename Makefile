@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo lab test test-all lint docs bench clean
+.PHONY: demo lab browser test test-all lint docs bench clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -16,6 +16,13 @@ demo: $(READY)
 # The page of one's own signals; what is opened and computed is kept in ./ornstein-lab.
 lab: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/ornstein lab
+
+# Chromium and a Chinese font for the tests of pages, where apt is at hand; elsewhere they use a Chromium that is there, or are skipped.
+browser:
+	@if command -v chromium >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q .; then echo "Chromium and a Chinese font are here"; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null; \
+	else echo "no apt here as root: the tests of pages use a Chromium that is installed, or are skipped"; fi
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -263,3 +263,9 @@ def test_a_recording_is_paged_scaled_and_marked(browser, lab, begun, tmp_path):
             canvas,
         )
         assert cost < 20, "a frame of the scrolling recording takes longer than 50 frames a second allow"
+        go(page, "open")
+        page.fill("#panel .note input", str(rate))
+        page.click("#cut")
+        page.wait_for_selector("#left-out")
+        touched = -(-stop // rate) - start // rate
+        assert f"{touched} windows" in page.inner_text("#left-out")

@@ -175,3 +175,18 @@ def test_the_script_of_a_job_runs_and_does_the_same(lab, file, signals, model, k
         assert own.read_bytes() == again.read_bytes()
     if kind == "condition":
         assert part(lab, ident)[0]["evidence"] == pytest.approx(float(names["post"].log_evidence))
+
+
+def test_extremes_of_stretches_keep_every_jump():
+    """Each stretch has the least and largest of its samples, the last one included; what is missing is not one of them."""
+    from ornstein.lab.overview import extremes
+
+    values = np.zeros((2, 1001))
+    values[0, 1000], values[0, 0], values[1, 500] = 7.0, -3.0, 5.0
+    values[1, :100] = np.nan
+    low, high = extremes(values, 10)
+    assert high[0].tolist() == [0.0] * 9 + [7.0]
+    assert low[0].tolist() == [-3.0] + [0.0] * 9
+    assert np.isnan(high[1, 0])
+    assert np.isnan(low[1, 0])
+    assert high[1].max() == 5.0

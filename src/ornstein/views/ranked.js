@@ -9,10 +9,10 @@ import { block, dot, line } from "./marks.js";
 // Surprise in nats in the order of rank, the chosen one marked; p below ``alarm`` in the colour of signals.
 export function ranks(surface, { nats, order, p = null, chosen, alarm = 0.05 }) {
   const { colours, words } = surface, values = Array.from(order, (k) => nats[k]), last = Math.max(values.length - 1, 1);
-  const plot = frame(surface, { x: [-0.5, last + 0.5], y: extent([values]), xlabel: words.rank, ylabel: words.surprise }), { X, Y, box } = plot;
+  const plot = frame(surface, { x: [0.5, last + 1.5], y: extent([values]), xlabel: words.rank, ylabel: words.surprise }), { X, Y, box } = plot;
   const wide = Math.max(1, Math.min(14, (box.right - box.left) / values.length - 1));
-  values.forEach((v, i) => block(plot, X(i) - wide / 2, Y(v), wide, box.bottom - Y(v), p && p[order[i]] < alarm ? colours.signal : colours.accent, 0.8));
-  dot(plot, X(chosen), Y(values[chosen]), 5, colours.ink);
+  values.forEach((v, i) => block(plot, X(i + 1) - wide / 2, Y(v), wide, box.bottom - Y(v), p && p[order[i]] < alarm ? colours.signal : colours.accent, 0.8));
+  dot(plot, X(chosen + 1), Y(values[chosen]), 5, colours.ink);
   return plot;
 }
 

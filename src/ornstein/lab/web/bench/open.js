@@ -59,6 +59,7 @@ export function opening({ hand, go }) {
       h("div", { class: "row" }, channelChoice(hand, picture.redraw), onward),
       picture.element,
       notes.length ? h("div", { class: "note" }, told("h3", {}, () => say("bench.assumed")), h("ul", {}, notes.map((note) => h("li", {}, note)))) : null,
+      hand.badCases.size ? told("p", { class: "small", id: "left-out" }, () => say("bench.left-out", { n: number(hand.badCases.size, 0) })) : null,
       single(hand) ? cutting() : null,
       differently());
   }

@@ -14,7 +14,7 @@ export function recording(hand) {
   const page = Math.min(Math.round(rate ? rate * SECONDS : 5000), total);
   const clock = (s) => (rate ? number(s / rate, 1, "s") : number(s, 0));
   const canvas = h("canvas", { class: "recording", tabindex: "0", "data-figure": "recording", role: "application" });
-  const view = { at: 0, goal: 0, scale: null, strips: new Map(), raw: new Map(), mark: null, marks: [] };
+  const view = { at: 0, goal: 0, scale: null, strips: new Map(), raw: new Map(), mark: null };
   const where = told("p", { class: "now" }, () => say("bench.from-to", { from: clock(view.at), to: clock(view.at + page), of: clock(total) }));
   const keys = told("p", { class: "small hint" }, () => say("bench.recording-keys"));
   const last = Math.max(total - page, 0);
@@ -89,7 +89,7 @@ export function recording(hand) {
     g.rect(LEFT, 0, wide, tall);
     g.clip();
     const first = Math.floor(view.at / page);
-    for (const [, from, to] of [...view.marks, ...(view.mark ? [view.mark] : [])].map((m) => [0, ...m])) {
+    for (const [, from, to] of [...hand.marks, ...(view.mark ? [view.mark] : [])].map((m) => [0, ...m])) {
       g.fillStyle = colours().second;
       g.globalAlpha = 0.22;
       g.fillRect(LEFT + ((from - view.at) / page) * wide, 0, ((to - from) / page) * wide, tall);
@@ -117,7 +117,7 @@ export function recording(hand) {
   }
   const rescale = (factor) => { view.scale = nice((view.scale ?? 1) * factor); paint(); };
   const toggle = (k) => { hand.badChannels.has(k) ? hand.badChannels.delete(k) : hand.badChannels.add(k); canvas.dataset.bad = [...hand.badChannels].map((c) => channels[c]).join(","); marked.again(); paint(); };
-  const marked = told("p", { id: "marked" }, () => (hand.badChannels.size || view.marks.length ? say("bench.marked", { channels: [...hand.badChannels].map((k) => channels[k]).join(", ") || "–", n: number(view.marks.length, 0) }) : ""));
+  const marked = told("p", { id: "marked" }, () => (hand.badChannels.size || hand.marks.length ? say("bench.marked", { channels: [...hand.badChannels].map((k) => channels[k]).join(", ") || "–", n: number(hand.marks.length, 0) }) : ""));
 
   let from = null;
   const sampleAt = (e) => view.at + ((e.clientX - canvas.getBoundingClientRect().left - LEFT) / (canvas.clientWidth - LEFT)) * page;
@@ -138,8 +138,8 @@ export function recording(hand) {
     paint();
   });
   function mark(a, b) {
-    view.marks.push([Math.max(a, 0), Math.min(b, total)]);
-    canvas.dataset.marks = JSON.stringify(view.marks.map(([x, y]) => [Math.round(x), Math.round(y)]));
+    hand.marks.push([Math.max(a, 0), Math.min(b, total)]);
+    canvas.dataset.marks = JSON.stringify(hand.marks.map(([x, y]) => [Math.round(x), Math.round(y)]));
     marked.again();
   }
   canvas.addEventListener("wheel", (e) => {
@@ -155,7 +155,7 @@ export function recording(hand) {
     if (e.key in moves) to(moves[e.key]);
     else if (e.key === "+" || e.key === "=") rescale(0.7);
     else if (e.key === "-" || e.key === "−") rescale(1 / 0.7);
-    else if (e.key === "Escape") { view.marks.length = 0; canvas.dataset.marks = "[]"; marked.again(); paint(); }
+    else if (e.key === "Escape") { hand.marks.length = 0; canvas.dataset.marks = "[]"; marked.again(); paint(); }
     else return;
     e.preventDefault();
   });

@@ -22,7 +22,7 @@ export function sample({ hand }) {
   const names = h("select", { id: "sampler", onchange: () => { sampler = names.value; again(); certify(); } }, SAMPLERS.map((name) => h("option", { value: name, selected: name === sampler }, name)));
   const calls = slider("bench.steps", { min: 2, max: 50, value: steps, oninput: (v) => { steps = v; truth.again(); certificate.redraw(); }, onchange: again });
   const time = slider("bench.time", { min: 0, max: 1000, value: 1000, shown: (v) => number(1 - v / 1000, 2), oninput: (v) => { stop(); scene.at = v / 1000; picture.redraw(); } });
-  const play = button("bench.play", () => (scene.playing ? stop() : start()), { id: "play" });
+  const play = button("bench.play", () => (scene.playing ? stop() : start()), { id: "run" });
   const anew = button("bench.anew", () => { seed += 1; again(); }, { class: "quiet" });
   const truth = told("p", { class: "lead", id: "certificate" }, () => sentence());
 

@@ -9,7 +9,7 @@ export const COMPUTED = 512; // entries of a signal up to which the page compute
 export function hand() {
   const listeners = new Set();
   return {
-    signals: null, model: null, case: 0, channel: 0, badChannels: new Set(), badCases: new Set(), kept: new Map(),
+    signals: null, model: null, case: 0, channel: 0, badChannels: new Set(), badCases: new Set(), marks: [], kept: new Map(),
     on(listener) { listeners.add(listener); return () => listeners.delete(listener); },
     tell(what) { listeners.forEach((listener) => listener(what)); },
   };
@@ -18,18 +18,25 @@ export function hand() {
 // Open a file (its id) or an example, read as ``options`` say. Tells "signals".
 export async function open(hand, question, onEvent, onStart) {
   const job = await api.job({ kind: "open", ...question }, onEvent, onStart);
-  if (job) await take(hand, job.id);
+  if (job) await take(hand, job.id, cut(hand, question));
   return job;
 }
 
-// Signals that were opened before.
-export async function take(hand, id) {
+// What was marked in a recording, of its windows: the same channels, and every window that a marked stretch touches.
+function cut({ signals, marks, badChannels }, { window, file }) {
+  if (!window || !signals || signals.asked.file !== file || signals.shape[0] > 1) return {};
+  const touched = marks.flatMap(([from, to]) => Array.from({ length: Math.ceil(to / window) - Math.floor(from / window) }, (_, k) => Math.floor(from / window) + k));
+  return { badChannels, badCases: new Set(touched.filter((k) => (k + 1) * window <= signals.shape[2])) };
+}
+
+// Signals that were opened before; ``marked`` says which of their channels and cases are bad.
+export async function take(hand, id, marked = {}) {
   const notes = [];
   const [{ asked }, result] = await Promise.all([api.get(`/api/jobs/${id}`), api.part(id)]);
   await api.follow(id, (event) => { if (event.is === "note") notes.push(event.why); });
   const files = asked.file ? (await api.get("/api/files")).files : [];
   hand.signals = { id, asked, ...result, notes, name: asked.example ?? files.find((file) => file.id === asked.file)?.name ?? "" };
-  Object.assign(hand, { model: null, case: 0, channel: 0, badChannels: new Set(), badCases: new Set(), kept: new Map() });
+  Object.assign(hand, { model: null, case: 0, channel: 0, badChannels: new Set(), badCases: new Set(), marks: [], kept: new Map(), ...marked });
   address.set("signals", id);
   address.set("model", null);
   hand.tell("signals");

@@ -23,7 +23,7 @@ export const onChange = (listener) => { listeners.add(listener); return () => li
 export const changed = () => { colours = null; listeners.forEach((listener) => listener()); };
 
 // A value with so many digits after the point, as the language writes it.
-export const number = (value, digits = 2, unit = "") => value.toLocaleString(spoken, { minimumFractionDigits: digits, maximumFractionDigits: digits }) + (unit && `\u202f${unit}`);
+export const number = (value, digits = 2, unit = "") => value.toLocaleString(spoken, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−") + (unit && `\u202f${unit}`);
 
 export function palette() {
   if (!colours) {
