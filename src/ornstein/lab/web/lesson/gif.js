@@ -1,7 +1,9 @@
-// GIF89a: frames of a canvas as one file that plays for ever. Colours are the 256 most frequent of all frames, four bits a channel;
+// GIF89a: frames of a canvas as one file that plays for ever. Colours are the means of the 256 most frequent
+// cells of five bits a channel;
 // pixels are packed by LZW (Welch 1984), the size of codes growing as the table does.
 
-const key = (r, g, b) => ((r >> 4) << 8) | ((g >> 4) << 4) | (b >> 4);
+const CELLS = 1 << 15;
+const key = (r, g, b) => ((r >> 3) << 10) | ((g >> 3) << 5) | (b >> 3);
 
 // frames: RGBA bytes of width x height each; delay: hundredths of a second between two.
 export function gif(frames, width, height, delay) {
@@ -39,17 +41,23 @@ function text(out, letters) {
 }
 
 function palettes(frames) {
-  const counts = new Uint32Array(4096);
-  for (const frame of frames) for (let i = 0; i < frame.length; i += 4) counts[key(frame[i], frame[i + 1], frame[i + 2])]++;
-  const kept = Array.from(counts.keys()).filter((k) => counts[k]).sort((a, b) => counts[b] - counts[a]).slice(0, 256);
-  const rgb = (k) => [k >> 8, (k >> 4) & 15, k & 15], table = new Uint8Array(768), nearest = new Uint8Array(4096);
-  kept.forEach((k, n) => table.set(rgb(k).map((v) => v * 17), 3 * n));
-  for (let k = 0; k < 4096; k++) {
-    if (!counts[k]) continue;
-    const [r, g, b] = rgb(k);
+  const counts = new Uint32Array(CELLS), sums = new Float64Array(3 * CELLS);
+  for (const frame of frames) {
+    for (let i = 0; i < frame.length; i += 4) {
+      const k = key(frame[i], frame[i + 1], frame[i + 2]);
+      counts[k]++;
+      for (let c = 0; c < 3; c++) sums[3 * k + c] += frame[i + c];
+    }
+  }
+  const colour = (k) => [0, 1, 2].map((c) => Math.round(sums[3 * k + c] / counts[k]));
+  const seen = Array.from(counts.keys()).filter((k) => counts[k]).sort((a, b) => counts[b] - counts[a]), kept = seen.slice(0, 256).map(colour);
+  const table = new Uint8Array(768), nearest = new Uint8Array(CELLS);
+  kept.forEach((rgb, n) => table.set(rgb, 3 * n));
+  for (const k of seen) {
+    const [r, g, b] = colour(k);
     let best = Infinity;
-    kept.forEach((other, n) => {
-      const [r1, g1, b1] = rgb(other), far = (r - r1) ** 2 + (g - g1) ** 2 + (b - b1) ** 2;
+    kept.forEach(([r1, g1, b1], n) => {
+      const far = (r - r1) ** 2 + (g - g1) ** 2 + (b - b1) ** 2;
       if (far < best) [best, nearest[k]] = [far, n];
     });
   }
