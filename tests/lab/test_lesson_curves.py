@@ -44,8 +44,8 @@ console.log(JSON.stringify({
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("curves")
-    for name in ("gif", "strokes"):
-        shutil.copy(pages.WEB / "lesson" / f"{name}.js", folder)
+    for file in (pages.WEB / "lesson" / "gif.js", pages.VIEWS / "strokes.js"):
+        shutil.copy(file, folder)
     (folder / "package.json").write_text('{"type": "module"}')
     numbers = f"const WIDTH = {WIDTH}, HEIGHT = {HEIGHT}, FRAMES = {FRAMES};\n"
     (folder / "run.js").write_text(RUN.replace("\nconst size", numbers + "\nconst size", 1), encoding="utf-8")

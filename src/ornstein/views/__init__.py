@@ -11,10 +11,10 @@ import json
 import re
 from importlib.resources import files
 
-BASE = ("arrays", "ticks", "colours", "surface", "svg", "axes", "marks", "keys", "heat")
+BASE = ("arrays", "ticks", "colours", "surface", "svg", "pointer", "axes", "marks", "keys", "heat")
 """Modules that views are made of, in the order of their imports."""
 
-EXACT = ("linear", "normals", "gaussian", "conditioning", "eigen", "fewsteps")
+EXACT = ("linear", "normals", "gaussian", "conditioning", "eigen", "fewsteps", "strokes")
 """Modules that compute what is drawn of a Gaussian law, frame by frame, with Python's own numbers; they draw nothing."""
 
 VIEWS = ("forward", "copies", "spectra", "reverse", "learned", "gap", "odds", "accuracy", "bells", "pad")

@@ -1,26 +1,6 @@
 // Hands: what a reader does on a figure itself, by pointer or by keys. Each takes the canvas, the frame of its last drawing, the scene
-// and a way to change the state; a hand also says what it is to those who cannot see it.
-import { plain } from "./prose.js";
-
-const inside = (plot, event, canvas) => {
-  const box = canvas.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top];
-};
-const back = ({ box }, x, count) => Math.min(Math.max(Math.round(((x - box.left) / (box.right - box.left)) * (count - 1)), 0), count - 1);
-const value = ({ box, Y }, y) => (y - Y(0)) / (Y(1) - Y(0));
-
-// Follow a pointer from where it comes down until it is lifted.
-function dragged(canvas, begin, move, end = () => {}) {
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || begin(event) === false) return;
-    canvas.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    canvas.focus({ preventScroll: true });
-    const lift = () => { canvas.removeEventListener("pointermove", move); end(); };
-    canvas.addEventListener("pointermove", move);
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, lift, { once: true });
-  });
-}
+// and a way to change the state; the lesson's words say below each figure what its hand does.
+import { dragged, heightAt, placeAt, spot } from "/views/pointer.js";
 
 function keys(canvas, moves, act) {
   canvas.tabIndex = 0;
@@ -39,7 +19,7 @@ export const HANDS = {
   // Hide a stretch of the curve. Keys move it, with Shift its end.
   brush(canvas, of, set) {
     let from = 0;
-    const place = (event) => back(of.plot(), inside(of.plot(), event, canvas)[0], of.scene().d);
+    const place = (event) => placeAt(of.plot(), spot(canvas, event)[0], of.scene().d);
     const cover = (to) => set({ gaps: [[Math.min(from, to), Math.max(from, to)]] });
     dragged(canvas, (event) => { from = place(event); cover(from); }, (event) => cover(place(event)));
     keys(canvas, ARROWS, ([x], grow) => {
@@ -57,10 +37,9 @@ export const HANDS = {
     };
     const { signalAt } = of;
     dragged(canvas, (event) => {
-      const [x] = inside(of.plot(), event, canvas);
-      at = back(of.plot(), x, of.scene().d);
+      at = placeAt(of.plot(), spot(canvas, event)[0], of.scene().d);
       held = Float32Array.from(of.state.bend ?? of.scene().curve);
-    }, (event) => push(signalAt(value(of.plot(), inside(of.plot(), event, canvas)[1]), at)), () => { held = null; });
+    }, (event) => push(signalAt(heightAt(of.plot(), spot(canvas, event)[1]), at)), () => { held = null; });
     keys(canvas, ARROWS, ([x, y], far) => {
       const { curve, d } = of.scene();
       at = Math.min(Math.max((at ?? Math.round(d / 2)) + x * (far ? 10 : 1), 0), d - 1);
@@ -70,12 +49,10 @@ export const HANDS = {
   // Pull x_t: the product of the two bells follows.
   bells(canvas, of, set) {
     const pull = (event) => {
-      const { box } = of.plot(), [x] = inside(of.plot(), event, canvas);
+      const { box } = of.plot(), [x] = spot(canvas, event);
       set({ pulled: Math.min(Math.max(((x - box.left) / (box.right - box.left)) * 8 - 4, -4), 4) });
     };
     dragged(canvas, pull, pull);
     keys(canvas, ARROWS, ([x, y]) => set({ pulled: Math.min(Math.max((of.state.pulled ?? of.x_t()) + 0.1 * (x + y), -4), 4) }));
   },
 };
-
-export const described = (hand) => plain(`hand.${hand}`);

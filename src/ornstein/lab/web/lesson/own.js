@@ -1,10 +1,11 @@
 // The reader's own curve: drawn with the mouse or by keys, a row of a file, or five random cosines.
 import { pad } from "/views/pad.js";
+import { dragged, heightAt, placeAt, spot } from "/views/pointer.js";
 import { h } from "../dom.js";
 import { post } from "../api.js";
 import { number, say, surface } from "../frame/frame.js";
 import { speakIn } from "./prose.js";
-import { FEWEST, completed, rowsOf, stroke } from "./strokes.js";
+import { FEWEST, completed, rowsOf, stroke } from "/views/strokes.js";
 
 const POINTS = 100;
 const STEP = 0.1;
@@ -32,19 +33,16 @@ export function ownCurve(chosen) {
   }
 
   const place = (event) => {
-    const box = canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-    const i = Math.round(((x - plot.box.left) / (plot.box.right - plot.box.left)) * (POINTS - 1));
-    return [Math.min(Math.max(i, 0), POINTS - 1), Math.min(Math.max((y - plot.Y(0)) / (plot.Y(1) - plot.Y(0)), -1), 1)];
+    const [x, y] = spot(canvas, event);
+    return [placeAt(plot, x, POINTS), Math.min(Math.max(heightAt(plot, y), -1), 1)];
   };
-  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); last = place(event); stroke(values, last, last); draw(); });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!last || !event.buttons) return;
+  const put = (event, from) => {
     const next = place(event);
-    stroke(values, last, next);
+    stroke(values, from ?? next, next);
     last = next;
     draw();
-  });
-  canvas.addEventListener("pointerup", () => { last = null; });
+  };
+  dragged(canvas, (event) => put(event, null), (event) => put(event, last));
   // by keys: arrows move the pen, and with Space down it draws
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] }[event.key];

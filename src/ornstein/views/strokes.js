@@ -1,4 +1,4 @@
-// Curves from what a hand drew or a file holds: plain arithmetic, no page.
+// Curves from what a hand drew or a file holds.
 
 export const FEWEST = 8; // points of a curve
 
