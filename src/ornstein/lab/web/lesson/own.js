@@ -18,7 +18,7 @@ export function ownCurve(chosen) {
   const clear = h("button", { type: "button", class: "quiet", "data-say": "own.clear", onclick: () => { values.fill(NaN); last = null; draw(); } }, say("own.clear"));
   const file = h("input", { type: "file", id: "own-file", accept: ".csv,.txt,.tsv", onchange: () => file.files[0] && read(file.files[0]) });
   const row = h("input", { type: "range", min: "0", value: "0", "data-aria": "own.row", "aria-label": say("own.row"), oninput: () => pick() });
-  const shown = h("output"), useRow = h("button", { type: "button", class: "main", "data-say": "own.use", onclick: () => keep(rows[Number(row.value)]) }, say("own.use"));
+  const shown = h("output"), useRow = h("button", { type: "button", class: "main", id: "use-row", "data-say": "own.use", onclick: () => keep(rows[Number(row.value)]) }, say("own.use"));
   const picked = h("p", { class: "control", hidden: true }, h("label", { "data-say": "own.row" }, say("own.row")), " ", row, shown, " ", useRow);
   const close = h("button", { type: "button", class: "quiet close", "data-say": "own.close", onclick: () => element.close() }, say("own.close"));
   const standard = h("button", { type: "button", class: "quiet", id: "use-cosines", "data-say": "own.cosines", onclick: () => { element.close(); chosen(null, null); } }, say("own.cosines"));
