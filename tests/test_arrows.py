@@ -18,7 +18,7 @@ LAYERS = (
     ("model",),
     ("metrics", "plots", "estimator", "shards"),
     ("tour", "report"),
-    ("demo", "lab"),
+    ("demo", "lab", "widgets"),
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

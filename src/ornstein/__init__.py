@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         schedules,
         shards,
         training,
+        widgets,
     )
     from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
@@ -99,6 +100,7 @@ __all__ = [
     "shards",
     "to_mne",
     "training",
+    "widgets",
     "write",
 ]
 
