@@ -86,6 +86,21 @@ def test_models_are_compared(room, capsys):
     assert run(capsys, "compare", "days.csv")[0] == 2
 
 
+def test_posteriors_are_checked(room, capsys):
+    words = ("check", "days.model", "--measure", "average:4", "--noise", "0.1", "--cases", "60")
+    code, out, _ = run(capsys, *words, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["verdict"] == "right"
+    assert 0.6 < told["coverage"]["0.9"] <= 1
+    assert "看不出" in run(capsys, *words, "--lang", "zh")[1]
+    assert run(capsys, "check", "days.model", "days.csv", "--cases", "40")[0] == 0
+    for measure, says in (("avrage:4", "did you mean 'average'"), ("average", "such as average:4"), ("hide:2", "between 0 and 1")):
+        code, _, err = run(capsys, "check", "days.model", "--measure", measure)
+        assert code == 2
+        assert says in err
+
+
 def test_impute_writes_medians_and_bands(room, capsys):
     code, out, _ = run(capsys, "impute", "days.model", "gaps.csv", "-o", "full.csv", "--bands", "bands.csv", "--draws", "50", "--seed", "2")
     assert code == 0
@@ -170,7 +185,7 @@ def test_language_works_anywhere_on_the_line(room, capsys):
     assert run(capsys, "--lang", "xx", "fit")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["fit", "sample", "score", "compare", "impute", "spectrum", "bench", "report", "tour", "demo"])
+@pytest.mark.parametrize("command", ["fit", "sample", "score", "compare", "check", "impute", "spectrum", "bench", "report", "tour", "demo"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_command_has_help_with_an_example(command, language, capsys):
     code, out, _ = run(capsys, command, "--help", "--lang", language)

@@ -16,6 +16,7 @@ COMMANDS = {
     "sample": "sample",
     "score": "score",
     "compare": "compare",
+    "check": "check",
     "impute": "impute",
     "forecast": "forecast",
     "spectrum": "spectrum",

@@ -2,7 +2,9 @@
 
 from ornstein.fitting.held_out import Fold, blocks
 from ornstein.metrics.backtest import Backtest, backtest
-from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, interval_score, pit, rank_histogram
+from ornstein.metrics.calibrated import Calibrated, calibrated, tarp
+from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, energy_score, interval_score, pit, rank_histogram
+from ornstein.metrics.checking import Checked, check
 from ornstein.metrics.compare import Candidate, Score, compare, fold_models, held_out_log_prob
 from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
@@ -16,11 +18,15 @@ from ornstein.metrics.noise_edge import Significant, marchenko_pastur, noise_spe
 from ornstein.metrics.novelty import Novelty, novelty
 from ornstein.metrics.sample import SampleSpectrum, sample_spectrum
 from ornstein.metrics.spectra import Spectrum, spectrum
+from ornstein.metrics.stein import Stein, stein
+from ornstein.metrics.two_samples import c2st
 
 __all__ = [
     "LEVELS",
     "Backtest",
+    "Calibrated",
     "Candidate",
+    "Checked",
     "Comparison",
     "Contrast",
     "Coverage",
@@ -34,15 +40,20 @@ __all__ = [
     "Score",
     "Significant",
     "Spectrum",
+    "Stein",
     "backtest",
     "band",
     "blocks",
+    "c2st",
+    "calibrated",
+    "check",
     "compare",
     "compare_models",
     "contrast",
     "coverage",
     "crps",
     "energy_distance",
+    "energy_score",
     "errors_of",
     "explained",
     "explained_of",
@@ -62,4 +73,6 @@ __all__ = [
     "significant",
     "sliced_wasserstein",
     "spectrum",
+    "stein",
+    "tarp",
 ]

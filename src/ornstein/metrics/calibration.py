@@ -84,6 +84,22 @@ def crps(draws: object, truth: object) -> Tensor:
     return error - spread
 
 
+def energy_score(draws: object, truth: object) -> Tensor:
+    """The energy score of draws (draw, case, *event) for the truth (case, *event), one number a case; lower is better.
+
+        ES = E|X - y| - 1/2 E|X - X'|      (same paper, eq. 22; Euclidean norm of whole signals, the fair version)
+
+    Cost: pairs of draws.
+    """
+    x, y = _pair(draws, truth)
+    a, b = x.flatten(2).transpose(0, 1), y.flatten(1)
+    error = (a - b.unsqueeze(1)).norm(dim=-1).mean(1)
+    m = len(x)
+    if m > 1:
+        error = error - 0.5 * torch.cdist(a, a).sum((1, 2)) / (m * (m - 1))
+    return torch.as_tensor(error)
+
+
 def interval_score(low: Tensor, high: Tensor, truth: Tensor, level: float) -> Tensor:
     """Width of a band plus 2 / (1 - level) times how far the truth is outside it; lower is better (same paper, eq. 43)."""
     miss = (low - truth).clamp_min(0) + (truth - high).clamp_min(0)

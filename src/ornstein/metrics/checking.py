@@ -1,0 +1,77 @@
+"""Whether the posteriors of one's own model, under one's own measurement, are right."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.random import Noise
+from ornstein.covariance import Spectral
+from ornstein.measurements import Measurement
+from ornstein.metrics.calibrated import Calibrated, calibrated
+from ornstein.model import Model
+
+_NOISE = 1 << 24
+"""Stream of the noise of the simulated measurements."""
+
+_OTHER = 0x5EED
+"""Added to the seed of the draws, so that none shares its noise with the truth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """``calibrated`` of the posteriors; ``effective`` the smallest effective number of particles, None for closed forms."""
+
+    result: Calibrated
+    cases: int
+    effective: float | None
+
+
+def check(
+    model: Model,
+    measurement: Measurement,
+    noise: object = 0.0,
+    *,
+    x: object = None,
+    cases: int = 200,
+    draws: int = 99,
+    level: float = 0.01,
+    seed: int = 0,
+    **options: object,
+) -> Checked:
+    """Simulate signals and measurements, condition on each, and rank the truth among draws of its posterior.
+
+    noise    as in ``Model.posterior``: a deviation, one per value, or a covariance;  options: method, particles, steps of it
+    x        held-out signals in place of draws of the model: then the model is on trial, not its posteriors alone
+    cases, draws   how many; level: the false-alarm rate of the verdict
+
+    Raises ``InputError`` for other kinds of noise, which would have to be drawn, and too few cases. Cost: ``cases`` posteriors.
+    """
+    truth = model.sample(checks.count(cases, "cases", at_least=20), seed=seed) if x is None else checks.tensor(x, "x")
+    truth = truth.reshape(len(truth), *model.event_shape)
+    clean = measurement(truth)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # effective numbers are part of the result
+        post = model.posterior(measurement, clean + _noise(noise, clean, seed), noise, seed=seed + _OTHER, **options)  # type: ignore[arg-type]  # options of posterior
+    drawn = post.sample(checks.count(draws, "draws", at_least=19), seed=seed + _OTHER)
+    effective = None if post.diagnostics is None else float(post.diagnostics.effective.min())
+    return Checked(calibrated(drawn, truth, level=level, seed=seed), len(truth), effective)
+
+
+def _noise(noise: object, like: Tensor, seed: int) -> Tensor:
+    """Draws of n, one for each case."""
+    white = Noise(checks.seed(seed)).normal(len(like), (like[0].numel(),), _NOISE)
+    value = noise.dense() if isinstance(noise, Spectral) else noise
+    if not isinstance(value, Tensor | float | int | list | tuple):
+        raise InputError(f"noise is {checks.shown(noise)}, but a check draws Gaussian noise only: give a deviation or a covariance")
+    r = checks.tensor(value, "noise", ndim=(0, 1, 2))
+    if r.ndim < 2:
+        return (white * r).view(like.shape)
+    values, vectors = torch.linalg.eigh(r)
+    drawn: Tensor = (white * values.clamp_min(0).sqrt() @ vectors.T).view(like.shape)
+    return drawn
