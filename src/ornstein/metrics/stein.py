@@ -26,7 +26,7 @@ def stein(draws: object, score: object, *, seed: int = 0) -> Stein:
 
         KSD^2 = mean over i != j of s_i.s_j k + s_i.grad_j k + s_j.grad_i k + tr grad_i grad_j k,     k = (1 + |x_i - x_j|^2 / h)^-1/2
 
-    with h the median squared distance (Gorham & Mackey 2017, arXiv 1703.01717: this kernel notices draws that do not reach far enough);
+    with draws of unit covariance and h the median squared distance (Gorham & Mackey 2017, arXiv 1703.01717: this kernel notices draws that do not reach far enough);
     p-value by the wild bootstrap (Chwialkowski et al. 2016, arXiv 1602.02964). For a posterior the score is that of the prior plus the
     gradient of log p(y | x), with no evidence and no exact draws needed; it sees the shape of modes, but hardly their weights. Raises
     ``InputError`` for shapes that differ. Cost: pairs of draws, d numbers each.
@@ -34,12 +34,19 @@ def stein(draws: object, score: object, *, seed: int = 0) -> Stein:
     x, s = checks.tensor(draws, "draws"), checks.tensor(score, "score")
     if x.shape != s.shape or x.ndim < 2 or len(x) < 10:
         raise InputError(f"draws has shape {tuple(x.shape)} and score {tuple(s.shape)}, but both must be (draw, *event), 10 draws at least")
-    pairs = _pairs(x.flatten(1), s.flatten(1))
+    pairs = _pairs(*_whitened(x.flatten(1), s.flatten(1)))
     n = len(pairs)
     value = float(pairs.sum()) / (n * (n - 1))
     signs = Noise(checks.seed(seed)).uniform(BOOTSTRAPS, (n,)).sub(0.5).sign()
     wild = ((signs @ pairs) * signs).sum(1) / (n * (n - 1))
     return Stein(value, (1 + int((wild >= value).sum())) / (1 + BOOTSTRAPS))
+
+
+def _whitened(x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws of unit covariance, and the score in their coordinates: directions of little variance then count as much as all others."""
+    values, vectors = torch.linalg.eigh(torch.cov(x.T).view(x.shape[1], x.shape[1]))
+    scale = values.clamp_min(1e-12 * float(values.max())).sqrt()
+    return x @ vectors / scale, s @ vectors * scale
 
 
 def _pairs(x: Tensor, s: Tensor) -> Tensor:
