@@ -26,7 +26,8 @@ def stein(draws: object, score: object, *, seed: int = 0) -> Stein:
 
         KSD^2 = mean over i != j of s_i.s_j k + s_i.grad_j k + s_j.grad_i k + tr grad_i grad_j k,     k = (1 + |x_i - x_j|^2 / h)^-1/2
 
-    with draws of unit covariance and h the median squared distance (Gorham & Mackey 2017, arXiv 1703.01717: this kernel notices draws that do not reach far enough);
+    with draws of unit covariance and h the median squared distance (Gorham & Mackey 2017, arXiv 1703.01717: this kernel notices draws
+    that do not reach far enough);
     p-value by the wild bootstrap (Chwialkowski et al. 2016, arXiv 1602.02964). For a posterior the score is that of the prior plus the
     gradient of log p(y | x), with no evidence and no exact draws needed; it sees the shape of modes, but hardly their weights. Raises
     ``InputError`` for shapes that differ. Cost: pairs of draws, d numbers each.
