@@ -11,7 +11,6 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.words import Words
-from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def register(app: typer.Typer, words: Words) -> None:
 
 def measured(told: str, length: int) -> "Measurement":
     """The measurement of a word such as "average:4". Raises ``InputError`` for other words."""
+    from ornstein.common import checks  # it needs torch, and help nothing heavy
+
     kind, _, amount = told.partition(":")
     if kind not in KINDS:
         raise unknown_name("--measure", kind, KINDS)
