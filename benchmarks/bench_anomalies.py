@@ -64,8 +64,8 @@ def series() -> Iterator[Case]:
         with path.open() as handle:
             header, *rows = list(csv.reader(handle))
         drop = 1 if header[0].lower() in ("timestamp", "time", "index") else 0
-        table = np.array([[float(v) for v in row] for row in rows])
-        values, labels = table[:, drop:-1], (table[:, -1] > 0).astype(float)
+        table = np.array([[float(v) for v in row[drop:]] for row in rows])
+        values, labels = table[:, :-1], (table[:, -1] > 0).astype(float)
         odd = np.flatnonzero(labels)
         yield Case(name, values, labels, min(int(odd[0]), len(labels) // 2), period(values[: int(odd[0]), 0]))
 

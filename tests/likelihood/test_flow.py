@@ -86,6 +86,8 @@ def test_the_estimated_trace_keeps_its_promise(cases: int, share_off: float) -> 
     z = (found.value - flow(law, x, steps=32).value) / found.standard_error
     share = float((z.abs() < 1.96).to(torch.float64).mean())
     assert abs(share - 0.95) < share_off
+    # the spread of z has a deviation of (2 cases)^-1/2, so bars a fourth too wide fail with 200 cases, and correct ones once in 100000
+    assert abs(float(z.std()) - 1) < 4.5 / math.sqrt(2 * cases)
     assert float((found.standard_error < 0.1).to(torch.float64).mean()) > 0.98  # where the products run out, the error says so
 
 
