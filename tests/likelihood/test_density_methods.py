@@ -188,3 +188,28 @@ def test_parts_are_joined() -> None:
 def test_bad_bounds(more: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         bound(mixture(), X, **more)  # type: ignore[arg-type]
+
+
+def test_a_trial_decides_between_all_directions_and_random_ones() -> None:
+    """96 dimensions: a law that shares the basis of its reference needs no more than the trial; one that does not, more than all."""
+    easy = Gaussian(torch.zeros(96), Diagonal(torch.logspace(0, -2, 96, dtype=torch.float64)))
+    turned = [Gaussian(torch.zeros(96), Dense(spectrum_covariance(torch.logspace(1, -2, 96, dtype=torch.float64), k))) for k in (1, 2)]
+    hard = Mixture(torch.tensor([0.5, 0.5]), turned)
+    for law, wanted in ((easy, "more"), (hard, "less")):
+        found = log_density(Mute(law), law.sample(2, seed=1), matched(law), error=0.02)
+        assert f"all 768 directions of 8 levels cost {wanted} than" in found.why
+        assert ("exact trace" in found.why) == (wanted == "less")
+    assert float((found.value - hard.log_prob(hard.sample(2, seed=1))).abs().max()) < 0.1
+
+
+def test_a_budget_is_kept() -> None:
+    law = mixture()
+    x = law.sample(3, seed=1)
+    for calls in (68, 120, 400):
+        found = log_density(Mute(law), x, matched(law), error=1e-6, calls=calls)
+        assert int(found.calls.max()) <= calls
+        assert float((found.value - law.log_prob(x)).abs().max()) < 5 * float(found.error.max())
+    assert "68 calls do not pay for all 6 directions" in log_density(Mute(law), x, matched(law), calls=68).why
+    assert "every direction" in log_density(Mute(law), x, matched(law), calls=120).why
+    with pytest.raises(InputError, match="calls is 60"):
+        log_density(Mute(law), x, matched(law), calls=60)

@@ -45,6 +45,7 @@ def register(app: typer.Typer, words: Words) -> None:
         alpha: Annotated[float, option("--alpha", "score-alpha")] = 0.01,
         method: Annotated[str, option("--method", "score-method")] = "auto",
         within: Annotated[float | None, option("--error", "score-error")] = None,
+        calls: Annotated[int | None, option("--calls", "score-calls")] = None,
         step: Annotated[float | None, option("--step", "score-step")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         shards: Annotated[bool, option("--shards", "shards")] = False,
@@ -69,7 +70,7 @@ def register(app: typer.Typer, words: Words) -> None:
             for remark in orn.likelihood.remarks(x.values, declared=step is not None):
                 warnings.warn(remark, UserWarning, stacklevel=1)
         with counting(words("scoring"), None, as_json):
-            found = model.log_density(x, method=method, error=within, seed=seed)
+            found = model.log_density(x, method=method, error=within, calls=calls, seed=seed)
             whole = isinstance(model, orn.Model) or not bool(x.values.isnan().any())
             p = None if model.reference is None or not whole else model.surprise(x).p_value
             bits = orn.likelihood.bits_per_dim(found.value, math.prod(model.event_shape)) if step is None else model.bits_per_dim(x, step)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from typing import TypeGuard
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Network
 from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
-from ornstein.likelihood.flow import EXACT, flow, signals
-from ornstein.likelihood.mmse import mmse
+from ornstein.likelihood.flow import FEW, FIRST, flow, signals
+from ornstein.likelihood.mmse import CALLS, PILOT, STRATA, mmse
+from ornstein.likelihood.trace import DIRECTIONS
+from ornstein.likelihood.trace import PILOT as PROBES
 
 METHODS = ("auto", "exact", "flow", "mmse", "bound")
+LEAST = 3 * FIRST * (1 + DIRECTIONS) // 2 + FIRST * PROBES, 2 * PILOT * STRATA
+"""Calls of the shortest flow (grids of 4 and 8 levels, two shared directions each, and a pilot of four at each of the last), and of the
+shortest I-MMSE."""
 PROBED = 4096
 """Dimensions up to which "auto" follows the flow with an estimated trace: above, so many Jacobian products and the memory that they take
 cost more than the independent calls of I-MMSE."""
@@ -25,6 +31,7 @@ def log_density(
     *,
     method: str = "auto",
     error: float | None = None,
+    calls: int | None = None,
     seed: int = 0,
 ) -> Density:
     """log p(x) in nats for x (case, *event), with its errors and its price.
@@ -33,8 +40,9 @@ def log_density(
             "flow"   the probability flow: the density of what a deterministic sampler draws (``flow``)
             "mmse"   the errors of the denoiser, without a Jacobian; with a network, a lower bound for the stochastic sampler (``mmse``)
             "bound"  a lower bound for a stochastic sampler of 32 steps (``bound``)
-            "auto"   exact where there is a closed form; otherwise the flow up to 4096 dimensions, with the exact trace up to 256, and
-                     I-MMSE beyond. ``why`` says which and why
+            "auto"   exact where there is a closed form; otherwise the flow up to 4096 dimensions, with the exact trace up to 64 and, where
+                     a trial finds it cheaper and ``calls`` pay for it, up to 1024; I-MMSE beyond. ``why`` says it
+    calls   calls and Jacobian products that one case may cost; default: as many as ``error`` takes, up to thousands
     error   nats that the answer may be off; default 0.05, or 0.001 for each dimension. Where the budget of calls is spent before, the
             errors that come back say so
     seed    of everything random: the same for models that are compared makes their difference sharper than each of them
@@ -53,12 +61,18 @@ def log_density(
     if method == "bound":
         return bound(denoiser, x, reference, seed=seed)
     size = math.prod(denoiser.event_shape)
-    if method == "mmse" or (method == "auto" and size > PROBED):
-        found = mmse(denoiser, x, reference, error=error, seed=seed)
+    alone = method == "mmse" or (method == "auto" and size > PROBED)
+    budget = None if calls is None else checks.count(calls, "calls", at_least=LEAST[alone])
+    if alone:
+        found = mmse(denoiser, x, reference, error=error, most=CALLS if budget is None else budget, seed=seed)
         return found if method == "mmse" else found.because(f"{size} dimensions are too many for the Jacobian of a flow")
-    found = flow(denoiser, x, reference, error=error, seed=seed)
-    reason = "few enough for every direction" if size <= EXACT else "too many for an exact trace, few enough for random directions"
-    return found if method == "flow" else found.because(f"{size} dimensions are {reason}")
+    rich = budget is None or 1.5 * FIRST * (1 + size) <= budget
+    found = flow(denoiser, x, reference, error=error, trace="auto" if rich else "estimate", calls=budget, seed=seed)
+    if method == "flow":
+        return found
+    if not rich:
+        return found.because(f"{budget} calls do not pay for all {size} directions")
+    return found.because(f"{size} dimensions are few enough for every direction") if size <= FEW else found
 
 
 def closed_form(denoiser: Denoiser) -> TypeGuard[Law | Colored]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,8 +20,8 @@ from ornstein.likelihood.jacobian import Derivative, derivative
 from ornstein.likelihood.levels import Levels, levels
 from ornstein.likelihood.path import follow
 
-EXACT = 256
-"""Dimensions up to which the trace is taken exactly: in so many products an estimate would still err by about a tenth of a nat."""
+FEW, EXACT = 64, 1024
+"""Dimensions up to which the trace is taken exactly without asking, and up to which it may be, where a trial finds that cheaper."""
 FIRST, LAST = 8, 128
 """Levels of the first grid where their number is not given, and of the last."""
 PRODUCTS = 4096
@@ -57,6 +58,7 @@ def flow(
     error: float | None = None,
     trace: str = "auto",
     most: int = PRODUCTS,
+    calls: int | None = None,
     seed: int = 0,
 ) -> Density:
     """log p_sigma(x) in nats along the probability flow dx/dsigma = (x - D) / sigma (Song et al. 2021, eq. 39), in a ``Frame``:
@@ -72,17 +74,18 @@ def flow(
     sigma      noise level that x has already, in data scale
     steps      noise levels, one call each; without it 8, 16, 32, ... up to 128 until two grids agree within ``error``
     error      nats: for the discretisation, and for the standard error where the trace is estimated; default 0.05 or 0.001 d
-    trace      "exact": d products a level; "estimate": random directions; "auto": exact up to 256 dimensions
+    trace      "exact": d products a level; "estimate": random directions; "auto": exact up to 64 dimensions, and up to 1024 where a trial
+               of four directions a level finds that random ones would need more products for ``error``
     most       products that one case may cost where the trace is estimated
+    calls      calls and products that one case may cost in all; the grid is then not refined, and the trace not estimated, beyond it
 
     The discretisation error is the difference to the grid with half as many levels. Cost with n levels: 1.5 n calls, and the products:
     1.5 n d exactly. Raises ``InputError`` for signals of another shape and a module that cannot be differentiated.
     """
     values = signals(denoiser, x)
     if isinstance(denoiser, Colored):
-        inner = flow(
-            denoiser.inner, denoiser.whiten(values), reference, sigma=sigma, steps=steps, error=error, trace=trace, most=most, seed=seed
-        )
+        more: dict[str, Any] = {"sigma": sigma, "steps": steps, "error": error, "trace": trace, "most": most, "calls": calls, "seed": seed}
+        inner = flow(denoiser.inner, denoiser.whiten(values), reference, **more)
         return inner.shifted(-0.5 * float(denoiser.noise.logdet()))
     if trace not in TRACES:
         raise unknown_name("trace", trace, TRACES)
@@ -91,14 +94,21 @@ def flow(
         checks.count(steps, "steps", at_least=FIRST)
     frame = Frame.of(reference_of(denoiser, reference), level)
     allowed = default_error(frame.dimension) if error is None else checks.positive(error, "error")
-    exactly = trace == "exact" or (trace == "auto" and frame.dimension <= EXACT)
+    exactly: bool | None = trace == "exact" or (trace == "auto" and frame.dimension <= FEW)
+    if trace == "auto" and FEW < frame.dimension <= EXACT:
+        exactly = None
+    said = ""
     rows = max(1, min(MOST_CASES, NUMBERS // values[0].numel()))
     parts = []
     for first in range(0, len(values), rows):
         batch, noise = values[first : first + rows], Noise(seed, first)
-        run = _Run.of(denoiser.of_cases(first, first + len(batch)), frame, batch, level, exactly, noise)
-        parts.append(_density(run, steps, allowed, most))
-    return Density.joined(parts)
+        run = _Run.of(denoiser.of_cases(first, first + len(batch)), frame, batch, level, bool(exactly), noise)
+        if exactly is None:
+            exactly, said = _cheaper(run, allowed)
+            run = run._replace(exactly=exactly)
+        parts.append(_density(run, steps, allowed, most, calls))
+    found = Density.joined(parts)
+    return found.because(said) if said else found
 
 
 def default_error(dimension: int) -> float:
@@ -144,20 +154,40 @@ class _Run(NamedTuple):
         return _Grid(chosen, points, end, end - found.value, steps + found.products)
 
 
-def _density(run: _Run, steps: int | None, error: float, most: int) -> Density:
+def _cheaper(run: _Run, error: float) -> tuple[bool, str]:
+    """Whether every direction costs fewer products than the random ones that ``error`` nats take, by a trial on the first grid."""
+    chosen = levels(run.frame, FIRST, run.sigma)
+    points = follow(run.denoiser, run.frame, run.x, chosen, run.sigma)
+    trial = traces.estimated(run.derivative, run.frame, points, chosen, noise=run.noise, error=error, most=traces.PILOT * FIRST)
+    needed = trial.products * max(1.0, float(trial.error.median()) / error) ** 2
+    every = run.frame.dimension * FIRST
+    verdict = "more" if every > needed else "less"
+    random = f"the {needed:.0f} random ones that {error:.3g} nats take"
+    return every <= needed, f"all {every} directions of {FIRST} levels cost {verdict} than {random}"
+
+
+def _density(run: _Run, steps: int | None, error: float, most: int, calls_allowed: int | None) -> Density:
     """On a grid and its half, or on grids that double until they agree."""
     many = FIRST if steps is None else steps
     outside = ~run.frame.holds(run.x)
     coarse, fine = run.grid(many // 2), run.grid(many)
     calls = coarse.calls + fine.calls
-    while steps is None and many < LAST and float((fine.value - coarse.value).masked_fill(outside, 0).abs().amax()) > error:
+    room = math.inf if calls_allowed is None else calls_allowed
+    each = 1 + (run.frame.dimension if run.exactly else traces.DIRECTIONS)
+    while (
+        steps is None
+        and many < LAST
+        and calls + 2 * many * each <= room
+        and float((fine.value - coarse.value).masked_fill(outside, 0).abs().amax()) > error
+    ):
         many *= 2
         coarse, fine = fine, run.grid(many)
         calls += fine.calls
     off = (fine.value - coarse.value).abs()
     value, deviation, how = fine.value, torch.zeros_like(off), f"the exact trace in {run.frame.dimension} dimensions"
     if not run.exactly:
-        found = traces.estimated(run.derivative, run.frame, fine.points, fine.levels, noise=run.noise, error=error, most=most)
+        spare = max(0, int(min(most, room - calls)))
+        found = traces.estimated(run.derivative, run.frame, fine.points, fine.levels, noise=run.noise, error=error, most=spare)
         value, deviation = fine.end - found.value, found.error
         calls, how = calls + found.products, f"a trace by {found.products} random directions"
     why = f"probability flow on {many} noise levels with {how}"

@@ -16,6 +16,8 @@ PILOT = 4
 """Directions at every level before anything is known; with 8 levels and more the variance of their sum has over 24 degrees of freedom."""
 _NUMBERS = 1 << 21
 """Numbers in the directions of one product: 16 MiB in float64, a few times that inside a network."""
+DIRECTIONS = 2
+"""Directions that several grids share."""
 SHARED = 1 << 18
 """Stream of the directions that several grids share, apart from those of one level."""
 
@@ -74,7 +76,7 @@ def estimated(derivative: Derivative, frame: Frame, points: Tensor, levels: Leve
         wanted = count + torch.minimum((ideal - count).clamp_min(0), share).long().clamp_min(1)
 
 
-def shared(derivative: Derivative, frame: Frame, points: Tensor, levels: Levels, *, noise: Noise, directions: int = 2) -> Integral:
+def shared(derivative: Derivative, frame: Frame, points: Tensor, levels: Levels, *, noise: Noise, directions: int = DIRECTIONS) -> Integral:
     """The integral along a few directions that are the same at every level and on every grid: their difference between two grids is
     that of the grids, without the noise of the estimate. Its own error is not known. Cost: ``directions`` products a level."""
     signs = noise.normals(points.shape[1], (points.shape[2],), [SHARED + p for p in range(directions)]).sign()

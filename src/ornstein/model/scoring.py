@@ -38,6 +38,7 @@ class Scoring(Fitted):
         *,
         method: str = "auto",
         error: float | None = None,
+        calls: int | None = None,
         label: object = None,
         condition: object = None,
         guidance: float = 1.0,
@@ -49,6 +50,7 @@ class Scoring(Fitted):
 
         method  "auto", "exact", "flow" (the density of what deterministic samplers draw), "mmse" or "bound": see ``likelihood.log_density``
         error   nats that it may be off; default 0.05, or 0.001 for each entry of a signal
+        calls   of the denoiser, products with its Jacobian among them, that one signal may cost; the method follows
         label, condition, guidance, device   as in ``sample``, with one label or condition for all signals or one for each
         given   which entries are known, boolean like one signal or its last axis: the density of the others given them. Exact for a
                 law in closed form, and the integral of a network that was trained with masks
@@ -60,7 +62,7 @@ class Scoring(Fitted):
             known = told(self.conditions, label, condition, len(values))
             return density_given(self.law.on(device), self.scaler, values, given, known, method, error, checks.seed(seed))
         law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
-        found = log_density(law, self.scaler.encode(values), method=method, error=error, seed=checks.seed(seed))
+        found = log_density(law, self.scaler.encode(values), method=method, error=error, calls=calls, seed=checks.seed(seed))
         return found.shifted(-self.scaler.log_volume(values, self.moments.covariance()))
 
     def score_samples(self, x: object) -> Tensor:

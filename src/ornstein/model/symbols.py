@@ -110,12 +110,20 @@ class SymbolModel:
         return self.log_density(x).value
 
     def log_density(
-        self, x: object, *, method: str = "auto", error: float | None = None, steps: int = BOUND_STEPS, seed: int | None = 0
+        self,
+        x: object,
+        *,
+        method: str = "auto",
+        error: float | None = None,
+        calls: int | None = None,
+        steps: int = BOUND_STEPS,
+        seed: int | None = 0,
     ) -> Density:
         """``log_prob`` with its errors, and how it was had.
 
         method  "auto" and "exact": the probability itself; "bound": a lower bound for a masked chain of ``steps`` steps that reveals
-                several sites at a time, doubling its paths, up to 1024, until its standard error is ``error`` nats (default 0.05)
+                several sites at a time, doubling its paths, up to 1024 or ``calls``, until its standard error is ``error`` nats
+                (default 0.05)
         """
         if method not in METHODS:
             raise unknown_name("method", method, METHODS)
@@ -134,9 +142,10 @@ class SymbolModel:
             return replace(Density.exact(value, why), calls=torch.full((len(value),), calls))
         allowed = 0.05 if error is None else checks.positive(error, "error")
         run, paths = self._chain("masked", steps), 16
+        most = 1024 if calls is None else checks.count(calls, "calls", at_least=paths * steps) // steps
         while True:
             found = bound(denoiser(self.law, run), run, codes, paths=paths, seed=checks.seed(seed))
-            if bool((found.standard_error <= allowed).all()) or paths >= 1024:
+            if bool((found.standard_error <= allowed).all()) or 2 * paths > most:
                 break
             paths *= 2
         why = f"lower bound of a masked chain of {steps} steps, {paths} paths"
