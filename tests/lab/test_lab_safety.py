@@ -296,11 +296,10 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_lies_fails_with_a_sentence(lab, name):
     ident = lab.client.post(f"/api/files?name={name}", content=FILES[name]).json()["id"]
-    began = time.monotonic()
     last = lab.events(lab.start("open", file=ident))[-1]
     assert last["is"] == "failed", last
     assert "defect" not in last["why"]
-    assert time.monotonic() - began < 10
+    assert str(lab.folder) not in last["why"]
     assert not [path for path in lab.folder.rglob("*.npy") if path.stat().st_size > 10**6]
 
 

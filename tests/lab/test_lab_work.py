@@ -1,5 +1,6 @@
 """What the workbench computes is what Python computes, and the script that it hands out does the same again."""
 
+import json
 import runpy
 import zipfile
 
@@ -190,3 +191,27 @@ def test_extremes_of_stretches_keep_every_jump():
     assert np.isnan(high[1, 0])
     assert np.isnan(low[1, 0])
     assert np.nanmax(high[1]) == 5.0
+
+
+@pytest.mark.slow
+def test_a_network_is_stopped_kept_and_goes_on(lab, signals):
+    """Its loss comes as it falls; "enough" keeps the best weights so far; the next fit goes on from there."""
+    ident = lab.start("fit", signals=signals, recipe="network", minutes=5)
+    seen = []
+    with lab.client.stream("GET", f"/api/jobs/{ident}/events") as answer:
+        for line in answer.iter_lines():
+            if '"training"' in line:
+                seen.append(json.loads(line[6:]))
+                if len(seen) == 3:
+                    lab.client.post(f"/api/jobs/{ident}/enough")
+    last = lab.events(ident)[-1]
+    assert last["is"] == "done"
+    assert all(event["gaussian"] is not None for event in seen)
+    assert [event["step"] for event in seen] == sorted(event["step"] for event in seen)
+    told, _ = part(lab, ident)
+    steps = told["training"]["steps"]
+    assert steps >= seen[2]["step"]
+    again = lab.done("fit", signals=signals, recipe="network", minutes=0.1, continues=ident)
+    assert part(lab, again)[0]["training"]["steps"] > steps
+    _, arrays = part(lab, lab.done("sample", model=again, cases=2))
+    assert np.isfinite(arrays["path"]).all()

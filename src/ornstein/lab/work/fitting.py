@@ -101,4 +101,4 @@ def recipe_of(job: Job, *, again: bool = False) -> Recipe:
         told = {name: getattr(record, name) for name in ("step", "seconds", "loss", "best", "gaussian", "stopped")}
         job.tell(stage="training", share=record.share, **told, always=True)
 
-    return Network(minutes=minutes, masks=masks, folder=folder, resume=resume, watch=watch)
+    return Network(minutes=minutes, masks=masks, folder=folder, resume=resume, force=resume, watch=watch)

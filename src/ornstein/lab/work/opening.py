@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ornstein.common.errors import InputError
@@ -40,4 +41,8 @@ def opened(job: Job) -> Signals:
     folder = job.jobs.parent / "files" / job.asked["file"]
     content = next(file for file in folder.iterdir() if file.stem == "data")
     told = {name: job.asked[name] for name in READING if name in job.asked}
-    return read(content, **told)
+    name = json.loads((folder / "about.json").read_text(encoding="utf-8"))["name"]
+    try:
+        return read(content, **told)
+    except InputError as error:  # a person knows the file by the name that it came with
+        raise InputError(str(error).replace(str(content), name)) from None
