@@ -14,7 +14,7 @@ from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Spectral
 from ornstein.data.read import recognised
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Particles
+from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Particles, matched
 from ornstein.fitting.guide import own_signals
 from ornstein.fitting.moved import moved
 from ornstein.measurements import Likelihood, Linear, Measurement, NoiseLaw
@@ -98,8 +98,11 @@ class Conditioning(Fitted):
         if not isinstance(law, Law):
             if method == "weights":
                 law = Particles.equal(own_signals(law, asked.origin.known, options["particles"], options["seed"]))
-            elif method != "exact":
+            elif method in ("auto", "twisted"):
                 guide = asked.origin.guide(device)
+        if method in ornstein.posterior.GUIDANCE:
+            known = matched(law) if isinstance(law, Law) else asked.origin.known
+            return self._became(ornstein.posterior.guidance(method, law, everything, known), None)
         found = ornstein.posterior.condition_all(law, everything, method, guide, **options)
         evidence = found.log_evidence - sum(one.volume for one in everything)
         particles = isinstance(found, Twisted)

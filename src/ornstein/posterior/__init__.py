@@ -2,7 +2,8 @@
 
 from ornstein.posterior.door import condition, condition_all
 from ornstein.posterior.given import Given
+from ornstein.posterior.guidance import GUIDANCE, Guidance, guidance
 from ornstein.posterior.products import product
 from ornstein.posterior.twisted import Twisted, twisted
 
-__all__ = ["Given", "Twisted", "condition", "condition_all", "product", "twisted"]
+__all__ = ["GUIDANCE", "Given", "Guidance", "Twisted", "condition", "condition_all", "guidance", "product", "twisted"]

@@ -17,6 +17,7 @@ from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, Mixture, ma
 from ornstein.measurements import Measurement
 from ornstein.measurements.noises import NoiseLaw
 from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.guidance import GUIDANCE
 from ornstein.posterior.twisted import Twisted, drawn_given
 from ornstein.posterior.weighed import weighed
 from ornstein.schedules.base import whole
@@ -52,6 +53,8 @@ def condition(
                           kernel, its points move too), particles -> reweighted particles; linear measurements with Gaussian noise
                "twisted"  ``twisted``: weighted particles, for any denoiser with a ``reference``, and what its steps leave in the evidence
                "weights"  draws of a law, weighted by p(y | x_0): for any function, differentiable or not, while y says little
+               "covariance", "mmps", "pigdm", "tmpd"   of a model: ``GUIDANCE``, a denoiser of the posterior, for comparison and for nearly
+                          Gaussian laws
                "auto"     "exact" for a law in closed form where it can be, "twisted" for everything else
     y          of the shape of one measurement, or (case, *output) for one law per case
     noise      a standard deviation (a number, or one per entry of y), a covariance (matrix or operator), or a ``NoiseLaw``; 0 is exact.
@@ -85,7 +88,7 @@ def condition_all(
 ) -> Conditional | Twisted:
     """``condition`` on several measurements of the same signals, in any order."""
     if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+        raise unknown_name("method", method, (*METHODS, *GUIDANCE))
     plain = all(one.plain for one in given)
     if isinstance(denoiser, Law) and method in ("auto", "exact") and (plain or method == "exact"):
         return _exactly(denoiser, given)
