@@ -48,9 +48,11 @@ if TYPE_CHECKING:
         StudentT,
     )
     from ornstein.metrics.models import compare
+    from ornstein.model.exporting import export
     from ornstein.model.fit import fit
     from ornstein.model.label import Label
     from ornstein.model.model import Model, load
+    from ornstein.model.sharing import from_pretrained
     from ornstein.model.symbols import SymbolModel
     from ornstein.shards.workers import Drawer, Imputer, Scorer
 
@@ -84,7 +86,9 @@ __all__ = [
     "data",
     "denoisers",
     "discrete",
+    "export",
     "fit",
+    "from_pretrained",
     "likelihood",
     "load",
     "measurements",
@@ -113,9 +117,11 @@ _NAMES = {
         *("Quantise", "StudentT"),
     ),
     "metrics.models": ("compare",),
+    "model.exporting": ("export",),
     "model.fit": ("fit",),
     "model.label": ("Label",),
     "model.model": ("Model", "load"),
+    "model.sharing": ("from_pretrained",),
     "model.symbols": ("SymbolModel",),
     "shards.workers": ("Drawer", "Imputer", "Scorer"),
 }

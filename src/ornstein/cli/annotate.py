@@ -9,11 +9,11 @@ import ornstein as orn
 from ornstein.cli.reading import read_as_told
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
-from ornstein.data.edf_annotations import Annotation
-from ornstein.metrics.stretches import odd_stretches
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ornstein.data.edf_annotations import Annotation
 
 
 class Recording(NamedTuple):
@@ -38,6 +38,8 @@ class Recording(NamedTuple):
 
     def annotate(self, p: Tensor | None, nats: Tensor, alpha: float, top: int, force: bool) -> list[Annotation]:
         """Write the recording with the stretches of windows that have p <= alpha, or without p-values the ``top`` oddest ones."""
+        from ornstein.metrics.stretches import odd_stretches
+
         found = odd_stretches(nats, p, self.windows.shape[2], self.hop, self.whole.rate or 1.0, alpha=alpha, most=top)
         orn.write(self.target, self.whole, annotations=found, force=force)
         return found

@@ -21,6 +21,7 @@ COMMANDS = {
     "forecast": "forecast",
     "spectrum": "spectrum",
     "bench": "bench",
+    "export": "export",
     "report": "pages",
     "tour": "pages",
     "lab": "lab",

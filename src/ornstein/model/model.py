@@ -24,6 +24,7 @@ from ornstein.model.gaps import Gaps
 from ornstein.model.methods import schedule_named
 from ornstein.model.saving import read, write
 from ornstein.model.scoring import Scoring
+from ornstein.model.sharing import push
 from ornstein.model.storage.symbols import SavedSymbols
 from ornstein.model.symbols import SymbolModel
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
@@ -118,6 +119,15 @@ class Model(Scoring, Gaps, Conditioning, Functionals):
         The folder is whole or not there: a kill at any moment leaves the old model or the new one. ``force`` replaces a model.
         """
         return write(path, self, force=force)
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = True, token: str | None = None, message: str = "Upload an Ornstein model"
+    ) -> str:
+        """Upload the folder that ``save`` writes to "user/name" of the Hugging Face hub, with its card; the address of the commit.
+
+        Needs the extra ``hub`` and a token (``token``, or that of ``hf auth login``). Raises ``RunError`` where the hub refuses.
+        """
+        return push(self, repository, private=private, token=token, message=message)
 
 
 def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model | Any:

@@ -79,9 +79,15 @@ def card(model: Fitted, spec: Mapping[str, Any]) -> str:
     listed = "".join(f"- {fact}\n" for fact in facts)
     kind = model.law.described()
     return (
+        f"---\nlibrary_name: ornstein\ntags:\n{_tags(kind)}---\n\n"
         f"# Ornstein model\n\n{kind}, a law of signals with shape {model.law.event_shape}.\n\n{listed}\n"
         f"```python\nimport ornstein as orn\n\nmodel = {load}\nmodel.sample(10)\n```\n"
     )
+
+
+def _tags(kind: str) -> str:
+    """Of the block that the Hugging Face hub reads: what models are searched by."""
+    return "".join(f"- {tag}\n" for tag in ("diffusion", "signals", "time-series", kind.split()[0].lower()))
 
 
 def _short(value: object) -> str:
