@@ -226,6 +226,17 @@ def test_figures_are_taken_away(seen, lab, tmp_path):
         assert (tmp_path / word).read_bytes().startswith(start)
 
 
+def test_many_curves_are_drawn_within_a_frame(lab, browser):
+    """64 curves of 1000 points: the best of 60 frames, whose script is promised to cost 8 ms on two idle cores."""
+    with watched(browser, lab.address) as seen:
+        page = seen.page
+        page.goto(f"http://127.0.0.1:{lab.port}/web/frames.html")
+        page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+        found = json.loads(page.get_attribute("html", "data-ready"))
+        assert (found["curves"], found["points"]) == (64, 1000)
+        assert found["best"] < 8, found
+
+
 def test_a_frame_is_cheap(seen, lab):
     for chapter in ("diffusion", "measurement", "sampling"):
         page = go(seen, lab, chapter, lang="en", t=10)

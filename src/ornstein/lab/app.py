@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,25 +32,30 @@ def create(
     hosts: Collection[str],
     limits: Limits | None = None,
     translate: Callable[[str, str], str] = lambda sentence, language: sentence,
+    warm: bool = False,
 ) -> Starlette:
     """A lab that keeps everything in ``folder``.
 
     token      what opens it; hosts: what a request may call it, with its port
     translate  (sentence, language) -> the sentence of an error in the language of the page
+    warm       whether the first page of the lesson is computed before the lab opens, so that it appears at once
     """
     limits = limits or Limits()
     lab = Lab(Shelf(folder, limits), Curves(folder / "curves"), Jobs(folder / "jobs", limits, Workers()), limits, translate)
+    scene = lesson_api.scenes(lab)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         lab.shelf.open()
         lab.curves.open()
         lab.jobs.open()
+        if warm:
+            await asyncio.to_thread(scene, None, 0)
         yield
         await lab.jobs.close()
 
     guard = Middleware(Guard, hosts=hosts, token=token, limits=limits, translate=translate)
-    routes = [*pages.routes(), *files_api.routes(lab), *jobs_api.routes(lab), *lesson_api.routes(lab), *results_api.routes(lab)]
+    routes = [*pages.routes(), *files_api.routes(lab), *jobs_api.routes(lab), *lesson_api.routes(lab, scene), *results_api.routes(lab)]
     handlers = dict.fromkeys((InputError, RunError, HTTPException), _refuse)
     return Starlette(routes=routes, middleware=[guard], lifespan=lifespan, exception_handlers=handlers)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from functools import cache, lru_cache
 
 from starlette.requests import Request
@@ -20,11 +22,12 @@ KEPT = 8
 """Scenes that are remembered, a few 100 kB each."""
 
 
-def routes(lab: Lab) -> list[Route]:
-    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=``.
+Scene = Callable[[str | None, int], Response]
 
-    ``GET /api/lesson/words`` is what the tour says, in both languages, and all formulas.
-    """
+
+def scenes(lab: Lab) -> Scene:
+    """(curve or None for the default, seed) -> its scene, computed once: two who ask at a time wait for one answer."""
+    busy = threading.Lock()
 
     @lru_cache(KEPT)
     def scene(curve: str | None, seed: int) -> Response:
@@ -34,6 +37,19 @@ def routes(lab: Lab) -> list[Route]:
         bases = {f"basis_{name}": law.basis for name, law in zip(("kernel", "ensemble"), laws(tour.curve.values), strict=True)}
         told = {"numbers": tour.numbers, "own": tour.curve.own, "averaged": tour.curve.length > len(tour.curve.values), "seed": seed}
         return answers.arrays(told, tour.arrays | bases)
+
+    def once(curve: str | None, seed: int) -> Response:
+        with busy:
+            return scene(curve, seed)
+
+    return once
+
+
+def routes(lab: Lab, scene: Scene) -> list[Route]:
+    """``POST /api/curves`` {values}, ``GET /api/curves/<id>``, ``GET /api/lesson/scene?curve=&seed=``.
+
+    ``GET /api/lesson/words`` is what the tour says, in both languages, and all formulas.
+    """
 
     @cache
     def words() -> Response:

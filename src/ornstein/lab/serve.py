@@ -50,7 +50,7 @@ def serve(
         port = bound.getsockname()[1]
         token = token or secrets.token_urlsafe(24)
         names = {"127.0.0.1", "localhost", "[::1]"} | (set() if _local(host) else _names(host))
-        app = create(folder, token=token, hosts={f"{name}:{port}".lower() for name in names}, limits=limits, translate=translate)
+        app = create(folder, token=token, hosts={f"{name}:{port}".lower() for name in names}, limits=limits, translate=translate, warm=True)
         shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()
         address = f"http://{_bracketed(shown)}:{port}/?token={token}"
         with suppress(KeyboardInterrupt):  # that is how a person closes it

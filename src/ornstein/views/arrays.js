@@ -10,7 +10,9 @@ export function at(array, t) {
 
 // x_t = alpha x_0 + sigma z
 export function mix(signal, noise, alpha, sigma) {
-  return Float32Array.from(signal, (v, i) => alpha * v + sigma * noise[i]);
+  const out = new Float32Array(signal.length);
+  for (let i = 0; i < out.length; i++) out[i] = alpha * signal[i] + sigma * noise[i];
+  return out;
 }
 
 export const rows = (matrix) => Array.from({ length: matrix.rows }, (_, k) => row(matrix, k));
