@@ -67,6 +67,9 @@ def series() -> Iterator[Case]:
         table = np.array([[float(v) for v in row[drop:]] for row in rows])
         values, labels = table[:, :-1], (table[:, -1] > 0).astype(float)
         odd = np.flatnonzero(labels)
+        if not len(odd):
+            print(f"{name}: nothing in it is labelled odd, left out")
+            continue
         yield Case(name, values, labels, min(int(odd[0]), len(labels) // 2), period(values[: int(odd[0]), 0]))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.reading import read_as_told, reading_parameters
@@ -30,15 +31,23 @@ def register(app: typer.Typer, words: Words) -> None:
         output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
         model: Annotated[str, option("--model", "report-model")] = "gaussian",
         structure: Annotated[str | None, option("--structure", "structure")] = None,
+        by: Annotated[list[Path] | None, option("--by", "report-by")] = None,
         image: Annotated[bool, option("--image", "image")] = False,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
         **reading: Any,
     ) -> None:
-        from ornstein.report import write_report
+        from ornstein.report import write_report, write_scored
 
         refuse_existing(output, force)
+        if by:
+            models = {folder.name: orn.load(folder) for folder in by}
+            x = read_as_told(path, reading, words, as_json)
+            with show.stages(words("working"), as_json, words.spoken):
+                written = write_scored(output, models, x, seed=seed, language=language, title=path.name, force=force)
+            _done([written], words, as_json)
+            return
         window, hop = reading["read_window"], reading["read_hop"]
         x = read_as_told(path, reading, words, as_json)
         with show.stages(words("working"), as_json, words.spoken) as tell:

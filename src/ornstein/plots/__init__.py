@@ -8,6 +8,7 @@ from ornstein.plots.explained import explained, spectra
 from ornstein.plots.images import images
 from ornstein.plots.imputation import imputation
 from ornstein.plots.likelihood import likelihood
+from ornstein.plots.oddest import oddest
 from ornstein.plots.signals import mean_band, signals
 from ornstein.plots.spectrum import spectrum
 from ornstein.plots.surprise import surprise
@@ -24,6 +25,7 @@ __all__ = [
     "imputation",
     "likelihood",
     "mean_band",
+    "oddest",
     "reliability",
     "signals",
     "spectra",

@@ -11,9 +11,10 @@ from ornstein.common.errors import unknown_name
 from ornstein.report.analysis import Analysis, analyse
 from ornstein.report.choices import is_image
 from ornstein.report.page import render
+from ornstein.report.scored import write_scored
 from ornstein.report.words import LANGUAGES
 
-__all__ = ["Analysis", "analyse", "render", "write_report"]
+__all__ = ["Analysis", "analyse", "render", "write_report", "write_scored"]
 
 
 def write_report(

@@ -1,0 +1,71 @@
+"""The page of saved models: its numbers are those of the models, in both languages, for networks with their errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+import ornstein as orn
+from ornstein.cli import main
+from ornstein.data.laws import ornstein_uhlenbeck
+from ornstein.denoisers import Network, fit_gaussian
+from ornstein.fitting.scaling import Scaler
+from ornstein.model import Model
+from ornstein.nets import MLP
+from ornstein.report import write_scored
+
+X = orn.Signals(20 + 5 * ornstein_uhlenbeck(60, 8, 3.0, seed=1).values, 4.0, ("load",), ("kW",))
+TRAIN, NEW = X[:40], X[40:]
+
+
+def network() -> Model:
+    scaler = Scaler.fit(TRAIN.values, "channel")
+    net = Network.of(MLP((1, 8), width=8, depth=1), fit_gaussian(scaler.encode(TRAIN.values)))
+    return Model(net, scaler, X.channels, X.units, X.rate)
+
+
+def shown(page: str) -> dict[str, tuple[float, float | None]]:
+    found = re.findall(r'data-key="([^"]+)" data-value="([^"]+)"(?: data-error="([^"]+)")?', page)
+    return {key: (float(value), float(error) if error else None) for key, value, error in found}
+
+
+def test_numbers_are_those_of_the_models(tmp_path: object) -> None:
+    models = {"net <1>": network(), "plain": orn.fit(TRAIN)}
+    odd = NEW.with_values(NEW.values.clone())
+    odd.values[3, 0, 5] += 60
+    page = write_scored(f"{tmp_path}/p.html", models, odd, language="zh", title="新信号").read_text()
+    density = models["net <1>"].log_density(odd)
+    numbers = shown(page)
+    case = int(density.value.argmin())
+    assert case == 3
+    assert numbers["nats_0"] == (-float(density.value[3]), float(density.error[3]))
+    assert numbers["mean"][0] == pytest.approx(float(density.value.mean()))
+    table = orn.compare(models, odd)
+    assert [numbers[f"mean_{k}"][0] for k in range(len(table.scores))] == [s.nats.value for s in table.scores]
+    assert "net &lt;1&gt;" in page
+    assert "net <1>" not in page
+    assert 'data-language="zh-CN"' in page
+    assert "probability flow" in page
+    assert page.count("<svg") == 2
+    assert "There are no p-values" in page
+    judged = write_scored(f"{tmp_path}/q.html", {"plain": models["plain"]}, odd).read_text()
+    assert shown(judged)["p_0"][0] == pytest.approx(float(models["plain"].surprise(odd).p_value.min()))
+
+
+def test_on_the_command_line(tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    orn.write("new.csv", NEW)
+    orn.fit(TRAIN, folds=0).save("a.model")
+    orn.fit((torch.arange(6) % 2).repeat(12, 1).double(), "binary", law="independent", folds=0).save("bits.model")
+    for words, code, said in (
+        (["report", "new.csv", "--by", "a.model", "-o", "p.html"], 0, "p.html"),
+        (["report", "new.csv", "--by", "a.model", "-o", "p.html"], 2, "exists"),
+        (["report", "new.csv", "--by", "bits.model", "-o", "q.html"], 2, "a law of symbols"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        text = capsys.readouterr()
+        assert int(stop.value.code or 0) == code, text.err
+        assert said in text.out + text.err
