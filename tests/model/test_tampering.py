@@ -17,6 +17,9 @@ from torch import Tensor
 import ornstein as orn
 from kinds import BATCHES, EVENT, LAWS, SIZE, kernel, mixture, normal
 from ornstein.covariance import Autoregressive, Diagonal
+from ornstein.covariance.coregionalised import Coregionalised
+from ornstein.covariance.kernel_sum import KernelSum
+from ornstein.covariance.time_kernels import TimeKernel
 from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Network, Particles
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge
@@ -35,6 +38,13 @@ def network() -> Network:
     return Network.of(net, Gaussian(normal(*EVENT), LAWS["gaussian"]().operator), inpaints=False).given(Condition(label=torch.tensor([1])))
 
 
+SUM = Coregionalised(
+    torch.zeros(2, dtype=torch.float64),
+    (TimeKernel("exponential", 2.0), TimeKernel("white")),
+    normal(2, 2, 2),
+    torch.tensor([0.1, 0.2], dtype=torch.float64),
+)
+
 MODELS: dict[str, Callable[[], Denoiser]] = {
     **{
         name: LAWS[name]
@@ -42,6 +52,7 @@ MODELS: dict[str, Callable[[], Denoiser]] = {
     },
     "diagonal": lambda: Gaussian(normal(*EVENT), Diagonal(torch.linspace(0, 1, SIZE))),
     "autoregressive": lambda: Gaussian(normal(SIZE), Autoregressive(torch.full((SIZE, 2), -0.3), torch.ones(SIZE))),
+    "coregionalised": lambda: Gaussian(normal(2, 3), KernelSum(SUM, torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64))),
     "posteriors": BATCHES["mixture"],
     "kernel of posteriors": BATCHES["kernel"],
     "network": network,

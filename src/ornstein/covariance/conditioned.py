@@ -17,11 +17,15 @@ from ornstein.common.linear import LinearMap
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Sigma, Spectral
 from ornstein.covariance.iterative import Product, conjugate_gradients, lanczos_logdet
+from ornstein.covariance.kernel_sum import KernelSum, ThroughNoise
 from ornstein.covariance.levels import PerCase, by_level
 
 CHOLESKY_LIMIT = 2048
 """Measurements up to this number are solved by one Cholesky factor of S; beyond it conjugate gradients take over."""
 _CHUNK = 256
+
+Prior = Spectral | Autoregressive | KernelSum | ThroughNoise
+"""Covariances that can be conditioned without their matrix."""
 
 
 class Conditioned(Covariance):
@@ -30,7 +34,7 @@ class Conditioned(Covariance):
     One product costs two products with Sigma and one solve of size m. ``diagonal`` and ``dense`` cost d products.
     """
 
-    def __init__(self, prior: Spectral | Autoregressive, measurement: LinearMap, variances: Tensor) -> None:
+    def __init__(self, prior: Prior, measurement: LinearMap, variances: Tensor) -> None:
         self.prior, self.measurement, self.variances = prior, measurement, variances
         self.size = prior.size
         self._factor: Tensor | None = None
@@ -47,7 +51,7 @@ class Conditioned(Covariance):
 
             joined = LinearMap(both, prior.size, first.size_out + measurement.size_out)
             return cls(prior.prior, joined, torch.cat([prior.variances, variances]))
-        if not isinstance(prior, Spectral | Autoregressive):
+        if not isinstance(prior, Prior):
             raise TypeError(f"cannot condition a {type(prior).__name__}")
         return cls(prior, measurement, variances)
 
@@ -175,19 +179,31 @@ class Conditioned(Covariance):
     def _solve(self, y: Tensor) -> Tensor:
         if y.numel() == 0:
             return y
+        if (chain := self._chain()) is not None:
+            return self.measurement(chain.solve_seen(self.measurement.adjoint(y), *self._seen()))
         if self._direct():
             factor = self._cholesky()
             rows = torch.where(self._known, torch.zeros_like(y), y).reshape(-1, y.shape[-1])
             return torch.cholesky_solve(rows.T, factor).T.reshape(y.shape)
         return conjugate_gradients(self._gram, y, self._precondition())
 
+    def _chain(self) -> KernelSum | None:
+        """The prior, where one pass over its times solves S: entries of a series with noise that is the same for all of them."""
+        even = self.measurement.selects and bool((self.variances == self.variances[0]).all())
+        return self.prior if isinstance(self.prior, KernelSum) and even else None
+
+    def _seen(self) -> tuple[Tensor, float]:
+        return self.measurement.adjoint(torch.ones_like(self.variances)) > 0, float(self.variances[0])
+
     def _precondition(self) -> Product:
         """For a mask, A (Sigma + r I)^-1 A^T: the inverse of S but for the coupling through what is not observed."""
         if not self.measurement.selects:
             return lambda y: y
-        if isinstance(self.prior, Autoregressive):
+        if isinstance(self.prior, Autoregressive | KernelSum):
             precision = self.prior.solve
             return lambda y: self.measurement(precision(self.measurement.adjoint(y)))
+        if not isinstance(self.prior, Spectral):
+            return lambda y: y
         level = self.variances.mean() + 1e-12 * self.prior.eigenvalues.amax(-1, keepdim=True)
         inverse = self.prior.map(lambda lam: 1 / (lam + level).clamp_min(torch.finfo(lam.dtype).tiny))
         return lambda y: self.measurement(inverse @ self.measurement.adjoint(y))
@@ -195,6 +211,9 @@ class Conditioned(Covariance):
     def _logdet_s(self) -> Tensor:
         if self.measurement.size_out == 0:
             return self.variances.sum()
+        if (chain := self._chain()) is not None:
+            nothing = torch.zeros(1, self.size, dtype=torch.float64)
+            return chain.filter(nothing, *self._seen()).log_likelihood()[1]
         if self.batch_shape and isinstance(self.prior, Spectral):
             laws = [Conditioned(self.prior.replace(lam), self.measurement, self.variances) for lam in self.prior.eigenvalues]
             return torch.stack([law._logdet_s() for law in laws])

@@ -19,7 +19,10 @@ from ornstein.covariance.time_kernels import SCALED, TimeKernel, correlation
 
 PASSES, BATCH, STEPS = 3, 100, 100
 """Passes over the cases in batches, and the least number of steps."""
-_RATE = 0.03
+_RATE = 0.015
+"""Of 0.06, 0.03 and 0.015 the one that leaves 560 of the intensive-care records to fit most likely; 0.03 costs 0.002 nats per value."""
+WHOLE, _PIECE, _SHORTEST = 2048, 384, 16
+"""Entries up to which a case is taken as a whole; entries of a piece of a longer one, and samples that it has at least."""
 _STREAM = 4 << 20
 
 
@@ -83,7 +86,8 @@ def fit_coregionalised(
 
     ``times`` (time,) are the stamps of the samples, in any unit and with any distances (default: 0, 1, 2, ...). Started from the
     moments by lag, or from ``start``, whose kernels are kept. Three passes, or 100 steps where cases are few. Cases without a value say
-    nothing and are left out. Cost per pass: see ``likelihood_gradient``; a case that saw k values takes k^3 operations.
+    nothing and are left out; those longer than 2048 entries on a grid are fitted in pieces, whose neighbours count as independent.
+    Cost per pass: see ``likelihood_gradient``; a case, or piece, that saw k values takes k^3 operations.
     Raises ``InputError`` for a channel without any value.
     """
     length = x.shape[2]
@@ -94,9 +98,9 @@ def fit_coregionalised(
     deviation = (x - centre.unsqueeze(1)).square().nanmean((0, 2)).sqrt()
     scale = torch.where(deviation > 1e-12 * centre.abs(), deviation, torch.ones_like(deviation))
     u = (x - centre.unsqueeze(1)) / scale.unsqueeze(1)
-    u = u[(~torch.isnan(u)).flatten(1).any(1)]
     stamps = grid(length) if times is None else times
     law = _Free.at(fit_by_moments(u, stamps) if start is None else _scaled(start, centre, scale))
+    u, stamps = _pieces(u, stamps)
     lags = Lags.on(stamps)
     batches = -(-len(u) // BATCH)
     steps = max(PASSES * batches, STEPS)
@@ -117,6 +121,16 @@ def fit_coregionalised(
             progress(f"coregionalised: step {step + 1} of {steps}, {level / count:.3f} nats per value")
     found = law.law()
     return Coregionalised(centre + scale * found.levels, found.kernels, scale.view(1, -1, 1) * found.factors, scale**2 * found.nugget)
+
+
+def _pieces(x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    """Cases that saw something, and their times; long ones on a grid are cut into pieces, which count as cases of their own."""
+    width = max(_SHORTEST, _PIECE // x.shape[1])
+    steps = times.diff()
+    if x[0].numel() > WHOLE and x.shape[2] > width and float(steps.max() - steps.min()) <= 1e-9 * float(steps.max()):
+        whole = torch.nn.functional.pad(x, (0, -x.shape[2] % width), value=math.nan)
+        x, times = whole.unfold(2, width, width).transpose(1, 2).flatten(0, 1), times[:width]
+    return x[(~torch.isnan(x)).flatten(1).any(1)], times
 
 
 def _scaled(law: Coregionalised, centre: Tensor, scale: Tensor) -> Coregionalised:

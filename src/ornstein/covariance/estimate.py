@@ -82,6 +82,7 @@ def estimate(
     *,
     shrinkage: str | float = "oas",
     rank: int | None = None,
+    times: object = None,
     folds: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -105,6 +106,7 @@ def estimate(
     shrinkage   of full matrices: "oas" (Chen et al. 2010), "ledoit-wolf" (2004), "nonlinear" (Ledoit and Wolf 2020), "none",
                 or the weight of the round covariance in [0, 1]. With gaps in x, each of the first three stands for a choice on
                 held-out values: how far towards the round covariance, or one that is steady in time (see ``missing_fit``)
+    times       for "coregionalised", the time stamps of the samples (time,) in any unit, where they are not even: rising, one per sample
     folds       for the held-out likelihood; default 5 with "auto", otherwise it is left out
 
     x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
@@ -112,7 +114,8 @@ def estimate(
     Raises ``InputError`` for fewer than two cases (one series with gaps is enough for "dense" and "coregionalised"), and d too large for
     dense or, with gaps, for any structure but "low-rank".
     """
-    options = Options(shrinkage, rank, seed)
+    stamped = None if times is None else tuple(checks.tensor(times, "times", ndim=(1,)).tolist())
+    options = Options(shrinkage, rank, seed, stamped)
     shape = _shape(x, structure)
     if structure != "auto":
         check_structure(structure, options, shape[1:])

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ornstein.covariance.coregionalised import grid
+from ornstein.covariance.coregionalised import stamps
 from ornstein.covariance.coregionalised_fit import fit_coregionalised
+from ornstein.covariance.kernel_sum import sum_of_kernels
 from ornstein.covariance.missing import expectation_maximization
 from ornstein.covariance.missing_factors import low_rank_with_gaps
 from ornstein.covariance.missing_fit import Gaps, fit_with_gaps
@@ -39,8 +40,9 @@ def fit_gappy(x: Tensor, structure: str, options: Options, progress: Callable[[s
         r, d = operator.components, operator.size
         return Gappy(mean.view(event), Fitted(operator, 0.0, r * d - r * (r - 1) // 2 + 1))
     if structure == "coregionalised":
-        law = fit_coregionalised(x.reshape(len(x), -1, event[-1]), seed=options.seed, progress=progress)
-        return Gappy(law.mean(event[-1]).view(event), Fitted(Dense(law.matrix(grid(event[-1]))), 0.0, law.numbers))
+        times = stamps(options.times, event[-1])
+        law = fit_coregionalised(x.reshape(len(x), -1, event[-1]), times, seed=options.seed, progress=progress)
+        return Gappy(law.mean(event[-1]).view(event), Fitted(sum_of_kernels(law, times), 0.0, law.numbers))
     return Gappy(*fit_structure_with_gaps(x, structure, options, progress))
 
 

@@ -11,14 +11,15 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import stationary_fits as time
 from ornstein.covariance.base import Covariance, Spectral, refuse_dense
-from ornstein.covariance.coregionalised import grid
+from ornstein.covariance.coregionalised import stamps
 from ornstein.covariance.coregionalised_fit import fit_coregionalised
+from ornstein.covariance.kernel_sum import sum_of_kernels
 from ornstein.covariance.kernels import KERNELS, fit_kernel
 from ornstein.covariance.lowrank import low_rank
 from ornstein.covariance.prediction import burg
 from ornstein.covariance.separable import separable
 from ornstein.covariance.shrinking import check_shrinkage, shrunk
-from ornstein.covariance.structures import Dense, Diagonal, Kronecker
+from ornstein.covariance.structures import Diagonal, Kronecker
 
 ANY_ORDER = ("dense", "diagonal", "low-rank")
 """Structures of a vector whose entries have no order."""
@@ -29,11 +30,13 @@ STRUCTURES = (*ANY_ORDER, *IN_TIME, "autoregressive", "kronecker", "coregionalis
 
 @dataclass(frozen=True)
 class Options:
-    """What a fit may be told: the shrinkage of full matrices, the rank of a low-rank one, the seed of randomised parts."""
+    """What a fit may be told: the shrinkage of full matrices, the rank of a low-rank one, the seed of randomised parts, and the time
+    stamps of the samples where they are not even."""
 
     shrinkage: str | float = "oas"
     rank: int | None = None
     seed: int = 0
+    times: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ def check_structure(structure: str, options: Options, event_shape: tuple[int, ..
         if part not in STRUCTURES:
             raise unknown_name("structure", part, [*STRUCTURES, "auto"])
     size = math.prod(event_shape)
+    if options.times is not None:
+        if structure != "coregionalised":
+            raise InputError(f"times are given, but structure is {structure!r}: times belong to structure 'coregionalised'")
+        stamps(options.times, event_shape[-1])
     if options.rank is not None:
         checks.count(options.rank, "rank", at_most=max(size, 1))
         if "low-rank" not in parts:
@@ -93,8 +100,9 @@ def fit_structure(centred: Tensor, structure: str, options: Options, count: floa
     check_structure(structure, options, event)
     cases = float(len(centred)) if count is None else count
     if structure == "coregionalised":
-        law = fit_coregionalised(centred.reshape(len(centred), -1, event[-1]), seed=options.seed)
-        return Fitted(Dense(law.matrix(grid(event[-1]))), 0.0, law.numbers)
+        times = stamps(options.times, event[-1])
+        law = fit_coregionalised(centred.reshape(len(centred), -1, event[-1]), times, seed=options.seed)
+        return Fitted(sum_of_kernels(law, times), 0.0, law.numbers)
     left, _, right = structure.partition("*")
     if structure == "kronecker":
         left, right = "dense", "dense"

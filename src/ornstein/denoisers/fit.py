@@ -30,10 +30,11 @@ def fit_gaussian(
     *,
     shrinkage: str | float = "oas",
     rank: int | None = None,
+    times: object = None,
     progress: Callable[[str], None] | None = None,
 ) -> Gaussian:
     """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data."""
-    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, progress=progress)
+    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, times=times, progress=progress)
     return Gaussian(fitted.mean, fitted.covariance)
 
 

@@ -14,9 +14,10 @@ from ornstein.fitting.recipe import Fitted, Structured, Work
 @dataclass(frozen=True, kw_only=True)
 class Gaussian(Structured):
     """Mean and covariance. NaN means missing: the structure is fitted to what was observed, and with "dense" held-out values choose
-    how. Cost: see ``covariance.estimate``."""
+    how. ``times`` are the stamps of the samples for "coregionalised", where they are not even. Cost: see ``covariance.estimate``."""
 
+    times: tuple[float, ...] | None = None
     name: ClassVar[str] = "gaussian"
 
     def fit(self, u: Tensor, work: Work) -> Fitted:
-        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, progress=work.tell))
+        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, times=self.times, progress=work.tell))

@@ -8,6 +8,9 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Autoregressive, Covariance, Dense, Diagonal, Kronecker, LowRank, Spectral, Stationary
+from ornstein.covariance.coregionalised import Coregionalised
+from ornstein.covariance.kernel_sum import KernelSum
+from ornstein.covariance.time_kernels import NAMES, TimeKernel
 from ornstein.model.storage.part import Format, Part, Spec, Tensors
 
 _PROBES = 4
@@ -124,6 +127,27 @@ def _decode_autoregressive(part: Part) -> Autoregressive:
     return Autoregressive(weights, innovations)
 
 
+def _encode_sum(operator: KernelSum, tensors: Tensors, prefix: str) -> Spec:
+    law = operator.law
+    tensors[prefix + "times"], tensors[prefix + "factors"], tensors[prefix + "nugget"] = operator.times, law.factors, law.nugget
+    tensors[prefix + "scales"] = torch.tensor([kernel.scale for kernel in law.kernels], dtype=torch.float64)
+    return {"kernels": [kernel.name for kernel in law.kernels]}
+
+
+def _decode_sum(part: Part) -> KernelSum:
+    scales = part.tensor("scales", None, low=0.0, open_low=True)
+    names = part.words("kernels", (len(scales),))
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise part.wrong("kernels", f"holds {unknown[0]!r}, but must hold {', '.join(NAMES)}")
+    nugget = part.tensor("nugget", None, low=0.0, open_low=True)
+    factors = part.tensor("factors", len(scales), len(nugget), len(nugget))
+    times = part.tensor("times", None)
+    if bool((times.diff() <= 0).any()):
+        raise part.wrong("times", "does not rise")
+    kernels = tuple(TimeKernel(name, scale) for name, scale in zip(names, scales.tolist(), strict=True))
+    return KernelSum(Coregionalised(torch.zeros_like(nugget), kernels, factors, nugget), times)
+
+
 STRUCTURES = {
     row.name: row
     for row in (
@@ -133,6 +157,7 @@ STRUCTURES = {
         Format("stationary", Stationary, _spectrum, _decode_stationary),
         Format("kronecker", Kronecker, _encode_kronecker, _decode_kronecker),
         Format("autoregressive", Autoregressive, _encode_autoregressive, _decode_autoregressive),
+        Format("coregionalised", KernelSum, _encode_sum, _decode_sum),
     )
 }
 """Every structure that a folder may hold, by its name."""
