@@ -15,7 +15,7 @@ from ornstein.cli.words import Words
 from ornstein.fitting.recipes import EVERY, owners
 from ornstein.training.masks import Masks
 
-PYTHON_ONLY = ("module", "watch", "levels", "lengths", "ranks", "force")
+PYTHON_ONLY = ("module", "watch", "levels", "lengths", "ranks", "force", "times")
 """Fields that hold objects of Python, and the one that the command has for its own output too."""
 OTHER_NAMES = {"rate": "learning-rate", "folder": "checkpoints", "steps": "training-steps", "device": "fit-device"}
 """Where another command has the word for something else, the word that explains the field."""
