@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ornstein.model.model import Model, load
     from ornstein.model.sharing import from_pretrained
     from ornstein.model.symbols import SymbolModel
+    from ornstein.model.together import together
     from ornstein.shards.workers import Drawer, Imputer, Scorer
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "schedules",
     "shards",
     "to_mne",
+    "together",
     "training",
     "widgets",
     "write",
@@ -120,6 +122,7 @@ _NAMES = {
     "model.exporting": ("export",),
     "model.fit": ("fit",),
     "model.label": ("Label",),
+    "model.together": ("together",),
     "model.model": ("Model", "load"),
     "model.sharing": ("from_pretrained",),
     "model.symbols": ("SymbolModel",),

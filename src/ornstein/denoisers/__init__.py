@@ -8,6 +8,8 @@ from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.guided import Guided, guided
+from ornstein.denoisers.independent import Independent, independent
+from ornstein.denoisers.marginal import marginal
 from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.network import Network
@@ -25,6 +27,7 @@ __all__ = [
     "Empirical",
     "Gaussian",
     "Guided",
+    "Independent",
     "Law",
     "Mixture",
     "Network",
@@ -37,5 +40,7 @@ __all__ = [
     "fit_mixture",
     "from_diffusers",
     "guided",
+    "independent",
+    "marginal",
     "matched",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -68,6 +69,17 @@ class Conditioning(Fitted):
             raise InputError(f"measurement is {checks.shown(measurement)}, but must be a Measurement such as orn.Mask(observed)")
         given = self._given(measurement, y, noise)
         return self._conditioned(law, given, method, device, particles=particles, steps=steps, seed=seed, first=first)
+
+    def noise_level(self, measurement: Measurement, y: object, levels: Sequence[float], **options: Any) -> tuple[float, Tensor]:
+        """(the most probable deviation of the noise among ``levels``, log p(y) at each): for noise of an unknown size.
+
+        y (*output) or (case, *output), whose cases share one level. ``options`` are those of ``posterior``. Cost: one posterior a level.
+        """
+        if not levels:
+            raise InputError("levels is empty: give the deviations that the noise may have")
+        found = [self.posterior(measurement, y, checks.positive(level, "levels"), **options).log_evidence for level in levels]
+        evidence = torch.stack([one.sum() for one in found if one is not None])
+        return float(levels[int(evidence.argmax())]), evidence
 
     def _given(self, measurement: Measurement, y: object, noise: object) -> Given:
         """What was measured, in the coordinates of the law."""

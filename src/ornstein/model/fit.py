@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, cast, overload
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +29,7 @@ from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
+from ornstein.model.joint import Joint, vectors
 from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
 from ornstein.model.symbols import SymbolModel, fit_symbols
@@ -37,6 +39,8 @@ ALIKE = 10.0
 """Factor between the scales of entries above which it is said."""
 
 
+@overload
+def fit(x: tuple[Tensor, Tensor], model: str | Recipe = "gaussian", **options: Any) -> Joint: ...
 @overload
 def fit(x: object, model: Literal["binary", "categorical"] | Symbols, **options: Any) -> SymbolModel: ...
 @overload
@@ -55,11 +59,14 @@ def fit(
     seed: int | None = 0,
     progress: Callable[[str], None] | None = None,
     **options: Any,
-) -> Model | SymbolModel:
+) -> Model | SymbolModel | Joint:
     """A Model of signals: a ``Signals``, or an array (case, time), (case, channel, time), (case, channel, height, width).
 
     Frames of pandas and polars, Raw and Epochs of MNE, arrays of xarray and collections of sktime are read as ``ornstein.read`` does,
     with names, units and rate; a frame without a clock and without cases holds vectors, one per row.
+
+    A pair (theta, x) of tensors or arrays, simulations x of parameters theta, gives a ``Joint``: their law as vectors, whose
+    ``posterior(observation)`` is that of the parameters.
 
     model        a recipe, or the name of one with its ``options`` by name, ``fit(x, "mixture", components=4)``:
                  "gaussian"   mean and covariance; NaN in x means missing        ``recipes.Gaussian``
@@ -92,6 +99,8 @@ def fit(
     """
     checks.names(model=model, standardize=standardize, marginals=marginals, folds=folds, engine=engine)
     checks.plain(**options)
+    if isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in x):
+        return _joint(x, model, {**_given(locals()), **options})
     x = recognised(x)
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
@@ -151,6 +160,21 @@ def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:
             raise InputError(f"{name} is given, but model is {recipe.name!r}, whose symbols are taken as they are: leave {name} out")
     if is_stream(x):
         raise InputError(f"x is read piece by piece, but model {recipe.name!r} needs all of it: load x into memory")
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The named arguments of ``fit``, as they were given."""
+    return {name: arguments[name] for name in fit.__kwdefaults__ or ()}
+
+
+def _joint(x: tuple[object, ...], model: str | Recipe | Symbols | Denoiser | nn.Module, options: dict[str, Any]) -> Joint:
+    """The law of parameters and data side by side, without held-out judges unless they are asked for."""
+    if not isinstance(model, str | Recipe):
+        raise InputError("x is a pair (theta, x), whose joint law is fitted by a recipe: name one, such as 'gaussian' or 'mixture'")
+    both, parameters, observation = vectors(*x)
+    fitted = fit(both, model, **{**options, "folds": None if model == "network" else options["folds"] or 0})
+    assert isinstance(fitted, Model)
+    return Joint(fitted, parameters, observation)
 
 
 def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:

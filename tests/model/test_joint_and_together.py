@@ -1,0 +1,125 @@
+"""Parameters behind simulations, sources behind a sum, noise of unknown size: one way of conditioning for all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ornstein as orn
+from ornstein.common.random import Noise
+from ornstein.data.laws import ornstein_uhlenbeck
+from ornstein.denoisers import Independent, Network
+from ornstein.metrics import calibrated
+from ornstein.model import Model
+from ornstein.model.joint import Joint
+
+
+def simulations(cases: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """theta ~ N(0, 0.1 I), x = theta + N(0, 0.1 I) in five entries of unlike units: posterior N(x / 2, 0.05 I) in the first units."""
+    theta = 0.1**0.5 * Noise(seed).normal(cases, (5,))
+    x = theta + 0.1**0.5 * Noise(seed + 1).normal(cases, (5,))
+    return theta, 1000 * x + 7
+
+
+def test_a_gaussian_joint_law_has_the_posterior_of_a_linear_simulator():
+    joint = orn.fit(simulations(4000), "gaussian")
+    assert isinstance(joint, Joint)
+    observed = torch.linspace(-0.5, 0.5, 5, dtype=torch.float64)
+    post = joint.posterior(1000 * observed + 7)
+    torch.testing.assert_close(post.mean(), observed / 2, rtol=0, atol=0.05)  # 6 errors of a slope of 4000 simulations
+    torch.testing.assert_close(post.covariance().dense(), 0.05 * torch.eye(5, dtype=torch.float64), rtol=0, atol=0.007)
+    exact = torch.distributions.Normal(0.0, 0.2**0.5).log_prob(observed).sum() - 5 * torch.tensor(1000.0).log()
+    assert abs(float(post.log_evidence - exact)) < 0.2
+    many = joint.posterior(simulations(3, 9)[1])
+    assert many.sample(4).shape == (4, 3, 5)
+
+
+def test_a_joint_mixture_is_calibrated():
+    """A curved simulator: ranks of 300 new parameters among 99 draws each; false alarm 1 %."""
+    theta = 2 * Noise(3).uniform(2300, (1,)).to(torch.float64) - 1
+    x = torch.cat([theta**2, theta.abs().sqrt()], 1) + 0.1 * Noise(4).normal(2300, (2,))
+    joint = orn.fit((theta[:2000], x[:2000]), "mixture", components=16)
+    post = joint.posterior(x[2000:])
+    assert calibrated(post.sample(99), theta[2000:]).verdict == "right"
+
+
+class Silent(nn.Module):
+    """A network that adds nothing: its denoiser is the law's around it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor, noise: Tensor, condition: object = None) -> Tensor:
+        return self.scale * x
+
+
+def test_particles_have_their_marginal():
+    joint = orn.fit(simulations(500), "gaussian")
+    network = Model(Network.of(Silent(), joint.model.law), joint.model.scaler)
+    found = Joint(network, joint.parameters, joint.observation).posterior(simulations(2, 9)[1], particles=2000, steps=6)
+    exact = joint.posterior(simulations(2, 9)[1])
+    z = (found.mean() - exact.mean()) / (exact.covariance().diagonal() / 2000).sqrt()
+    assert float(z.abs().max()) < 5.5
+
+
+SLOW = orn.fit(orn.Signals(ornstein_uhlenbeck(300, 16, 8.0, seed=1).values, 4.0, ("slow",), ("V",)), folds=0)
+FAST = orn.fit(orn.Signals(3 + 0.5 * ornstein_uhlenbeck(300, 16, 0.5, seed=2).values, 4.0, ("fast",), ("V",)), folds=0)
+MIX = orn.Mix(torch.tensor([[1.0, 1.0]]))
+
+
+def test_a_sum_is_separated_into_its_sources():
+    """Gaussians in closed form: the mean is Sigma_a (Sigma_a + Sigma_b + R)^-1 (y - mu) for each."""
+    both = orn.together(SLOW, FAST)
+    assert both.channels == ("slow", "fast")
+    y = MIX(both.sample(1, seed=5))[0]
+    found = both.posterior(MIX, y, 0.1)
+    a, b = SLOW.covariance().dense(), FAST.covariance().dense()
+    missed = y.flatten() - SLOW.mean().flatten() - FAST.mean().flatten()
+    solved = torch.linalg.solve(a + b + 0.01 * torch.eye(16), missed)
+    torch.testing.assert_close(found.mean(), torch.cat([SLOW.mean() + a @ solved, FAST.mean() + b @ solved]))
+
+
+def test_networks_are_separated_like_their_laws():
+    def silent(model: Model) -> Model:
+        return Model(Network.of(Silent(), model.law), model.scaler, model.channels, model.units, model.rate)
+
+    both, exact = orn.together(silent(SLOW), silent(FAST)), orn.together(SLOW, FAST)
+    assert isinstance(both.law, Independent)
+    y = MIX(exact.sample(1, seed=5))[0]
+    found, wanted = both.posterior(MIX, y, 0.2, particles=1000, steps=6), exact.posterior(MIX, y, 0.2)
+    torch.testing.assert_close(found.log_evidence, wanted.log_evidence, rtol=0, atol=1e-6)
+    z = (found.mean() - wanted.mean()).flatten() / (wanted.covariance().diagonal() / 1000).sqrt()
+    assert float(z.abs().max()) < 5.5
+
+
+def test_mixtures_make_all_pairs():
+    two = orn.fit(SLOW.sample(200, seed=3), "mixture", components=2, folds=0)
+    both = orn.together(two, FAST, two)
+    x = both.sample(20, seed=1)
+    apart = two.log_prob(x[:, :1]) + FAST.log_prob(x[:, 1:2]) + two.log_prob(x[:, 2:])
+    torch.testing.assert_close(both.log_prob(x), apart)
+
+
+def test_noise_of_unknown_size_is_found_by_evidence():
+    sensor = orn.Average(1)
+    y = SLOW.sample(40, seed=8) + 0.3 * Noise(6).normal(40, (1, 16))
+    level, evidence = SLOW.noise_level(sensor, y, [0.03, 0.1, 0.2, 0.3, 0.45, 1.0])
+    assert level == 0.3
+    torch.testing.assert_close(evidence[3], SLOW.posterior(sensor, y, 0.3).log_evidence.sum())
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda: orn.fit((torch.zeros(5, 2), torch.zeros(6, 2))), "as many of each"),
+        (lambda: orn.fit(simulations(50)).posterior(torch.zeros(4)), "observation has shape"),
+        (lambda: orn.fit(simulations(50), SLOW.law), "fitted by a recipe"),
+        (lambda: orn.together(SLOW, orn.fit(torch.randn(20, 1, 8), folds=0)), "do not stand side by side"),
+        (lambda: SLOW.noise_level(orn.Average(1), torch.zeros(1, 16), []), "levels is empty"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(ask, says):
+    with pytest.raises(orn.InputError, match=says):
+        ask()
