@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,3 +79,13 @@ def watched(browser: Any, address: str, **options: Any) -> Iterator[Watched]:
         context.close()
     if seen.wrong:
         raise AssertionError("\n".join(seen.wrong))
+
+
+def violations(page: Any, *rules: str) -> list[tuple[str, str]]:
+    """Serious and critical ones that axe finds, and where; ``rules`` are those asked about, all by default. Skips where axe is missing."""
+    axe = pytest.importorskip("axe_playwright_python")
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    asked = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = page.evaluate("(asked) => axe.run(document, asked)", asked)["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from browsing import watched
+from browsing import violations, watched
 from laboratory import TOKEN, opened
 
 import ornstein as orn
@@ -125,6 +125,7 @@ def test_every_step_in_both_languages(browser, lab, file, begun, language, width
             page.wait_for_function("() => !document.querySelector('#panel .busy:not([hidden])')")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{step} is wider than the page"
             assert page.locator("#panel .problem:not([hidden])").all_inner_texts() == []
+            assert violations(page, *(["color-contrast"] if scheme == "dark" else [])) == [], step
             letters = page.inner_text("#main")
             assert (language == "zh") == any("一" <= c <= "鿿" for c in letters), step
         x = orn.read(file)

@@ -114,7 +114,16 @@ def test_a_cookie_alone_changes_nothing(lab):
 
 @pytest.mark.parametrize("path", ["/", "/workbench", "/api/jobs", "/api/files", "/api/lesson/scene", "/api/nothing"])
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}, {"cookie": "ornstein=x"}, {"cookie": b"=;;;\xff"}]
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer wrong"},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": "Bearer"},
+        {"authorization": TOKEN},
+        {"cookie": "ornstein=x"},
+        {"cookie": b"=;;;\xff"},
+    ],
 )
 def test_without_the_token_nothing_is_shown(lab, path, headers):
     with httpx.Client(base_url=f"http://127.0.0.1:{lab.port}", headers=headers) as stranger:

@@ -3,11 +3,10 @@
 import json
 import math
 import re
-from pathlib import Path
 
 import pytest
 import torch
-from browsing import needs_browser, watched
+from browsing import needs_browser, violations, watched
 from laboratory import opened
 
 from ornstein.lab import pages
@@ -197,18 +196,9 @@ def test_no_page_is_wider_than_its_window(seen, lab):
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def violations(page, *rules):
-    """Serious and critical ones; ``rules`` are those asked about, all by default."""
-    asked = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    found = page.evaluate("(asked) => axe.run(document, asked)", asked)["violations"]
-    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(seen, lab, theme):
-    axe = pytest.importorskip("axe_playwright_python")
     page = go(seen, lab, CHAPTERS[0], lang="en", theme=theme)
-    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     for chapter in CHAPTERS[:: 1 if theme == "light" else 5]:
         turn(seen, chapter)
         assert violations(page, *(["color-contrast"] if theme == "dark" else [])) == [], chapter

@@ -99,6 +99,7 @@ draw("large", reverse.threads, { ...run, y: [-123456, 123456] });
 const shown = arrays.rows(noise), grow = (v, by) => v.map((x) => x + by);
 const bands = [[grow(curve, -2), grow(curve, 2)], [grow(curve, -1), grow(curve, 1)]];
 draw("ensemble", ensemble, { curves: shown, chosen: curve, mean: d.mean, deviation: d.spread, rate: 4, y, unit: "V" });
+for (const rate of [1 / 60, 1 / 3600, 1 / 86400]) draw(`slow ${rate}`, ensemble, { curves: shown, rate, y });
 draw("filled", filled, { curve, hidden: [3, 4, 5, 11], bands, mean: d.mean, draws: shown, rate: null, y, brush: [6, 8] });
 draw("moved", moved, { curve, prior: bands[0], posterior: bands[1], mean: d.mean, draws: shown, readings: [[1.5, 0]], rate: 4, y });
 draw("ranks", ranked.ranks, { nats: d.left, order: d.left.map((_, k) => k), p: d.left.map((_, k) => k / 30), chosen: 3 });

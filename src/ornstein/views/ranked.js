@@ -1,5 +1,5 @@
 // Scores: signals by how odd they are, and where in one the oddness lies.
-import { clock } from "./ensemble.js";
+import { clock, timed } from "./ensemble.js";
 import { extent } from "./arrays.js";
 import { frame } from "./axes.js";
 import { ramp } from "./colours.js";
@@ -19,7 +19,7 @@ export function ranks(surface, { nats, order, p = null, chosen, alarm = 0.05 }) 
 // One signal, its background shaded by the nats of each sample: pale where it is as the law expects.
 export function oddness(surface, { curve, nats, rate = null, y, unit = "" }) {
   const { colours, words } = surface, xs = clock(curve.length, rate), [low, high] = extent([nats], 0), shades = [colours.panel, colours.second];
-  const plot = frame(surface, { x: [xs[0], xs[xs.length - 1]], y, right: 66, xlabel: rate ? words.seconds : words.sample, ylabel: unit || words.value });
+  const plot = frame(surface, { x: [xs[0], xs[xs.length - 1]], y, right: 66, xlabel: words[timed(curve.length, rate).word], ylabel: unit || words.value });
   const { X, box } = plot, half = (xs[1] - xs[0]) / 2;
   nats.forEach((v, i) => {
     const left = Math.max(X(xs[i] - half), box.left), right = Math.min(X(xs[i] + half), box.right);

@@ -14,6 +14,7 @@ import { COMPUTED, entries, fit, hand as empty, open, single, take, taught } fro
 
 const STEPS = { open: opening, explore, fit: fitting, fill, sample, score, condition, calibrate };
 const NEEDS_MODEL = new Set(["fill", "sample", "score", "condition"]);
+const SLOW = 0.1; // samples per second below which seconds per sample are easier to read
 const FIRST = ["heartbeats", "cosines"]; // what is shown to who has opened nothing yet: the second where the data of the first are not installed
 
 export async function show(root) {
@@ -23,7 +24,7 @@ export async function show(root) {
   root.classList.add("bench");
   replace(root, told("h1", {}, () => say("bench.title")), about, h("nav", { class: "steps", "aria-label": "steps" }, ...tabs), work.element, panel);
   const context = { hand, go, work };
-  let shown = null, leave = () => {};
+  let shown = null, leave = () => {}, begun = false;
 
   function go(name) {
     const wanted = name in STEPS ? name : "open";
@@ -53,6 +54,7 @@ export async function show(root) {
     about.again();
     root.dataset.signals = hand.signals?.id ?? "";
     root.dataset.model = hand.model?.id ?? "";
+    if (!begun) return;
     if (what === "signals" && !single(hand) && entries(hand) <= COMPUTED) first();
     if (what === "signals" || NEEDS_MODEL.has(shown)) go(shown ?? "open");
     else for (const tab of tabs) tab.classList.toggle("off", !ready(tab.dataset.step));
@@ -62,7 +64,6 @@ export async function show(root) {
   const first = () => work.start((onEvent, onStart) => fit(hand, { recipe: "gaussian" }, onEvent, onStart));
 
   const wanted = address.get("step"), signals = address.get("signals"), model = address.get("model");
-  shown = wanted ?? "fill";
   if (signals) {
     try {
       await take(hand, signals);
@@ -71,21 +72,21 @@ export async function show(root) {
       address.set("signals", null);
     }
   }
-  if (!hand.signals) {
-    go(wanted ?? "open");
-    for (const example of FIRST) {
-      if (hand.signals) break;
-      await work.start((onEvent, onStart) => open(hand, { example }, onEvent, onStart));
-    }
-  }
+  begun = true;
   go(wanted ?? "open");
+  if (hand.signals && !hand.model && ready("fit") && entries(hand) <= COMPUTED) first();
+  for (const example of FIRST) {
+    if (hand.signals) break;
+    await work.start((onEvent, onStart) => open(hand, { example }, onEvent, onStart));
+  }
 }
 
 // What is in hand, in one sentence.
 function sentence({ signals, model }) {
   if (!signals) return say("bench.nothing");
   const [n, c, m] = signals.shape, name = signals.asked.example ? say(`bench.example.${signals.name}`) : signals.name;
-  const rate = signals.rate ? say("bench.at-rate", { rate: number(signals.rate, signals.rate < 1 ? 5 : 0) }) : "";
+  const slow = signals.rate && signals.rate < SLOW, rounded = (v) => number(v, v % 1 ? 2 : 0);
+  const rate = slow ? say("bench.every", { s: rounded(1 / signals.rate) }) : signals.rate ? say("bench.at-rate", { rate: rounded(signals.rate) }) : "";
   const what = say(n === 1 ? "bench.about-recording" : c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
   return model ? `${what} ${say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) })}` : what;
 }
