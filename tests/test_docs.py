@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NAMES = sorted(page.name for page in (DOCS / "en").glob("*.md"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SLOW = ("report", "demo", "tour")
+SLOW = ("report", "demo", "tour", "gaps")
 """Commands that take seconds: their own tests run them."""
 
 # A page in Chinese holds the same code as its English twin (tested below), so running one of them runs both.

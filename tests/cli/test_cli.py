@@ -132,6 +132,35 @@ def test_forecast_writes_medians_bands_and_paths_and_tests_them(room, capsys):
     assert run(capsys, "forecast", "walk.model", "walk.csv", "--horizon", "4")[0] == 2
 
 
+def test_impute_checks_its_bands_and_keeps_the_correction(room, capsys):
+    torch.manual_seed(0)
+    orn.write("heavy.csv", orn.Signals(torch.distributions.StudentT(2.0).sample((600, 1, 8)).double()))
+    assert run(capsys, "fit", "heavy.csv", "--folds", "0", "-o", "heavy.model")[0] == 0
+    code, out, _ = run(capsys, "impute", "heavy.model", "heavy.csv", "--check")
+    assert code == 0
+    assert "how often bands hold" in out
+    assert "--correct" in out
+    assert orn.load("heavy.model").bands is None
+    code, out, _ = run(capsys, "impute", "heavy.model", "heavy.csv", "--check", "--correct")
+    assert code == 0
+    assert "are kept in heavy.model" in out
+    assert float(orn.load("heavy.model").bands[0, 0]) < 0.6
+    assert run(capsys, "impute", "heavy.model", "heavy.csv")[0] == 2
+
+
+def test_bench_gaps_compares_the_ways_on_ones_own_data(room, capsys, monkeypatch):
+    from ornstein.metrics import gap_bench
+
+    monkeypatch.setattr(gap_bench, "LAWS", {"gaussian": {}, "kronecker": {"structure": "kronecker"}})
+    code, out, _ = run(capsys, "bench", "gaps", "days.csv")
+    assert code == 0
+    assert "gaussian" in out
+    assert "seasonal" in out
+    assert "left out kronecker" in out
+    found = json.loads(run(capsys, "bench", "gaps", "days.csv", "--json")[1])
+    assert {row["way"] for row in found["rows"]} == {"linear", "last value", "seasonal mean", "gaussian"}
+
+
 def test_impute_takes_a_recording_longer_than_the_window(room, capsys):
     torch.manual_seed(0)
     series = torch.randn(400, dtype=torch.float64).cumsum(0) * 0.1

@@ -1,4 +1,4 @@
-"""The command that measures samplers: bench samplers."""
+"""The commands that measure: bench samplers, bench gaps."""
 
 import math
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ornstein.cli import show
+from ornstein.cli import bench_gaps, show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.help import App
 from ornstein.cli.progress import counting
@@ -29,6 +29,8 @@ def register(app: typer.Typer, words: Words) -> None:
     @bench.callback()
     def top() -> None:
         pass
+
+    bench_gaps.register(bench, words)
 
     @bench.command(help=words("bench-samplers"), epilog=shown)
     @taking(reading_parameters(words, "labels"))

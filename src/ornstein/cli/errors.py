@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 def error_heads(words: Words) -> list[str]:
     """The heads of the columns of ``errors_row``."""
-    return [words(f"head-{name}") for name in ("mae", "rmse", "crps", "50", "80", "90")]
+    return ["MAE", "RMSE", "CRPS", words("head-held")]
 
 
 def errors_row(errors: Errors) -> tuple[str, ...]:
-    """Mean absolute and root mean square error, CRPS, and the three coverages."""
-    return (*(f"{value:.3g}" for value in (errors.mae, errors.rmse, errors.crps)), *(f"{100 * held:.0f} %" for held in errors.coverage))
+    """Mean absolute and root mean square error, CRPS, and how many per cent the three bands hold."""
+    return (
+        *(f"{value:.3g}" for value in (errors.mae, errors.rmse, errors.crps)),
+        " / ".join(f"{100 * held:.0f}" for held in errors.coverage),
+    )

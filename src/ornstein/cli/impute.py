@@ -1,7 +1,8 @@
 """The command that fills gaps: impute."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,10 @@ from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
 
+if TYPE_CHECKING:
+    from ornstein import Signals
+    from ornstein.metrics import BandCheck
+
 
 def register(app: typer.Typer, words: Words) -> None:
     """Add the command, with help from ``words``."""
@@ -26,10 +31,12 @@ def register(app: typer.Typer, words: Words) -> None:
     def impute(
         path: Annotated[Path, typer.Argument(help=words("model-folder"))],
         signals: Annotated[Path, typer.Argument(help=words("data"))],
-        output: Annotated[Path, option(("--output", "-o"), "impute-output")],
+        output: Annotated[Path | None, option(("--output", "-o"), "impute-output")] = None,
         draws: Annotated[int, option("--draws", "draws")] = 100,
         bands: Annotated[Path | None, option("--bands", "bands")] = None,
         level: Annotated[float, option("--level", "level")] = 0.9,
+        check: Annotated[bool, option("--check", "check")] = False,
+        correct: Annotated[bool, option("--correct", "correct")] = False,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         shards: Annotated[bool, option("--shards", "shards")] = False,
         workers: Annotated[int, option("--workers", "workers")] = 1,
@@ -44,6 +51,11 @@ def register(app: typer.Typer, words: Words) -> None:
                 orn.Imputer(path, levels=(0.5 - level / 2, 0.5 + level / 2), seed=seed), signals, output, workers, reading, words, as_json
             )
             return
+        if check or correct:
+            _check(path, read_as_told(signals, reading, words, as_json), correct, seed, as_json, words)
+            return
+        if output is None:
+            raise InputError("no output is given: name a file with -o, or ask for a check of the bands with --check")
         for target in filter(None, (output, bands)):
             refuse_existing(target, force)
         model = orn.load(path)
@@ -68,3 +80,36 @@ def register(app: typer.Typer, words: Words) -> None:
         show.line(text.format(gaps=gaps, cases=len(x), path=output if gaps else signals, output=output))
         if bands is not None:
             show.line(words("banded").format(level=level, path=bands))
+
+
+def _check(path: Path, x: "Signals", correct: bool, seed: int, as_json: bool, words: Words) -> None:
+    """Coverage in held-out gaps as a table, and the model with the correction in its place where that is asked for."""
+    from ornstein.metrics import check_bands
+
+    model = orn.load(path)
+    with counting(words("checking"), None, as_json):
+        found = check_bands(model, x, seed=seed)
+    changed = correct and not found.holds
+    if changed:
+        replace(model, bands=found.stretch).save(path, force=True)
+    if as_json:
+        told = {name: getattr(found, name) for name in ("lengths", "coverage", "error", "corrected")}
+        show.machine({**told, "saved": changed})
+        return
+    names = model.channels or tuple(f"ch{c}" for c in range(found.coverage.shape[1]))
+    shares = [[f"{100 * v:.0f} ± {100 * e:.0f} %" for v, e in zip(*row, strict=True)] for row in _pairs(found)]
+    cells = [(name, str(length)) for name in names for length in found.lengths]
+    rows = [(*cell, *share) for cell, share in zip(cells, shares, strict=True)]
+    show.table(words("check-title"), [words(k) for k in ("channel", "gap-length", "head-50", "head-80", "head-90")], rows)
+    if found.holds:
+        show.line(words("bands-hold"))
+    for c, name in enumerate(names):
+        if c in found.broken:
+            show.line(words("bands-corrected").format(channel=name, held=" / ".join(f"{100 * v:.0f}" for v in found.corrected[c].tolist())))
+    if not found.holds:
+        show.line(words("bands-saved" if changed else "bands-ask").format(path=path))
+
+
+def _pairs(found: "BandCheck") -> list[tuple[list[float], list[float]]]:
+    """(coverage, error) of every channel and length, in the order of the table."""
+    return list(zip(found.coverage.transpose(0, 1).flatten(0, 1).tolist(), found.error.transpose(0, 1).flatten(0, 1).tolist(), strict=True))

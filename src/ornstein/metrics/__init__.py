@@ -2,6 +2,7 @@
 
 from ornstein.fitting.held_out import Fold, blocks
 from ornstein.metrics.backtest import Backtest, backtest
+from ornstein.metrics.bands import BandCheck, check_bands
 from ornstein.metrics.calibrated import Calibrated, calibrated, tarp
 from ornstein.metrics.calibration import LEVELS, Coverage, band, coverage, crps, energy_score, interval_score, pit, rank_histogram
 from ornstein.metrics.checking import Checked, check
@@ -10,6 +11,7 @@ from ornstein.metrics.contrast import Contrast, contrast
 from ornstein.metrics.distances import energy_distance, sliced_wasserstein
 from ornstein.metrics.explained import Explained, explained, explained_of, half_level, noise_levels
 from ornstein.metrics.filling import Errors, errors_of
+from ornstein.metrics.gap_bench import GapBench, bench_gaps
 from ornstein.metrics.joint import Joint, joint_coverage
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.metrics.models import Comparison
@@ -24,6 +26,7 @@ from ornstein.metrics.two_samples import c2st
 __all__ = [
     "LEVELS",
     "Backtest",
+    "BandCheck",
     "Calibrated",
     "Candidate",
     "Checked",
@@ -33,6 +36,7 @@ __all__ = [
     "Errors",
     "Explained",
     "Fold",
+    "GapBench",
     "Joint",
     "Mean",
     "Novelty",
@@ -43,10 +47,12 @@ __all__ = [
     "Stein",
     "backtest",
     "band",
+    "bench_gaps",
     "blocks",
     "c2st",
     "calibrated",
     "check",
+    "check_bands",
     "compare",
     "compare_models",
     "contrast",

@@ -46,6 +46,7 @@ class Fitted:
     conditions    what a network was told of each signal, and in which units; None without
     training      how a network was trained, in numbers and words; None for every other law
     moments_of    the Gaussian of the signals that a denoiser of someone else's was wrapped with; None for every other model
+    bands         (channel, 3) ends of the 50, 80 and 90 % bands in gaps, in normal scores, as held-out gaps asked for; None without
     asked         of a posterior by particles: the model and all that was measured of it; None for every other model
     diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
     """
@@ -58,6 +59,7 @@ class Fitted:
     reference: Tensor | None = None
     log_evidence: Tensor | None = None
     conditions: Conditions | None = None
+    bands: Tensor | None = field(default=None, kw_only=True)
     training: Mapping[str, object] | None = None
     judges: tuple[Judge, ...] = ()
     diagnostics: ornstein.posterior.Twisted | None = None

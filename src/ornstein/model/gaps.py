@@ -16,7 +16,7 @@ from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
 from ornstein.model.forecasting import Forecast
-from ornstein.model.quantiles import quantiles
+from ornstein.model.quantiles import quantiles, stretched
 from ornstein.samplers import Sampler, Steps, Tuned
 from ornstein.schedules import Schedule
 
@@ -83,7 +83,8 @@ class Gaps(Fitted):
         """Quantiles (level, case, *event) of what NaN hides, entry by entry; observed entries are bit-identical in every one.
 
         Exact for a Gaussian or mixture of up to 2048 entries and for recordings under a Gaussian; otherwise those of ``draws`` draws. x,
-        its names, units and recordings, and the other arguments are as in ``impute``; ``levels`` lie between 0 and 1. Memory: the result;
+        its names, units and recordings, and the other arguments are as in ``impute``; ``levels`` lie between 0 and 1. With ``bands``, those
+        that a check of held-out gaps asked for are stretched, channel by channel; draws of ``impute`` are not. Memory: the result;
         draws are kept for some cases, or one piece of a recording, only. Of a Raw, Epochs or Evoked, a list of copies, one for each level.
         """
         if is_instrument(x):
@@ -102,6 +103,8 @@ class Gaps(Fitted):
         z = torch.special.ndtri(checks.levels(levels, "levels"))
         memory.drawn(len(z), "the number of levels", values.numel())
         count, seed = memory.drawn(draws, "draws", math.prod(self.event_shape)), checks.seed(seed)
+        if self.bands is not None:
+            z = stretched(z, self.bands).squeeze(1) if len(self.event_shape) == 1 else stretched(z, self.bands)
         filler = self._filler(len(values), None, None, "vp", "own", label, condition, device)
         found = quantiles(filler, values, z, count, seed, progress or (lambda _: None))
         return found if matched is None else matched.back(found)

@@ -18,20 +18,22 @@ from ornstein.denoisers import Gaussian, Law
 from ornstein.model import recordings
 from ornstein.model.imputing import Filler, Parts, Tell, components
 
+KNOTS = torch.special.ndtri(torch.tensor([0.75, 0.9, 0.95], dtype=torch.float64))
+"""Ends of the central 50, 80 and 90 % of a normal law."""
 _CASES = 1 << 21
 """Entries of the cases that are handled at once."""
 _HALVINGS = 52
 
 
 class Marginals(NamedTuple):
-    """The law of every entry of cases given what they hold, a mixture: weights (k, case), means and deviations (k, case, d)."""
+    """The law of hidden entries given what their cases hold, a mixture: weights, means and deviations (k, entry)."""
 
     weights: Tensor
     means: Tensor
     deviations: Tensor
 
     def quantile(self, z: Tensor) -> Tensor:
-        """The quantiles (case, d) of level Phi(z), z a number or (case, d)."""
+        """The quantiles (entry,) of level Phi(z), z (entry,)."""
         ends = self.means + z * self.deviations
         if len(ends) == 1:
             return ends[0]
@@ -44,17 +46,34 @@ class Marginals(NamedTuple):
         return (low + high) / 2
 
     def level(self, v: Tensor) -> Tensor:
-        """The probability (case, d) of less than v (case, d)."""
+        """The probability (entry,) of less than v (entry,)."""
         apart = (v - self.means) / self.deviations.clamp_min(torch.finfo(v.dtype).tiny)
-        below: Tensor = (self.weights.unsqueeze(2) * torch.special.ndtr(apart)).sum(0)
+        below: Tensor = (self.weights * torch.special.ndtr(apart)).sum(0)
         return below
 
 
+def stretched(z: Tensor, bands: Tensor) -> Tensor:
+    """Scores z (level,) as bands that are to end at ``bands`` (channel, 3) in place of ``KNOTS`` have them, (level, channel, 1).
+
+    Straight between 0 and the three, and beyond the last in proportion to it; the median stays.
+    """
+    ends = torch.cat([torch.zeros(1, dtype=torch.float64), KNOTS])
+    into = torch.cat([torch.zeros(len(bands), 1, dtype=torch.float64), bands], 1)
+    size = z.abs()
+    k = (torch.searchsorted(ends, size) - 1).clamp(0, len(ends) - 2)
+    share = (size - ends[k]) / (ends[k + 1] - ends[k])
+    inside = into[:, k] + share * (into[:, k + 1] - into[:, k])
+    found = torch.where(size > ends[-1], size * (into[:, -1:] / ends[-1]), inside)
+    return (z.sign() * found).T.unsqueeze(2)
+
+
 def marginals(parts: Parts, u: Tensor) -> Marginals:
-    """The law of every entry of u (case, d) given its observed ones."""
+    """The law of every hidden entry of u (case, d), in order, given the observed ones of its case."""
+    hidden = torch.isnan(u)
     found = [law.expect(u) for _, law in parts]
     levels = torch.stack([weight + law.log_prob(u) for weight, law in parts]) if len(parts) > 1 else torch.zeros(1, len(u))
-    return Marginals(torch.softmax(levels.to(torch.float64), 0), *(torch.stack(part) for part in zip(*found, strict=True)))
+    weights = torch.softmax(levels.to(torch.float64), 0)[:, hidden.nonzero()[:, 0]]
+    return Marginals(weights, *(torch.stack([one[hidden] for one in part]) for part in zip(*found, strict=True)))
 
 
 def quantiles(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Tell) -> Tensor:
@@ -88,8 +107,12 @@ def _parts(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Te
             drawn = filler(x[cases], draws, seed, tell, cases)
             yield cases, slice(None), _sampled(drawn, z.unsqueeze(1))
             continue
-        known = marginals(parts, filler.scaler.encode(x[cases]).flatten(1))
-        u = torch.stack([known.quantile(level.expand(x.shape[1:]).flatten()).view(len(cases), *x.shape[1:]) for level in z])
+        encoded = filler.scaler.encode(x[cases]).flatten(1)
+        known, gaps = marginals(parts, encoded), torch.isnan(encoded)
+        u = encoded.expand(len(z), *encoded.shape).clone()
+        for row, level in zip(u, z, strict=True):
+            row[gaps] = known.quantile(level.expand(x.shape[1:]).reshape(1, -1).expand(gaps.shape)[gaps])
+        u = u.view(len(z), len(cases), *x.shape[1:])
         yield cases, slice(None), filler.scaler.decode(u)
         tell(len(cases))
 

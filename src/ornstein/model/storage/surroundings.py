@@ -21,7 +21,7 @@ def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
     """(description for preprocessing.json, tensors)."""
     tensors: Tensors = {}
     encode_scaler(model.scaler, tensors, "scaler.")
-    for name in ("reference", "log_evidence"):
+    for name in ("reference", "log_evidence", "bands"):
         if (value := getattr(model, name)) is not None:
             tensors[name] = value.contiguous()
     shape = list(model.law.event_shape)
@@ -49,9 +49,18 @@ def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
         batch = law.batch_shape if isinstance(law, Law) else ()
         log_evidence = part.tensor("log_evidence", *batch, infinite=True)
     conditions = _decode_conditions(part.part("conditions")) if "conditions" in part.spec else None
+    bands = _decode_bands(part, event) if part.has("bands") else None
     part.finish()
     refuse_unread(part)
-    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions)
+    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions, bands=bands)
+
+
+def _decode_bands(part: Part, event: tuple[int, ...]) -> Tensor:
+    """Ends of bands, rising, one row for each channel."""
+    bands = part.tensor("bands", event[0] if len(event) > 1 else 1, 3, low=0.0, open_low=True)
+    if bool((bands.diff() < 0).any()):
+        raise part.wrong("bands", "does not rise from the 50 to the 90 % band")
+    return bands
 
 
 def ascending(part: Part, name: str) -> Tensor:
