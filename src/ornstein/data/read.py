@@ -46,6 +46,8 @@ def read(
 ) -> Signals:
     """Signals (case, channel, time) from a CSV, TSV, TXT, NPY, NPZ, WAV, EDF, BDF or Parquet file, or from an object of another library.
 
+    The path alone is enough for most files; every other argument answers one question that a file can leave open.
+
     path      a file, its format by its suffix; or a frame of pandas or polars, a Raw or Epochs of MNE, an array of xarray, a
               collection of aeon or sktime, an array: see ``data.objects``
     orient    "columns": each column is a channel of one recording; "rows": each row is a case with one channel;

@@ -55,7 +55,7 @@ class Transformer(Net):
     number of tokens. Rotary positions are relative; ``absolute=True`` adds a learned vector for each place, for signals with a
     common start (beats, digits); stationary ones do without. Groups of channels always have a learned vector of their own.
     ``classes``, ``vector``, ``signal`` and ``inputs`` are those of ``Conditioner``; every token sees all channels of the signal, and of
-    the second input, at its patch.
+    the second input, at its patch. Its arguments are the sizes of the architecture, which are stored with the weights.
     """
 
     name = "transformer"

@@ -45,9 +45,9 @@ def write_report(
     language   "en" or "zh": what the page opens in;  title: shown as it is, or one per language
     progress   is told what is being fitted
 
-    NaN means missing, for the dense Gaussian only. The same data and seed give the same bytes. Raises ``InputError`` for data or
-    arguments that cannot be used and a path that exists (unless ``force``), before anything is fitted; ``RunError`` where the
-    file cannot be written. Cost: ``folds`` fits of each of 7 to 9 laws.
+    Each of the many arguments is one decision about the page; none is needed. NaN means missing, for the dense Gaussian only. The same
+    data and seed give the same bytes. Raises ``InputError`` for data or arguments that cannot be used and a path that exists (unless
+    ``force``), before anything is fitted; ``RunError`` where the file cannot be written. Cost: ``folds`` fits of each of 7 to 9 laws.
     """
     if language not in LANGUAGES:
         raise unknown_name("language", language, LANGUAGES)

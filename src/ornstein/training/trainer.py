@@ -56,6 +56,8 @@ class Trainer:
     compiled    whether torch.compile is used
     ranks       which share of every batch is this process's, where several train together; parallel  how, see ``spread``
 
+    It takes one by one what ``Options`` holds together, since a caller who owns the loop has no folder, budget or held-out cases.
+
     A step whose gradient is not finite is left out and counted. Where an accelerator runs out of memory, the parts of the batch are
     halved and the step is made again: the same batch, and the same gradient up to rounding. No step waits for the device.
     Raises ``RunError`` where memory does not hold a single case.
