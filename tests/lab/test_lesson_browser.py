@@ -58,7 +58,8 @@ def tall(page):
     page.set_viewport_size(
         {"width": page.viewport_size["width"], "height": min(page.evaluate("document.documentElement.scrollHeight"), 5000)}
     )
-    page.wait_for_timeout(120)
+    # a frame for the new size, one in which observers see it, one that draws
+    page.evaluate("async () => { for (let k = 0; k < 4; k++) await new Promise(requestAnimationFrame); }")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -199,7 +200,7 @@ def test_no_page_is_wider_than_its_window(seen, lab):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(seen, lab, theme):
     page = go(seen, lab, CHAPTERS[0], lang="en", theme=theme)
-    for chapter in CHAPTERS[:: 1 if theme == "light" else 5]:
+    for chapter in CHAPTERS[:: 2 if theme == "light" else 5]:
         turn(seen, chapter)
         assert violations(page, *(["color-contrast"] if theme == "dark" else [])) == [], chapter
     page.click("#own-curve")
@@ -231,7 +232,7 @@ def test_a_frame_is_cheap(seen, lab):
     for chapter in ("diffusion", "measurement", "sampling"):
         page = go(seen, lab, chapter, lang="en", t=10)
         costs = []
-        for t in range(20, 60, 4):
+        for t in range(20, 60, 8):
             page.evaluate("(t) => { const e = document.getElementById('time'); e.value = t; e.dispatchEvent(new Event('input')); }", t)
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             costs.append(float(page.evaluate("document.documentElement.dataset.frame")))
