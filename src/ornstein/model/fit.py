@@ -18,7 +18,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
-from ornstein.denoisers import Denoiser, Law
+from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
 from ornstein.fitting.held_out import Judge, blocks, judges
@@ -29,6 +29,7 @@ from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
+from ornstein.fitting.whitening import Whitening
 from ornstein.model.joint import Joint, vectors
 from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
@@ -168,10 +169,21 @@ def _given(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _joint(x: tuple[object, ...], model: str | Recipe | Symbols | Denoiser | nn.Module, options: dict[str, Any]) -> Joint:
-    """The law of parameters and data side by side, without held-out judges unless they are asked for."""
+    """The law of parameters and data side by side, without held-out judges unless they are asked for.
+
+    A Gaussian and a mixture are fitted in coordinates of unit covariance: shrinkage and k-means then see the error of a simulation, which
+    is small beside its parameters.
+    """
     if not isinstance(model, str | Recipe):
         raise InputError("x is a pair (theta, x), whose joint law is fitted by a recipe: name one, such as 'gaussian' or 'mixture'")
     both, parameters, observation = vectors(*x)
+    if model in ("gaussian", "mixture") and options["standardize"] is None and not options["folds"]:
+        scaler = Scaler.fit(both, "feature")
+        white = Whitening.of(scaler.encode(both))
+        if white is not None:
+            found = fit(white.encode(scaler.encode(both)), model, **{**options, "standardize": "none", "folds": 0}).law
+            assert isinstance(found, Gaussian | Mixture)
+            return Joint(Model(white.back(found), scaler), parameters, observation)
     fitted = fit(both, model, **{**options, "folds": None if model == "network" else options["folds"] or 0})
     assert isinstance(fitted, Model)
     return Joint(fitted, parameters, observation)
