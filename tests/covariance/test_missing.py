@@ -177,11 +177,3 @@ def test_bad_gaps_are_one_sentence(structure: str) -> None:
     for x, sentence in ((entry, "1 entry without any observed value, first at 5"), (case, "1 case without any observed value, first at 2")):
         with pytest.raises(InputError, match=sentence):
             estimate(x, structure)
-
-
-@pytest.mark.parametrize("structure", ["auto", "diagonal", "stationary", "toeplitz", "kronecker", "dense*toeplitz", "matern-3/2", "image"])
-def test_gaps_where_they_cannot_be_used(structure: str) -> None:
-    x = torch.ones(6, 2, 8)
-    x[1, 0, 3] = NAN
-    with pytest.raises(InputError, match=r"x holds 1 NaN value, first at index \(1, 0, 3\): impute or drop them first"):
-        estimate(x, structure)

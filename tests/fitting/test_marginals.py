@@ -125,10 +125,22 @@ def test_draws_and_masks_pass_through_the_curves() -> None:
     slope = -model.scaler.log_volumes(x[:1]).flatten(1)[:, [0, 1, 4]].sum()
     assert post.log_evidence is not None
     assert float(post.log_evidence) == pytest.approx(float(marginal.log_prob(scores) + slope), rel=1e-9)
-    with pytest.raises(InputError, match="only masks without noise"):
-        model.posterior(Mask(mask), x[0][mask], noise=0.1)
-    with pytest.raises(InputError, match="only masks without noise"):
-        model.posterior(Average(5), x[0].mean(1, keepdim=True))
+
+
+def test_other_measurements_go_by_particles() -> None:
+    """A mean of two skewed values, through their curves: mean and deviation of the first given it, against 400 000 weighted draws."""
+    x = skewed(1500)[:, :1, :2]
+    model = orn.fit(x, marginals="gaussian", folds=0)
+    post = model.posterior(Average(2), torch.tensor([[1.0]], dtype=torch.float64), noise=0.2, particles=2000)
+    assert post.diagnostics is not None
+    drawn = model.sample(400_000, seed=9)
+    weight = torch.softmax(-((drawn.mean(2)[:, 0] - 1.0) ** 2) / (2 * 0.2**2), 0)
+    first = drawn[:, 0, 0]
+    mean = float(weight @ first)
+    deviation = float((weight @ (first - mean) ** 2).sqrt())
+    found = post.sample(4000)[:, 0, 0]
+    assert abs(float(found.mean()) - mean) < 0.15 * deviation
+    assert abs(float(found.std()) / deviation - 1) < 0.15
 
 
 def test_imputed_values_are_calibrated() -> None:
