@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from training_sets import CENTRE, WIDTH, Denoise, Problem
 from ornstein.denoisers import Network
 from ornstein.fitting.network import fit_reference
 from ornstein.nets.accepts import inputs_of
-from ornstein.training import LogNormal, Loss, Pace, Trainer, fit, weight_named
+from ornstein.training import LogNormal, Loss, Options, Pace, Trainer, weight_named
 from ornstein.training.best import holding
 
 BATCH, RATE = 128, 1e-3
@@ -52,14 +51,14 @@ class Ours(Learner):
     """
 
     def __init__(self, problem: Problem, steps: int, seed: int, *, plain: bool = False, **other: Any) -> None:
-        given = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()} | other
+        given = Options(**other)
         self.module = problem.net(seed, plain=plain)
         law = problem.gaussian() if plain else fit_reference(problem.train.to(torch.float64))
-        network = Network.of(self.module, law, given["form"])
-        loss = Loss(LogNormal() if given["levels"] is None else given["levels"], weight_named(given["weight"]))
-        settings = {name: given[name] for name in ("rate", "clip", "lengths")}
+        network = Network.of(self.module, law, given.form)
+        loss = Loss(LogNormal() if given.levels is None else given.levels, weight_named(given.weight))
+        settings = {"rate": given.rate, "clip": given.clip, "lengths": given.lengths}
         self.trainer = Trainer(network, problem.train, loss, batch=BATCH, seed=seed, **settings)
-        self.steps, self.pace = steps, Pace(given["warm_up"], given["decay"])
+        self.steps, self.pace = steps, Pace(given.warm_up, given.decay)
 
     def step(self) -> None:
         number = self.trainer.number
