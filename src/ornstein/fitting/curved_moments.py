@@ -15,23 +15,42 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError
 from ornstein.covariance.base import refuse_dense
-from ornstein.denoisers import Gaussian, Law
+from ornstein.denoisers import Gaussian, Law, Mixture
 from ornstein.fitting.scaling import Scaler
 
 _NODES, _TERMS = 80, 24
+_DRAWS = 8192
 
 
 def curved_moments(scaler: Scaler, law: Law) -> tuple[Tensor, Tensor]:
-    """(mean (*event), covariance (d, d)) in the units of the data, for a Gaussian law of scores; variances are exact to the quadrature.
+    """(mean (*event), covariance (d, d)) in the units of the data; variances are exact to the quadrature.
 
-    Cost: 80 values of every curve and 24 products of d^2. Raises ``InputError`` for other laws, whose draws have these moments.
+    Of a Gaussian law of scores by the formula above, of a mixture from its components,
+
+        E = sum_k w_k m_k,        Cov = sum_k w_k (C_k + (m_k - E)(m_k - E)^T),
+
+    and of every other law, where no formula exists, from 8192 draws (seed 0). Cost: 80 values of every curve and 24 products of d^2 per
+    Gaussian. Raises ``InputError`` for one law per case.
     """
-    if not isinstance(law, Gaussian) or law.batch_shape:
-        raise InputError(
-            f"with marginals, mean and covariance in the units of the data need one Gaussian law, but this is a {type(law).__name__}: "
-            "take those of draws"
-        )
+    if law.batch_shape:
+        raise InputError("with marginals, mean and covariance in the units of the data need one law, but this is one per case: take draws")
     refuse_dense(law.size, "the covariance of values with curved marginals")
+    if isinstance(law, Gaussian):
+        return _of_gaussian(scaler, law)
+    if isinstance(law, Mixture):
+        means, matrices = zip(*(_of_gaussian(scaler, part) for part in law.components), strict=True)
+        weights, flat = law.log_weights.exp(), torch.stack(means).flatten(1)
+        mean = weights @ flat
+        apart = flat - mean
+        inside = torch.einsum("k,kij->ij", weights, torch.stack(matrices))
+        return mean.view(law.event_shape), inside + (weights * apart.T) @ apart
+    values = scaler.decode(law.sample(_DRAWS, seed=0)).flatten(1)
+    mean = values.mean(0)
+    apart = values - mean
+    return mean.view(law.event_shape), apart.T @ apart / len(values)
+
+
+def _of_gaussian(scaler: Scaler, law: Gaussian) -> tuple[Tensor, Tensor]:
     matrix = law.operator.dense()
     deviation = matrix.diagonal().clamp_min(0).sqrt()
     nodes, weights = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(_NODES))

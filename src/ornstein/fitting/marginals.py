@@ -21,6 +21,7 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.fitting.curves import Curves
+from ornstein.fitting.piles import piles
 from ornstein.fitting.scaling import Scaler
 
 CENTRES, KNOTS = 256, 49
@@ -35,20 +36,22 @@ _STEEPEST = 1e3
 """Steepest and flattest slope of a curve, per deviation, over that of the straight line: what piles of equal values ask for."""
 
 
-MARGINALS = ("gaussian",)
+MARGINALS = ("gaussian", "auto")
 
 
-def gaussianised(x: Tensor, standardize: str, seed: int = 0) -> tuple[Scaler, tuple[float, ...]]:
-    """The scaling of x (case, *event) with a curve for every channel ("channel") or entry ("feature"), and the weights of the curves."""
+def gaussianised(x: Tensor, standardize: str, seed: int = 0) -> tuple[Scaler, tuple[float, ...], str]:
+    """The scaling of x (case, *event) with a curve for every channel ("channel") or entry ("feature"), the weights of the curves, and a
+    sentence on values that repeat ("" where hardly any do)."""
     scaler = Scaler.fit(x, standardize)
     if standardize == "none":
         raise InputError("standardize is 'none', but marginals scale every channel or entry: leave one of the two out")
     channels = 1 if x.ndim == 2 else x.shape[1]
     rows = scaler.scale.numel() if standardize == "feature" else channels
     values = x.to(torch.float64).reshape(len(x), rows, -1).transpose(0, 1).flatten(1)
-    found = [fit_curve(row[~torch.isnan(row)], seed=seed) for row in values]
+    kept = [row[~torch.isnan(row)] for row in values]
+    found = [fit_curve(row, seed=seed) for row in kept]
     curves = Curves(*(torch.stack(parts) for parts in zip(*(curve for curve, _ in found), strict=True)))
-    return replace(scaler, curves=curves), tuple(weight for _, weight in found)
+    return replace(scaler, curves=curves), tuple(weight for _, weight in found), piles(kept)
 
 
 class Curve(NamedTuple):

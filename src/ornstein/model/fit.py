@@ -23,6 +23,7 @@ from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
 from ornstein.fitting.held_out import Judge, blocks, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
+from ornstein.fitting.marginals_choice import gain_of_curves
 from ornstein.fitting.network import Network
 from ornstein.fitting.recipe import Recipe, Structured, Work
 from ornstein.fitting.recipes import RECIPES, recipe_of
@@ -84,7 +85,8 @@ def fit(
                  unless their structure lives in time, "channel" for everything else
     marginals    "gaussian": in place of a mean and a scale, a smooth monotone curve for each channel (or entry) whose scores are nearly
                  Gaussian, shrunk towards the straight line as far as cross-validation says; the law lives in the scores, and densities,
-                 draws, masks and gaps pass through the curves exactly. For skewed, heavy-tailed, bounded or counted values
+                 draws, masks and gaps pass through the curves exactly. For skewed, heavy-tailed, bounded or counted values.
+                 "auto": the curves where held-out cases are likelier under them by more than a standard error
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
                  neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
@@ -135,6 +137,8 @@ def fit(
         values, given, aside = set_aside(values, given, recipe.judged)
     work = Work(checks.seed(seed), tell, given)
     scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
+    if marginals == "auto":
+        marginals = _marginals(values, recipe, scaling, work)
     scaler = _scaler(values, scaling, marginals, work.seed, tell)
     _say_spread(values, scaling, tell)
     u = scaler.encode(values)
@@ -220,12 +224,25 @@ def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[st
     return Model(denoiser, Scaler.fit(values, "none"), *names, moments_of=known)
 
 
+def _marginals(x: Tensor, recipe: Recipe, scaling: str, work: Work) -> str | None:
+    """Curves or none, by held-out likelihood, which is told."""
+
+    def scalers(cases: Tensor, curved: bool) -> Scaler:
+        return _scaler(cases, scaling, "gaussian" if curved else None, work.seed, lambda _: None)
+
+    found = gain_of_curves(x, scalers, lambda u: recipe.fit(u, work).law)
+    work.tell(found.sentence())
+    return "gaussian" if found.taken else None
+
+
 def _scaler(x: Tensor, standardize: str, marginals: str | None, seed: int, tell: Callable[[str], None]) -> Scaler:
     """The standardisation; how strong the curves of its marginals are is told."""
     if marginals is None:
         return Scaler.fit(x, standardize)
-    scaler, weights = gaussianised(x, standardize, seed)
+    scaler, weights, repeated = gaussianised(x, standardize, seed)
     tell(f"marginals: {sum(w > 0 for w in weights)} of {len(weights)} curves are bent, by {sum(weights) / len(weights):.2f} on average")
+    if repeated:
+        tell(repeated)
     return scaler
 
 
