@@ -228,9 +228,11 @@ def server(folder):
     code = SERVER.format(folder=str(folder), token=TOKEN)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         port = process.stdout.readline().split(":")[2].split("/")[0]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
-            yield process, client
-        process.terminate()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+                yield process, client
+        finally:
+            process.terminate()
 
 
 def test_a_server_that_is_killed_comes_back_with_the_job_failed_and_its_files(tmp_path):
