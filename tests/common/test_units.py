@@ -24,6 +24,7 @@ from ornstein.common.units import conversion
         ("%", "1", 0.01, 0.0),
         ("bpm", "Hz", 1 / 60, 0.0),
         ("widgets", "widgets", 1.0, 0.0),
+        ("kohm", "kΩ", 1.0, 0.0),
         ("mg", "g", 1e-3, 0.0),
         ("µS", "S", 1e-6, 0.0),
     ],

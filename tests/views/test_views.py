@@ -16,6 +16,8 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="needs node to run the views")
 FOLDER = Path(views.__file__).parent
 D, STEPS, COPIES = 12, 8, 5
+NEARLY_EMPTY = ("pad", "empty", "stretch", "rim")
+"""Views that were drawn with hardly anything in them: their SVG may be short."""
 
 # every view on data of its own, its words replaced by their keys in quotation marks
 DRAW = r"""
@@ -223,7 +225,7 @@ def test_no_view_writes_a_word_of_its_own_and_none_is_left_over(found):
 def test_no_place_is_lost(found):
     for name, svg in found["drawn"].items():
         assert not re.search("NaN|Infinity|undefined|null", svg), name
-        assert len(svg) > 400
+        assert len(svg) > (400 if name in NEARLY_EMPTY else 1000), name
 
 
 @needs_node
