@@ -61,6 +61,19 @@ def test_axes(tmp_path: Path) -> None:
         assert np.array_equal(read(npy(tmp_path, array), orient=orient).values.numpy(), expected)
 
 
+def test_grey_images_lose_the_axis_of_their_one_colour(tmp_path: Path) -> None:
+    """As torch and as matplotlib lay them, said; an axis that cannot be kept is no reason to refuse the digits of a tutorial."""
+    images = np.random.default_rng(0).normal(size=(5, 6, 7))
+    for axis in (1, 3):
+        found = read(npy(tmp_path, np.expand_dims(images, axis)))
+        assert np.array_equal(found.values.numpy(), images)
+        assert "grey images of 6 × 7, whose rows are the channels" in found.summary()
+    np.savez(tmp_path / "x.npz", x=images[:, None], other=np.zeros(3))
+    assert "grey images of 6 × 7, whose rows are the channels; `other` is left out" in read(tmp_path / "x.npz", key="x").summary()
+    with pytest.raises(InputError, match=r"orient is .rows., but .* has 4 axes"):
+        read(npy(tmp_path, images[:, None]), orient="rows")
+
+
 def test_arrays_in_memory(tmp_path: Path) -> None:
     write(tmp_path / "a.npz", VALUES[:, 0])
     assert np.array_equal(read(tmp_path / "a.npz").values.numpy(), VALUES[:, :1])
@@ -76,7 +89,8 @@ def test_arrays_in_memory(tmp_path: Path) -> None:
     ("array", "sentence"),
     [
         (np.float64(3), r"has 0 axes \(\), but must have 1 \(time\), 2"),
-        (np.zeros((1, 1, 1, 1)), "has 4 axes"),
+        (np.zeros((2, 3, 4, 4)), "has 4 axes .*, images of more than one colour, .*: keep one colour, or"),
+        (np.zeros((1, 1, 1, 1, 1)), "has 5 axes"),
         (np.zeros((2, 0)), "holds no values"),
         (np.array(["a"]), "type <U1, but must hold real numbers"),
         (np.array([1j]), "real and imaginary part as channels"),

@@ -39,7 +39,7 @@ def read_npy(path: Path, orient: str) -> Loaded:
         member = _inspect(file, size, f"{path}")
     _numeric(member, f"{path}")
     mapped = size >= MAP_FROM and member.dtype in (np.dtype("=f4"), np.dtype("=f8"))
-    return Loaded(shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}"))
+    return shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}")
 
 
 def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
@@ -48,16 +48,17 @@ def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
             name = _choose(members, key, path)
-            values = shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
-            beside = _beside(archive, members, name, values.shape[1], path)
+            found = shaped(_load(archive, members[name], name, path), orient, f"{name!r} in {path}")
+            beside = _beside(archive, members, name, found.values.shape[1], path)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged archive surfaces as almost any error, a negative file position included
         raise broken(path, "NPZ", error) from None
     known = {word for words in _BESIDE.values() for word in words} if beside else set()
     left = [f"`{other}`" for other in members if other != name and other not in known]
-    notes = (f"{listed(left, 4)} {'is' if len(left) == 1 else 'are'} left out",) if left else ()
-    return Loaded(values, _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path), notes=notes)
+    notes = (*found.notes, *([f"{listed(left, 4)} {'is' if len(left) == 1 else 'are'} left out"] if left else []))
+    rate, channels, units = _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path)
+    return Loaded(found.values, rate, channels, units, notes=notes)
 
 
 def write_npy(path: Path, signals: Signals) -> None:
@@ -111,17 +112,31 @@ def _numeric(member: _Member, where: str) -> None:
         raise InputError(f"{where} holds values of type {member.dtype}, but must hold real numbers: {remedy}")
 
 
-def shaped(array: npt.NDArray[Any], orient: str, where: str) -> npt.NDArray[Any]:
-    """(time,), (case, time) or with orient "columns" (time, channel), (case, channel, time) as (case, channel, time)."""
-    if array.ndim not in (1, 2, 3):
+def shaped(array: npt.NDArray[Any], orient: str, where: str) -> Loaded:
+    """An array as (case, channel, time), by its axes.
+
+    (time,), (case, time) or with orient "columns" (time, channel), (case, channel, time), and grey images with an axis for their
+    one colour, (case, 1, height, width) or (case, height, width, 1), whose rows become the channels.
+    """
+    if array.ndim not in (1, 2, 3, 4):
         raise InputError(f"{where} has {array.ndim} axes {array.shape}, but must have 1 (time), 2 (case, time) or 3 (case, channel, time)")
-    if array.ndim == 3 and orient != "auto":
-        raise InputError(f"orient is {orient!r}, but {where} has three axes (case, channel, time): leave orient out")
+    if array.ndim > 2 and orient != "auto":
+        raise InputError(f"orient is {orient!r}, but {where} has {array.ndim} axes, which leave no choice: leave orient out")
     if array.ndim == 1:
-        return array[None, None, :]
+        return Loaded(array[None, None, :])
     if array.ndim == 2:
-        return array.T[None] if orient == "columns" else array[:, :, None] if orient == "vectors" else array[:, None, :]
-    return array
+        return Loaded(array.T[None] if orient == "columns" else array[:, :, None] if orient == "vectors" else array[:, None, :])
+    return Loaded(array) if array.ndim == 3 else _grey(array, where)
+
+
+def _grey(array: npt.NDArray[Any], where: str) -> Loaded:
+    """Images of one colour without the axis of colours; those of more are refused."""
+    axis = next((axis for axis in (1, 3) if array.shape[axis] == 1), None)
+    if axis is None:
+        remedy = "keep one colour, or give the array itself to orn.fit in Python"
+        raise InputError(f"{where} has 4 axes {array.shape}, images of more than one colour, and signals have one value a place: {remedy}")
+    grey = array.squeeze(axis)
+    return Loaded(grey, notes=(f"grey images of {grey.shape[1]} × {grey.shape[2]}, whose rows are the channels",))
 
 
 def _beside(
@@ -166,7 +181,7 @@ def _choose(members: dict[str, zipfile.ZipInfo], key: str | None, path: Path) ->
         return "values"
     with zipfile.ZipFile(path) as archive:
         found = {name: _head(archive, info, name, path) for name, info in members.items()}
-    fitting = [name for name, member in found.items() if len(member.shape) in (2, 3) and member.dtype.kind in "fiub"]
+    fitting = [name for name, member in found.items() if len(member.shape) in (2, 3, 4) and member.dtype.kind in "fiub"]
     if len(fitting) == 1:
         return fitting[0]
     if len(found) == 1:

@@ -57,7 +57,7 @@ def load(value: object, asked: Asked, where: str) -> Loaded:
         return READERS[found](value, asked, where)
     if isinstance(value, list) and is_foreign(value):
         return _stacked([load(one, asked, where) for one in value], where)
-    return Loaded(shaped(checks.tensor(value, where, missing=True).numpy(), asked.orient, where))
+    return shaped(checks.tensor(value, where, missing=True).numpy(), asked.orient, where)
 
 
 def _stacked(parts: list[Loaded], where: str) -> Loaded:

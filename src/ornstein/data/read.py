@@ -58,7 +58,7 @@ def read(
     rate      samples per second in Hz, in place of the file's, whatever its clock says
     channels  where the file names its channels, those to keep, in this order; otherwise names for all of them
     units     one unit per channel, or one for all, in place of the file's
-    key       which array of an NPZ file; default ``values``, or the only one with two or three axes
+    key       which array of an NPZ file; default ``values``, or the only one with two to four axes
     time      the column of a table that is the clock; index: the one that numbers its rows; labels: the column, or channel, with
               the class of each case. By name, or by number from 1; "none" where there is none
     events    cut at these events (names, or "all"), from ``before`` seconds before to ``after`` seconds after each (or ``window``
