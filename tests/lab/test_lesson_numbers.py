@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from ornstein import views
+from ornstein.common.random import Noise
+from ornstein.covariance import Dense
 from ornstein.lab import pages
-from ornstein.tour.compute import laws, opening
+from ornstein.tour.compute import COPIES, laws, opening
 from ornstein.tour.learned import TRAINING
 
 torch.set_num_threads(1)
@@ -23,6 +25,13 @@ STATES = {
     "cosines": {"t": 30, "n": 10, "calls": 4, "dimension": 25, "law": "ensemble", "noise": 0.1, "gaps": [[40, 60]], "pulled": None},
     "own": {"t": 62, "n": 3, "calls": 2, "dimension": 7, "law": "kernel", "noise": 0.25, "gaps": [[0, 4], [20, 33]], "pulled": 0.7},
 }
+CLOCKED = (  # what captions say of laws on their way
+    *("from_early", "from_late", "spread_wide", "spread_half", "spread_tenth", "white_level", "white_now", "log_white_now"),
+    *("source_most", "source_least", "rank_source_now", "rank_sigma", "rank_paired_now", "psi_first", "psi_last"),
+    *("nearest_paired_now", "terms_above"),
+)
+STILL = {"ensemble", "losses", "result", "made", "price"}
+"""Panels that the clock does not move: a law at t = 0, a training, and the cost of whole runs."""
 TOLERANCE = 2e-4  # of the size of the number, or of 1: arrays are sent as Float32
 
 RUN = r"""
@@ -59,12 +68,21 @@ for (const [name, { arrays, raw, ...told }] of Object.entries(sent)) {
     drawn[panel] = surface.text();
     csv[panel] = table(columnsOf(data).slice(0, 3)).split("\n").slice(0, 2);
   }
+  // the same picture once the clock has moved: what stands still
+  const still = Object.entries(PANELS).filter(([panel, { draw }]) => {
+    const surface = onSvg(420, 250, colours, words), [view, data] = draw(scene, { ...state, t: state.t + 9 });
+    view(surface, data);
+    return surface.text() === drawn[panel];
+  }).map(([panel]) => panel);
+  const spectra = [0, state.t].map((t) => [...scene.colouredSpectrum(t)]), pale = PANELS.paired.draw(scene, state)[1].matrix;
+  const listed = { coloured: spectra, curves: scene.coloured(state.t).map((x) => [...x]), paired: [...pale.values] };
   const programs = {}, of = { scene, state: { ...state, call: CALLS[state.calls] }, raw };
   for (const { python } of figures) if (python) programs[python] = await program(python, of);
   const numbers = Object.fromEntries(asked.map((key) => [key, now(key) ?? null]));
-  answers[name] = { drawn, csv, programs, numbers };
+  answers[name] = { drawn, csv, programs, numbers, still, listed };
 }
-console.log(JSON.stringify({ answers, chapters: CHAPTERS.map(({ id }) => id), figures, panels: Object.keys(PANELS) }));
+const panels = Object.keys(PANELS), follow = panels.filter((name) => PANELS[name].on.includes("t"));
+console.log(JSON.stringify({ answers, chapters: CHAPTERS.map(({ id }) => id), figures, panels, follow }));
 """
 
 
@@ -88,7 +106,7 @@ def found(tmp_path_factory):
         source = file.read_text(encoding="utf-8")
         copy.write_text(source.replace('from "/views/', f'from "{"../" * (address.count("/") - 1)}views/'), encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
-    asked = sorted({name for source in programs().values() for name in re.findall(r"\b([a-z]\w*)\b", source)})
+    asked = sorted({*CLOCKED, *(name for source in programs().values() for name in re.findall(r"\b([a-z]\w*)\b", source))})
     sent = {"cosines": plain(None), "own": plain(CURVE)}
     (folder / "sent.json").write_text(json.dumps({"sent": sent, "states": STATES, "words": views.words("en"), "asked": asked}))
     (folder / "run.js").write_text(RUN, encoding="utf-8")
@@ -128,6 +146,54 @@ def test_the_program_of_the_training_computes_the_tour_of_the_curve(found, capsy
     assert curve == pytest.approx(CURVE, rel=1e-6)
     assert (seed, named) == (0, {"training": TRAINING})
     assert "0.0100" in capsys.readouterr().out
+
+
+@needs_node
+@pytest.mark.parametrize("name", STATES)
+def test_the_clock_moves_every_panel_that_has_a_time(found, name):
+    assert set(found["answers"][name]["still"]) == STILL
+    assert set(found["panels"]) - set(found["follow"]) == STILL
+
+
+@needs_node
+@pytest.mark.parametrize("name", STATES)
+def test_laws_on_their_way_are_those_of_python(found, name):
+    t, arrays = STATES[name]["t"], opening(None if name == "cosines" else CURVE).arrays
+    alpha, sigma, signal, noise = arrays["alpha"], arrays["sigma"], arrays["curve"], arrays["noise"]
+    a, s, d = alpha[t], sigma[t], len(signal)
+    kernel, white = laws(signal)[0], Noise(0, first=3 << 12).normal(COPIES + 1, (d,))
+    source, paired = (Dense(x.T @ x / len(x)).scaled(a, s) for x in (noise, arrays["paired"]))
+    draws, among, at = a * noise + s * white[:-1], a * signal + s * white[-1], kernel.scaled(a, s)
+    moved = alpha[:, None] * signal + sigma[:, None] * noise[0]
+    psi = (at.eigenvalues / source.eigenvalues).sqrt()
+    expected = {
+        "from_early": (moved[t] - moved[20]).square().mean().sqrt(),
+        "from_late": (moved[t] - moved[100]).square().mean().sqrt(),
+        "spread_wide": 1,
+        "spread_half": a**2 / 4 + s**2,
+        "spread_tenth": a**2 / 100 + s**2,
+        "white_level": 1,
+        "white_now": (draws - among).norm(dim=1).mean(),
+        "log_white_now": torch.distributions.Normal(0.0, 1.0).log_prob(among).sum(),
+        "source_most": source.eigenvalues[0],
+        "source_least": source.eigenvalues[-1],
+        "rank_source_now": source.effective_rank(),
+        "rank_sigma": at.effective_rank(),
+        "rank_paired_now": paired.effective_rank(),
+        "psi_first": psi[0],
+        "psi_last": psi[-1],
+        "nearest_paired_now": (a * arrays["paired"] + s * white[:-1] - signal).norm(dim=1).min(),
+        "terms_above": (a**2 * arrays["components"].square().sum(1) > s**2).sum(),
+    }
+    assert set(expected) == set(CLOCKED)
+    for key, value in expected.items():
+        assert found["answers"][name]["numbers"][key] == pytest.approx(float(value), rel=TOLERANCE, abs=TOLERANCE), key
+    listed = found["answers"][name]["listed"]
+    assert listed["paired"] == pytest.approx(paired.dense().flatten().tolist(), abs=TOLERANCE)
+    start, now = listed["coloured"]
+    assert start == pytest.approx(arrays["lambda_exact"].tolist(), abs=TOLERANCE * start[0])
+    curves = torch.tensor(listed["curves"], dtype=torch.float64)
+    assert now == pytest.approx(Dense(curves.T @ curves / COPIES).eigenvalues.tolist(), abs=TOLERANCE * now[0])
 
 
 @needs_node

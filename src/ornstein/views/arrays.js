@@ -78,6 +78,14 @@ export function secondMoment(draws) {
   return { values: out, rows: d, columns: d };
 }
 
+// alpha^2 S + sigma^2 I: the covariance S after the diffusion x_t = alpha x_0 + sigma z.
+export function diffused({ values, rows: d }, alpha, sigma) {
+  const kept = alpha ** 2, out = new Float32Array(d * d);
+  for (let i = 0; i < out.length; i++) out[i] = kept * values[i];
+  for (let i = 0; i < d; i++) out[i * d + i] += sigma ** 2;
+  return { values: out, rows: d, columns: d };
+}
+
 export const toeplitz = (first) => square(first.length, (i, j) => first[Math.abs(i - j)]);
 
 function square(d, entry) {

@@ -9,7 +9,8 @@ const RANGE = [-4, 4];
 const BIN = 0.5;
 
 // Points at the last ``trail`` steps up to t, shaded by step, and their histogram as dots: area = count; rings = what N(0, 1) expects.
-export function cloud(surface, { curve, noise, alpha, sigma, t, trail }) {
+// The values ``mark`` are ringed: points of another step, to compare.
+export function cloud(surface, { curve, noise, alpha, sigma, t, trail, mark = null }) {
   const { colours, words, width } = surface, d = curve.length, last = Math.ceil(t), first = Math.max(0, last - trail);
   const plot = frame(surface, { x: [-1, d], y: RANGE, right: 112, xlabel: words.dimension, ylabel: words.value });
   line(plot, curve, { colour: colours.muted, width: 1.2, alpha: 0.8 });
@@ -21,6 +22,7 @@ export function cloud(surface, { curve, noise, alpha, sigma, t, trail }) {
     const colour = ramp(shades, trail ? (s - first) / Math.max(1, last - first) : 1);
     for (let i = 0; i < d; i++) dot(plot, plot.X(i), inside(x[i]), fresh ? 2.4 : 1.5, colour, fresh ? 1 : 0.75);
   }
+  mark?.forEach((v, i) => dot(plot, plot.X(i), inside(v), 2.8, colours.ink, 0.9, true));
   const { centres, counts } = histogram(x, ...RANGE, BIN), place = width - 82;
   const unit = (0.72 * (plot.Y(0) - plot.Y(BIN))) / Math.sqrt(normalCount(d, 0, BIN));
   centres.forEach((c, k) => {
@@ -66,18 +68,21 @@ export function ends(surface, { path, curve, t }) {
   legend(plot, [["x₀", colours.signal], [`t = ${Math.round(t)}`, colours.accent], ["N(0, 1)", colours.ink, [4, 3]]]);
 }
 
-export function components(surface, { parts, curve }) {
-  const { colours, words } = surface, sum = new Float32Array(parts.columns);
-  const plot = frame(surface, { x: [0, curve.length - 1], y: extent([curve, parts.values]), xlabel: words.dimension, ylabel: words.value });
+// A curve and the parts that it is the sum of, all faded by ``alpha``; behind them ``noisy``, the curve x_t that they are still in.
+export function components(surface, { parts, curve, alpha = 1, noisy = null, y = extent([curve, parts.values]) }) {
+  const { colours, words } = surface, sum = new Float32Array(parts.columns), faded = (values) => values.map((v) => alpha * v);
+  const plot = frame(surface, { x: [0, curve.length - 1], y, xlabel: words.dimension, ylabel: words.value });
+  if (noisy) line(plot, noisy, { colour: colours.far, width: 1.2 });
   for (let k = 0; k < parts.rows; k++) {
     const part = row(parts, k);
     part.forEach((v, i) => { sum[i] += v; });
-    line(plot, part, { colour: colours.muted, alpha: 0.7 });
+    line(plot, faded(part), { colour: colours.muted, alpha: 0.7 });
   }
-  line(plot, curve, { colour: colours.signal, width: 2.2 });
+  line(plot, faded(curve), { colour: colours.signal, width: 2.2 });
   const entries = [[words.curve, colours.signal], [words.component, colours.muted]];
+  if (noisy) entries.push(["xₜ", colours.far]);
   if (rms(sum, curve) > 1e-3) {
-    line(plot, sum, { colour: colours.accent, width: 1.4, dash: [5, 4] });
+    line(plot, faded(sum), { colour: colours.accent, width: 1.4, dash: [5, 4] });
     entries.push([words.sum, colours.accent, [5, 4]]);
   }
   legend(plot, entries);

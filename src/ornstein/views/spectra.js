@@ -9,9 +9,9 @@ const LOWEST = -6;
 const index = (values) => Array.from(values, (_, k) => k + 1);
 const floored = (values) => log10(values).map((v) => Math.max(v, LOWEST));
 
-// Spectra [{ values, name, colour }, ...], ``name`` a word and ``colour`` one of the palette; ``flat`` adds the spectrum of I.
-export function spectrum(surface, { spectra, flat = false }) {
-  const { colours, words } = surface, top = Math.max(...spectra.map(({ values }) => values[0])) * 1.06, size = spectra[0].values.length;
+// Spectra [{ values, name, colour }, ...], ``name`` a word and ``colour`` one of the palette; ``flat`` adds the spectrum of I; the scale ends at ``largest``.
+export function spectrum(surface, { spectra, flat = false, largest = Math.max(...spectra.map(({ values }) => values[0])) }) {
+  const { colours, words } = surface, top = largest * 1.06, size = spectra[0].values.length;
   const plot = frame(surface, { x: [0, size], y: [-0.02 * top, top], xlabel: words.index, ylabel: words.singular });
   const entries = spectra.map(({ name, colour }) => [words[name], colours[colour]]);
   if (flat) {

@@ -14,7 +14,7 @@ export const CHAPTERS = [
   { id: "diffusion", items: [
     text("one.text"),
     figure("1c", [tall("live", "1c.alt")], { formulas: ["mix", "moments"], python: "diffusion" }),
-    pair(figure("1a", [flat("early", "1a.alt")], { control: "jump20" }), figure("1b", [flat("late", "1b.alt")], { control: "jump100" })),
+    pair(figure("1a", [flat("early", "1a.alt")], { control: "jump20", caption: "1a.live" }), figure("1b", [flat("late", "1b.alt")], { control: "jump100", caption: "1b.live" })),
     slip(2, "slip2"),
   ] },
   { id: "signals", items: [
@@ -27,18 +27,18 @@ export const CHAPTERS = [
     figure("2c", [flat("strip1", "2c.alt.1"), flat("strip2", "2c.alt.2"), flat("strip3", "2c.alt.3")], { formulas: ["shrink"], caption: "2c.above", layout: "three" }),
     figure("2c-mean", [flat("mean", "2c.alt.mean"), flat("remaining", "2c.alt.variance")], { formulas: ["average"], caption: "2c.below", control: "copies", layout: "wide-first", mark: "2c", python: "averages" }),
     title("two.zero"), text("two.zero.text"),
-    figure("2d", [tall("white", "2d.alt")], { formulas: ["zero"], python: "views" }),
+    figure("2d", [tall("white", "2d.alt")], { formulas: ["zero"], caption: "2d.live", python: "views" }),
     text("three.text"),
-    pair(figure("3a", [flat("strip1", "3a.alt")], { formulas: ["two"] }), figure("3b", [flat("white", "3b.alt")], { formulas: ["both"] })),
+    pair(figure("3a", [flat("strip1", "3a.alt")], { formulas: ["two"], caption: "3a.live" }), figure("3b", [flat("white", "3b.alt")], { formulas: ["both"], caption: "3b.live" })),
     text("three.density"),
   ] },
   { id: "covariance", items: [
     text("three.simple.text"),
     figure("3c", [flat("kernel", "3c.alt.kernel"), flat("ensemble", "3c.alt.ensemble"), flat("kernelSpectrum", "3c.alt.spectrum")], { formulas: ["similar"], caption: "3c.live", layout: "three", python: "covariance" }),
     slip(3),
-    figure("3d", [flat("source", "3d.alt.matrix"), flat("sourceSpectrum", "3d.alt.spectrum")], { formulas: ["sample"], layout: "two" }),
+    figure("3d", [flat("source", "3d.alt.matrix"), flat("sourceSpectrum", "3d.alt.spectrum")], { formulas: ["sample"], caption: "3d.live", layout: "two" }),
     slip(4, "slip4"),
-    figure("3e", [tall("ratio", "3e.alt")], { formulas: ["psi"] }),
+    figure("3e", [tall("ratio", "3e.alt")], { formulas: ["psi"], caption: "3e.live" }),
     slip(7, "slip7"),
   ] },
   { id: "reshaping", items: [

@@ -1,5 +1,5 @@
 // Panels: which view each shows, what of the scene goes into it, and which parts of the state it follows.
-import { extent, mix, row, rows, secondMoment } from "/views/arrays.js";
+import { diffused, extent, mix, row, rows, secondMoment } from "/views/arrays.js";
 import { made, price } from "/views/accuracy.js";
 import { bells } from "/views/bells.js";
 import { image, mean, nearness, remaining, vector } from "/views/copies.js";
@@ -11,15 +11,28 @@ import { inCurve, losses, mistakes, result } from "/views/learned.js";
 import { bent, excess, verdicts } from "/views/odds.js";
 import { back, threads } from "/views/reverse.js";
 import { motion, ratio, spectrum } from "/views/spectra.js";
-import { FLOOR, CALLS, copiesOf, firstNoise, hiddenBy } from "./scene.js";
+import { FLOOR, CALLS, SPREADS, copiesOf, firstNoise, hiddenBy, psiOf, spreadOf } from "./scene.js";
 
 const TINTS = { signal: "signal", ensemble: "accent", source: "accent", paired: "second", exact: "accent" };
 const LAWS = [["lawWhite", "white", "muted"], ["lawKernel", "kernel", "second"], ["lawEnsemble", "ensemble", "accent"]];
 const SHOWN_DRAWS = 12;
+export const EARLY = 20, LATE = 100; // the steps at which figures 1a and 1b end
 
 const panel = (draw, on = "") => ({ draw, on: on.split(" ").filter(Boolean) });
-const points = (scene, t, trail) => [cloud, { ...scene, noise: firstNoise(scene), t, trail }];
+const points = (scene, t, trail, mark) => [cloud, { ...scene, noise: firstNoise(scene), t, trail, mark }];
 const near = (scene, sigma) => [nearness, { curves: copiesOf(scene, sigma), curve: scene.curve, y: scene.wide }];
+// Copies of the signal with deviation s, on their way: their mean fades, and white noise joins the spread.
+function strip(scene, s, t) {
+  const { alpha, sigma } = scene.now(t), mean = scene.curve.map((v) => alpha * v), spread = spreadOf(s, { alpha, sigma });
+  return [nearness, { curves: rows(scene.noise).map((z) => mix(mean, z, 1, spread)), curve: mean, y: scene.wide }];
+}
+
+// A covariance on its way, in the colours that it has at t = 0.
+function fading(matrix, { alpha, sigma }) {
+  const [low, high] = extent([matrix.values], 0);
+  return [heat, { matrix: diffused(matrix, alpha, sigma), low, high }];
+}
+
 const tinted = (names, values) => names.map((name, k) => ({ values: values[k], name: `lambda_${name}`, colour: TINTS[name] }));
 
 // A run back: that of the chosen law, of the network as it is at the chosen moment of its training, or the exact one.
@@ -48,33 +61,33 @@ export function bridge(scene, { t, dimension, pulled }) {
 }
 
 export const PANELS = {
-  early: panel((scene) => points(scene, 20, 20)),
-  late: panel((scene) => points(scene, 100, 20)),
+  early: panel((scene, { t }) => points(scene, EARLY, 20, scene.blend(t)), "t"),
+  late: panel((scene, { t }) => points(scene, LATE, 20, scene.blend(t)), "t"),
   live: panel((scene, { t }) => points(scene, t, 12), "t"),
   image: panel((scene, { t }) => [image, { curve: scene.blend(t) }], "t"),
   vector: panel((scene, { t }) => [vector, { curve: scene.blend(t) }], "t"),
   copies: panel((scene, { t }) => near(scene, scene.now(t).sigma), "t"),
-  strip1: panel((scene) => near(scene, 1)),
-  strip2: panel((scene) => near(scene, 0.5)),
-  strip3: panel((scene) => near(scene, 0.1)),
-  white: panel((scene) => [nearness, { curves: rows(scene.noise), curve: scene.curve, y: scene.wide }]),
+  strip1: panel((scene, { t }) => strip(scene, SPREADS[0], t), "t"),
+  strip2: panel((scene, { t }) => strip(scene, SPREADS[1], t), "t"),
+  strip3: panel((scene, { t }) => strip(scene, SPREADS[2], t), "t"),
+  white: panel((scene, { t }) => [nearness, { curves: scene.whites(t), curve: scene.among(t), y: scene.wide }], "t"),
   mean: panel((scene, { t, n }) => [mean, { ...scene, sigma: Math.max(scene.now(t).sigma, 0.01), n, y: scene.wide }], "t n"),
   remaining: panel((scene, { t, n }) => [remaining, { left: scene.averaging, sigma: Math.max(scene.now(t).sigma, 0.01), n }], "t n"),
   kernel: panel((scene, { t }) => heated(scene.kernel(Math.round(t)), 0), "t"),
   ensemble: panel(({ matrices }) => heated(matrices.ensemble)),
   kernelSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["signal", "ensemble"], [scene.spectrum(Math.round(t)), scene.lambda_ensemble]) }], "t"),
-  source: panel(({ matrices }) => heated(matrices.source)),
-  sourceSpectrum: panel((scene) => [spectrum, { spectra: tinted(["source"], [scene.lambda_source]), flat: true }]),
-  ratio: panel((scene) => [ratio, { signal: scene.lambda_signal, source: scene.lambda_source, psi: scene.psi }]),
-  paired: panel(({ matrices }) => heated(matrices.paired)),
+  source: panel((scene, { t }) => fading(scene.matrices.source, scene.now(t)), "t"),
+  sourceSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["source"], [scene.diffused("source", t)]), flat: true, largest: scene.lambda_source[0] }], "t"),
+  ratio: panel((scene, { t }) => [ratio, { signal: scene.diffused("signal", t), source: scene.diffused("source", t), psi: psiOf(scene, t) }], "t"),
+  paired: panel((scene, { t }) => fading(scene.matrices.paired, scene.now(t)), "t"),
   exact: panel((scene, { t }) => heated(moment(scene.coloured(Math.round(t)))), "t"),
-  pairedSpectrum: panel((scene) => [spectrum, { spectra: tinted(["paired", "exact"], [scene.lambda_paired, scene.lambda_exact]) }]),
-  pairedDraws: panel((scene) => [nearness, { curves: rows(scene.paired), curve: scene.curve, y: scene.recoloured, mark: true }]),
+  pairedSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["paired", "exact"], [scene.diffused("paired", Math.round(t)), scene.colouredSpectrum(Math.round(t))]), largest: Math.max(scene.lambda_paired[0], scene.lambda_exact[0]) }], "t"),
+  pairedDraws: panel((scene, { t }) => [nearness, { curves: scene.recolouredThen(t), curve: scene.curve, y: scene.recoloured, mark: true }], "t"),
   exactDraws: panel((scene, { t }) => [nearness, { curves: scene.coloured(Math.round(t)), curve: scene.curve, y: scene.recoloured, mark: true }], "t"),
   factors: panel((scene, { t }) => [factors, { ...scene, t }], "t"),
   chain: panel((scene, { t }) => [chain, { path: scene.chain, curve: scene.curve, t }], "t"),
   ends: panel((scene, { t }) => [ends, { path: scene.chain, curve: scene.curve, t }], "t"),
-  components: panel((scene) => [components, { parts: scene.components, curve: scene.curve }]),
+  components: panel((scene, { t }) => [components, { parts: scene.components, curve: scene.curve, alpha: scene.now(t).alpha, noisy: scene.blend(t), y: extent([scene.curve, scene.components.values, firstNoise(scene)]) }], "t"),
   motion: panel((scene, { t }) => [motion, { eigenvalues: scene.lambda_signal, ...scene.now(t), t }], "t"),
   back: panel((scene, state) => [back, run(scene, state, state.law)], "t law moment"),
   threads: panel((scene, state) => [threads, run(scene, state, state.law)], "t law moment"),

@@ -1,13 +1,13 @@
 // The present numbers: everything that a formula or a sentence shows, by name. What Python sent stands beside what follows the state.
-import { distance, mix, moments, rms, row } from "/views/arrays.js";
+import { distance, mix, moments, rms, row, rows } from "/views/arrays.js";
 import { effectiveRank } from "/views/gaussian.js";
 import { inCurve } from "/views/learned.js";
-import { asked, bridge, gaussianOf, opinions } from "./figures.js";
-import { CALLS, firstNoise, hiddenBy } from "./scene.js";
+import { EARLY, LATE, asked, bridge, gaussianOf, opinions } from "./figures.js";
+import { CALLS, SPREADS, firstNoise, hiddenBy, psiOf, spreadOf } from "./scene.js";
 
 // name -> value, undefined where it is not known yet; of each group only what is asked for is computed, once.
 export function present(scene, state) {
-  const groups = [() => scene.numbers, clocked, coloured, answered, trained].map((make) => ({ make, found: null }));
+  const groups = [() => scene.numbers, clocked, spread, coloured, answered, trained].map((make) => ({ make, found: null }));
   return (name) => {
     for (const group of groups) {
       group.found ??= group.make(scene, state);
@@ -26,6 +26,23 @@ function clocked(scene, { t: time, n }) {
     deviation: scene.deviation[past], x_mean: x.mean, x_variance: x.variance, rank: scene.ranks[t],
     s, s2: s * s, n, s2_n: (s * s) / n, measured: s * s * scene.averaging[n - 1], distance_mean: (s * far.reduce((a, b) => a + b, 0)) / far.length,
     distance_low: s * Math.min(...far), distance_high: s * Math.max(...far), chi: s * numbers.chi_mean,
+  };
+}
+
+// Laws on their way: covariances alpha^2 S + sigma^2 I, their eigenvalues, and what that does to distances.
+function spread(scene, { t: time }) {
+  const t = Math.round(time), at = scene.path[t], then = (s) => mix(scene.curve, firstNoise(scene), scene.alpha[s], scene.sigma[s]);
+  const among = scene.among(t), far = scene.whites(t).map((x) => distance(x, among)), source = scene.diffused("source", t), psi = psiOf(scene, t);
+  const [wide, half, tenth] = SPREADS.map((s) => spreadOf(s, at) ** 2);
+  const squares = rows(scene.components).map((part) => part.reduce((sum, v) => sum + v * v, 0));
+  return {
+    from_early: rms(then(t), then(EARLY)), from_late: rms(then(t), then(LATE)), spread_wide: wide, spread_half: half, spread_tenth: tenth,
+    white_level: at.alpha ** 2 + at.sigma ** 2, white_now: far.reduce((a, b) => a + b, 0) / far.length,
+    log_white_now: -0.5 * (among.reduce((sum, v) => sum + v * v, 0) + scene.d * Math.log(2 * Math.PI)),
+    source_most: source[0], source_least: Math.max(source[source.length - 1], 0), rank_source_now: effectiveRank(source),
+    rank_sigma: effectiveRank(scene.diffused("signal", t)), rank_paired_now: effectiveRank(scene.diffused("paired", t)),
+    psi_first: psi[0], psi_last: psi[psi.length - 1], nearest_paired_now: Math.min(...scene.recolouredThen(t).map((c) => distance(c, scene.curve))),
+    terms_above: squares.filter((v) => at.alpha ** 2 * v > at.sigma ** 2).length,
   };
 }
 
