@@ -15,6 +15,7 @@ from ornstein.covariance import Dense
 from ornstein.lab import pages
 from ornstein.tour.compute import COPIES, laws, opening
 from ornstein.tour.learned import TRAINING
+from ornstein.tour.views import FLOOR
 
 torch.set_num_threads(1)
 NODE = shutil.which("node")
@@ -28,10 +29,11 @@ STATES = {
 CLOCKED = (  # what captions say of laws on their way
     *("from_early", "from_late", "spread_wide", "spread_half", "spread_tenth", "white_level", "white_now", "log_white_now"),
     *("source_most", "source_least", "rank_source_now", "rank_sigma", "rank_paired_now", "psi_first", "psi_last"),
-    *("nearest_paired_now", "terms_above"),
+    *("nearest_paired_now", "terms_above", "log_kernel_now", "log_ensemble_now", "rank_ensemble_now", "source_rank_now"),
+    *("signal_most", "nearest_white_now"),
 )
-STILL = {"ensemble", "losses", "result", "made", "price"}
-"""Panels that the clock does not move: a law at t = 0, a training, and the cost of whole runs."""
+STILL = {"losses", "result", "made", "price"}
+"""Panels that the clock does not move: a training, and the cost of whole runs."""
 TOLERANCE = 2e-4  # of the size of the number, or of 1: arrays are sent as Float32
 
 RUN = r"""
@@ -161,11 +163,13 @@ def test_laws_on_their_way_are_those_of_python(found, name):
     t, arrays = STATES[name]["t"], opening(None if name == "cosines" else CURVE).arrays
     alpha, sigma, signal, noise = arrays["alpha"], arrays["sigma"], arrays["curve"], arrays["noise"]
     a, s, d = alpha[t], sigma[t], len(signal)
-    kernel, white = laws(signal)[0], Noise(0, first=3 << 12).normal(COPIES + 1, (d,))
+    (kernel, ensemble), white = laws(signal), Noise(0, first=3 << 12).normal(COPIES + 1, (d,))
     source, paired = (Dense(x.T @ x / len(x)).scaled(a, s) for x in (noise, arrays["paired"]))
     draws, among, at = a * noise + s * white[:-1], a * signal + s * white[-1], kernel.scaled(a, s)
     moved = alpha[:, None] * signal + sigma[:, None] * noise[0]
     psi = (at.eigenvalues / source.eigenvalues).sqrt()
+    smooth = [a**2 * law.dense() + (a**2 * FLOOR + s**2) * torch.eye(d, dtype=torch.float64) for law in (kernel, ensemble)]
+    odds = [torch.distributions.MultivariateNormal(torch.zeros(d, dtype=torch.float64), c).log_prob(among) for c in smooth]
     expected = {
         "from_early": (moved[t] - moved[20]).square().mean().sqrt(),
         "from_late": (moved[t] - moved[100]).square().mean().sqrt(),
@@ -183,6 +187,12 @@ def test_laws_on_their_way_are_those_of_python(found, name):
         "psi_first": psi[0],
         "psi_last": psi[-1],
         "nearest_paired_now": (a * arrays["paired"] + s * white[:-1] - signal).norm(dim=1).min(),
+        "log_kernel_now": odds[0],
+        "log_ensemble_now": odds[1],
+        "rank_ensemble_now": ensemble.scaled(a, s).effective_rank(),
+        "source_rank_now": d,
+        "signal_most": at.eigenvalues[0],
+        "nearest_white_now": (draws - signal).norm(dim=1).min(),
         "terms_above": (a**2 * arrays["components"].square().sum(1) > s**2).sum(),
     }
     assert set(expected) == set(CLOCKED)

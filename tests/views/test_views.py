@@ -125,7 +125,7 @@ console.log(JSON.stringify({
   between: Array.from(arrays.between(path, t)),
   moments: arrays.moments(curve), rms: arrays.rms(curve, arrays.row(noise, 0)), column: Array.from(arrays.column(path, 4)),
   stretches: stretches([0, 1, 2, 5, 7, 8]), ends: { low: Array.from(ends.low), high: Array.from(ends.high) },
-  inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, blend: colours.blend(["#000000", "#204060"], 0.25),
+  inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, ramp: [0, 64 / 255, 1].map((p) => colours.ramp(["#000000", "#ff00ff"], p)),
 }));
 """
 
@@ -259,7 +259,7 @@ def test_numbers_per_frame_are_those_of_numpy(found, data):
     np.testing.assert_allclose(found["inCurve"], data["eps"] * data["sigma"] / data["alpha"], **near)
     edges = np.arange(-4.25, 4.5, 0.5)
     np.testing.assert_array_equal(found["counted"]["counts"], np.histogram(np.clip(curve, -4.2, 4.2), edges)[0])
-    assert found["blend"] == [8, 16, 24]
+    assert found["ramp"] == ["rgb(0,0,0)", "rgb(64,0,64)", "rgb(255,0,255)"]
 
 
 @needs_node

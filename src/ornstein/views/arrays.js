@@ -72,9 +72,10 @@ export function secondMoment(draws) {
   for (let r = 0; r < rows; r++) {
     for (let i = 0; i < d; i++) {
       const v = values[r * d + i] / rows;
-      for (let j = 0; j < d; j++) out[i * d + j] += v * values[r * d + j];
+      for (let j = i; j < d; j++) out[i * d + j] += v * values[r * d + j];
     }
   }
+  for (let i = 0; i < d; i++) for (let j = 0; j < i; j++) out[i * d + j] = out[j * d + i];
   return { values: out, rows: d, columns: d };
 }
 

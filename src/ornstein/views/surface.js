@@ -20,7 +20,11 @@ export function onCanvas(canvas, colours, words) {
     small.width = matrix.columns;
     small.height = matrix.rows;
     const pixels = pen.createImageData(matrix.columns, matrix.rows);
-    matrix.values.forEach((v, k) => { if (!Number.isNaN(v)) pixels.data.set([...shade(table, v, low, high), 255], 4 * k); });
+    for (let k = 0, at = 0; k < matrix.values.length; k++, at += 4) {
+      if (Number.isNaN(matrix.values[k])) continue;
+      [pixels.data[at], pixels.data[at + 1], pixels.data[at + 2]] = shade(table, matrix.values[k], low, high);
+      pixels.data[at + 3] = 255;
+    }
     pen.putImageData(pixels, 0, 0);
     g.imageSmoothingEnabled = false;
     g.drawImage(small, x, y, w, h);

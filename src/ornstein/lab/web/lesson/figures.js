@@ -74,8 +74,8 @@ export const PANELS = {
   mean: panel((scene, { t, n }) => [mean, { ...scene, sigma: Math.max(scene.now(t).sigma, 0.01), n, y: scene.wide }], "t n"),
   remaining: panel((scene, { t, n }) => [remaining, { left: scene.averaging, sigma: Math.max(scene.now(t).sigma, 0.01), n }], "t n"),
   kernel: panel((scene, { t }) => heated(scene.kernel(Math.round(t)), 0), "t"),
-  ensemble: panel(({ matrices }) => heated(matrices.ensemble)),
-  kernelSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["signal", "ensemble"], [scene.spectrum(Math.round(t)), scene.lambda_ensemble]) }], "t"),
+  ensemble: panel((scene, { t }) => fading(scene.matrices.ensemble, scene.now(t)), "t"),
+  kernelSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["signal", "ensemble"], [scene.spectrum(Math.round(t)), scene.diffused("ensemble", t)]) }], "t"),
   source: panel((scene, { t }) => fading(scene.matrices.source, scene.now(t)), "t"),
   sourceSpectrum: panel((scene, { t }) => [spectrum, { spectra: tinted(["source"], [scene.diffused("source", t)]), flat: true, largest: scene.lambda_source[0] }], "t"),
   ratio: panel((scene, { t }) => [ratio, { signal: scene.diffused("signal", t), source: scene.diffused("source", t), psi: psiOf(scene, t) }], "t"),
@@ -129,7 +129,9 @@ export const PANELS = {
 export const gaussianOf = (law) => (law === "kernel" ? "kernel" : "ensemble");
 
 function moment(curves) {
-  return secondMoment({ values: Float32Array.from(curves.flatMap((c) => [...c])), rows: curves.length, columns: curves[0].length });
+  const d = curves[0].length, values = new Float32Array(curves.length * d);
+  curves.forEach((curve, k) => values.set(curve, k * d));
+  return secondMoment({ values, rows: curves.length, columns: d });
 }
 
 // New curves of a law by its exact flow: the same noises, at the present step.

@@ -3,7 +3,7 @@ import { distance, mix, moments, rms, row, rows } from "/views/arrays.js";
 import { effectiveRank } from "/views/gaussian.js";
 import { inCurve } from "/views/learned.js";
 import { EARLY, LATE, asked, bridge, gaussianOf, opinions } from "./figures.js";
-import { CALLS, SPREADS, firstNoise, hiddenBy, psiOf, spreadOf } from "./scene.js";
+import { CALLS, FLOOR, SPREADS, firstNoise, hiddenBy, psiOf, spreadOf } from "./scene.js";
 
 // name -> value, undefined where it is not known yet; of each group only what is asked for is computed, once.
 export function present(scene, state) {
@@ -33,15 +33,18 @@ function clocked(scene, { t: time, n }) {
 function spread(scene, { t: time }) {
   const t = Math.round(time), at = scene.path[t], then = (s) => mix(scene.curve, firstNoise(scene), scene.alpha[s], scene.sigma[s]);
   const among = scene.among(t), far = scene.whites(t).map((x) => distance(x, among)), source = scene.diffused("source", t), psi = psiOf(scene, t);
+  const smooth = { alpha: at.alpha, sigma: Math.hypot(at.sigma, at.alpha * FLOOR) }, whole = (law) => scene.densities(law, among, smooth).reduce((a, b) => a + b, 0);
   const [wide, half, tenth] = SPREADS.map((s) => spreadOf(s, at) ** 2);
   const squares = rows(scene.components).map((part) => part.reduce((sum, v) => sum + v * v, 0));
   return {
     from_early: rms(then(t), then(EARLY)), from_late: rms(then(t), then(LATE)), spread_wide: wide, spread_half: half, spread_tenth: tenth,
     white_level: at.alpha ** 2 + at.sigma ** 2, white_now: far.reduce((a, b) => a + b, 0) / far.length,
     log_white_now: -0.5 * (among.reduce((sum, v) => sum + v * v, 0) + scene.d * Math.log(2 * Math.PI)),
+    log_kernel_now: whole("kernel"), log_ensemble_now: whole("ensemble"), rank_ensemble_now: effectiveRank(scene.diffused("ensemble", t)),
     source_most: source[0], source_least: Math.max(source[source.length - 1], 0), rank_source_now: effectiveRank(source),
     rank_sigma: effectiveRank(scene.diffused("signal", t)), rank_paired_now: effectiveRank(scene.diffused("paired", t)),
-    psi_first: psi[0], psi_last: psi[psi.length - 1], nearest_paired_now: Math.min(...scene.recolouredThen(t).map((c) => distance(c, scene.curve))),
+    source_rank_now: at.sigma > 0 ? scene.d : scene.numbers.source_rank, signal_most: scene.diffused("signal", t)[0],
+    nearest_white_now: Math.min(...scene.whites(t).map((c) => distance(c, scene.curve))), psi_first: psi[0], psi_last: psi[psi.length - 1], nearest_paired_now: Math.min(...scene.recolouredThen(t).map((c) => distance(c, scene.curve))),
     terms_above: squares.filter((v) => at.alpha ** 2 * v > at.sigma ** 2).length,
   };
 }

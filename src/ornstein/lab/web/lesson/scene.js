@@ -40,7 +40,7 @@ export function prepared({ arrays: data, numbers, own, averaged, seed }) {
   const errors = normals(DRAWS + 1, d, { seed, first: 2 * DRAWN });
   // noise that meets what is random already: one for each of the white draws, and the last for the curve among them
   const met = rows(normals(noise.length + 1, d, { seed, first: 3 * DRAWN })), onwards = (x, z, t) => mix(x, z, now(t).alpha, now(t).sigma);
-  const spectra = { signal: data.lambda_signal, source: data.lambda_source, paired: data.lambda_paired };
+  const spectra = { signal: data.lambda_signal, ensemble: data.lambda_ensemble, source: data.lambda_source, paired: data.lambda_paired };
   const coloured = remembered((t) => ends.map((w) => signalOf(laws.kernel, flowed(laws.kernel, w, end, now(t)), 0)));
   const readings = remembered((r) => data.curve.map((v, i) => v + r * errors.values[i]));
   return {
@@ -51,7 +51,7 @@ export function prepared({ arrays: data, numbers, own, averaged, seed }) {
     spectrum: remembered((t) => (t === 0 ? Float64Array.from(data.lambda_signal) : symmetricEigenvalues(kernel(t)).map((v) => Math.max(v, 0)))),
     // the same white noise, coloured by Sigma_t: at t = T it is white, at t = 0 it has the kernel's covariance
     coloured, colouredSpectrum: remembered((t) => momentSpectrum(coloured(t))),
-    // eigenvalues of alpha^2 S + sigma^2 I, for S = "signal" (the kernel), "source" or "paired"
+    // eigenvalues of alpha^2 S + sigma^2 I, for S = "signal" (the kernel), "ensemble", "source" or "paired"
     diffused: (name, t) => levels({ eigenvalues: spectra[name] }, now(t)),
     whites: remembered((t) => noise.map((z, k) => onwards(z, met[k], t))),
     among: (t) => onwards(data.curve, met[noise.length], t),
