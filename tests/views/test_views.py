@@ -125,7 +125,8 @@ console.log(JSON.stringify({
   between: Array.from(arrays.between(path, t)),
   moments: arrays.moments(curve), rms: arrays.rms(curve, arrays.row(noise, 0)), column: Array.from(arrays.column(path, 4)),
   stretches: stretches([0, 1, 2, 5, 7, 8]), ends: { low: Array.from(ends.low), high: Array.from(ends.high) },
-  inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted, ramp: [0, 64 / 255, 1].map((p) => colours.ramp(["#000000", "#ff00ff"], p)),
+  inCurve: Array.from(learned.inCurve(d.eps, d.alpha, d.sigma)), counted,
+  ramp: [0, 64 / 255, 1].map((p) => colours.ramp(["#000000", "#ff00ff"], p)),
 }));
 """
 
