@@ -2,10 +2,10 @@
 import { arrays, get } from "../api.js";
 import { h, replace } from "../dom.js";
 import { onChange, say, state as address } from "../frame/frame.js";
+import { bridge } from "./asked.js";
 import { chapterAt } from "./chapters.js";
 import { clock } from "./clock.js";
 import { can, drawing } from "./drawing.js";
-import { bridge } from "./figures.js";
 import { HANDS } from "./hands.js";
 import { ownCurve } from "./own.js";
 import { article, contents } from "./pages.js";

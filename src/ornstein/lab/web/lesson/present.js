@@ -2,7 +2,8 @@
 import { distance, mix, moments, rms, row, rows } from "/views/arrays.js";
 import { effectiveRank } from "/views/gaussian.js";
 import { inCurve } from "/views/learned.js";
-import { EARLY, LATE, asked, bridge, gaussianOf, opinions } from "./figures.js";
+import { asked, bridge, gaussianOf, opinions } from "./asked.js";
+import { EARLY, LATE } from "./figures.js";
 import { CALLS, FLOOR, SPREADS, firstNoise, hiddenBy, psiOf, spreadOf } from "./scene.js";
 
 // name -> value, undefined where it is not known yet; of each group only what is asked for is computed, once.
