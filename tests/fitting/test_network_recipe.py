@@ -9,7 +9,7 @@ from torch import nn
 import ornstein as orn
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Gaussian, Mixture, fit_gaussian
-from ornstein.fitting.network import fit_reference, reference_structure
+from ornstein.fitting.network import fit_reference, fit_told, reference_structure
 from ornstein.nets import MLP, Condition, describe, named_net
 from ornstein.training import split
 from ornstein.training.masks import Masks
@@ -48,6 +48,35 @@ def test_the_reference_is_fitted_to_the_cases_that_are_trained_on():
     train, _ = split(len(SIGNALS), 0.5)
     torch.testing.assert_close(other.law.reference.mean(), SIGNALS.values[train].mean(0))
     assert type(other.law.reference.operator).__name__ == "Stationary"
+
+
+@pytest.mark.filterwarnings(STILL)
+def test_a_network_that_is_told_stands_on_the_law_of_what_it_is_told():
+    """Two classes far apart: the network's start for each is the Gaussian of the training cases of that class."""
+    kind = ["high" if k % 3 else "low" for k in range(60)]
+    moved = orn.Signals(SIGNALS.values + torch.tensor([30.0 * (k == "high") for k in kind]).view(-1, 1, 1).double(), 4.0)
+    model = orn.fit(moved, "network", net="unet", labels=kind, steps=1)
+    train, _ = split(60, 0.1)
+    of_high = [i for i in train.tolist() if kind[i] == "high"]
+    bound = model.law.given(model.conditions.given(label="high"))
+    mean = model.scaler.decode(bound.reference.mean().unsqueeze(0))[0]
+    torch.testing.assert_close(mean, moved.values[of_high].mean(0), rtol=0, atol=0.5)  # the means are drawn together by a little
+    assert float(model.law.reference.operator.trace()) > 3 * float(bound.reference.operator.trace())
+    assert orn.fit(SIGNALS, "network", net="unet", steps=1).law.preconditioning.told is None
+
+
+def test_beside_a_mixture_the_laws_of_classes_are_taken_where_they_denoise_better():
+    """Two clouds: labels that are the clouds tell nothing new; labels that cut both clouds in four tell more."""
+    generator = torch.Generator().manual_seed(4)
+    side = torch.arange(400) % 2
+    angle = torch.randn(400, 4, generator=generator).double() * torch.tensor([0.05, 1.0, 1.0, 1.0])
+    x = angle + 4.0 * (2 * side.unsqueeze(1) - 1) * torch.tensor([1.0, 0, 0, 0])
+    law = fit_reference(x)
+    assert isinstance(law, Mixture)
+    noise = torch.randint(0, 2, (400,), generator=generator)
+    assert fit_told(x, Condition(noise), law) is None
+    quarter = side * 2 + (x[:, 1] > 0)
+    assert fit_told(x, Condition(quarter), law) is not None
 
 
 @pytest.mark.filterwarnings(STILL)

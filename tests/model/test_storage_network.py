@@ -1,13 +1,14 @@
 """Networks on disk: the same samples to the bit, any precision, any class, no code; what does not fit is named."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 import ornstein as orn
-from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
+from ornstein.denoisers import ByCondition, Gaussian, Mixture, Network, fit_gaussian
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
@@ -96,6 +97,26 @@ def test_a_mixture_to_stand_on_comes_back_to_the_bit(tmp_path):
     again = orn.load(before.save(tmp_path / "m"))
     assert torch.equal(drawn(again), drawn(before))
     torch.testing.assert_close(again.law.preconditioning.law.log_weights, before.law.preconditioning.law.log_weights)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_the_laws_of_classes_come_back_to_the_bit_and_folders_without_them_answer_as_they_did(tmp_path, classes):
+    generator = torch.Generator().manual_seed(3)
+    means = torch.randn(3, 16, generator=generator, dtype=torch.float64)
+    operators = (reference().operator, reference("diagonal").operator, reference().operator)[:classes]
+    told = ByCondition(means, torch.tensor([5, 6, 7]), operators, means[:2])
+    net = MLP((2, 8), width=16, depth=1, classes=3, vector=2)
+    before = model(net)
+    told = replace(told, operators=(before.law.reference.operator, *told.operators[1:]))  # one that others share
+    given = orn.nets.Condition(torch.tensor([2]), torch.zeros(1, 2))
+    with_laws = Model(Network.of(net, before.law.reference, told=told).given(given), before.scaler)
+    without = Model(before.law.given(given), before.scaler)
+    for one in (with_laws, without):
+        again = orn.load(one.save(tmp_path / "m", force=True))
+        assert torch.equal(drawn(again), drawn(one))
+        assert (again.law.preconditioning.told is None) == (one is without)
+        assert torch.equal(again.law.reference.mean(), one.law.reference.mean())
+    assert not torch.equal(drawn(with_laws), drawn(without))
 
 
 def test_what_the_model_knows_of_conditions_and_training_comes_back(tmp_path):

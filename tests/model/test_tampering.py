@@ -20,7 +20,7 @@ from ornstein.covariance import Autoregressive, Diagonal
 from ornstein.covariance.coregionalised import Coregionalised
 from ornstein.covariance.kernel_sum import KernelSum
 from ornstein.covariance.time_kernels import TimeKernel
-from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Network, Particles
+from ornstein.denoisers import ByCondition, Denoiser, Empirical, Gaussian, Law, Network, Particles
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
@@ -35,7 +35,9 @@ Change = Callable[[Folder], None]
 
 def network() -> Network:
     net = MLP(EVENT, width=8, depth=1, classes=2, vector=1, seed=1)
-    return Network.of(net, Gaussian(normal(*EVENT), LAWS["gaussian"]().operator), inpaints=False).given(Condition(label=torch.tensor([1])))
+    law = Gaussian(normal(*EVENT), LAWS["gaussian"]().operator)
+    told = ByCondition(normal(2, SIZE), torch.tensor([3, 4]), (law.operator, Diagonal(torch.ones(SIZE))), normal(1, SIZE))
+    return Network.of(net, law, told=told).given(Condition(label=torch.tensor([1])))
 
 
 SUM = Coregionalised(

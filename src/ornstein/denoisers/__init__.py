@@ -1,6 +1,8 @@
 """Denoisers: a noisy signal goes in, the law of the clean one comes out. The analytic ones know their law in full."""
 
 from ornstein.denoisers.base import Conditional, Denoiser, Law, Posterior
+from ornstein.denoisers.by_condition import ByCondition
+from ornstein.denoisers.by_condition_fit import fit_by_condition
 from ornstein.denoisers.cloud import Cloud
 from ornstein.denoisers.colored import Colored
 from ornstein.denoisers.compiled import Compiled
@@ -19,6 +21,7 @@ from ornstein.denoisers.predicted import Predicted
 from ornstein.denoisers.pretrained import from_diffusers
 
 __all__ = [
+    "ByCondition",
     "Cloud",
     "Colored",
     "Compiled",
@@ -35,6 +38,7 @@ __all__ = [
     "Posterior",
     "Preconditioning",
     "Predicted",
+    "fit_by_condition",
     "fit_empirical",
     "fit_gaussian",
     "fit_mixture",

@@ -12,6 +12,7 @@ from ornstein.common.ranks import own_device
 from ornstein.covariance import Sigma
 from ornstein.covariance.base import on_device
 from ornstein.denoisers.base import Denoiser, Posterior
+from ornstein.denoisers.by_condition import ByCondition
 from ornstein.denoisers.completion import Completed
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -53,10 +54,18 @@ class Network(Denoiser):
     first: int = 0
 
     @classmethod
-    def of(cls, module: nn.Module, law: Gaussian | Mixture, form: str = "covariance", *, inpaints: bool = False) -> Network:
-        """The module with the preconditioning of a form by a law, on its own device and in its own type."""
+    def of(
+        cls,
+        module: nn.Module,
+        law: Gaussian | Mixture,
+        form: str = "covariance",
+        *,
+        inpaints: bool = False,
+        told: ByCondition | None = None,
+    ) -> Network:
+        """The module with the preconditioning of a form by a law, and by those of its conditions, on its own device and in its own type."""
         sample = first_parameter(module)
-        return cls(module, Preconditioning.of(law, form).to(sample.device, working(sample)), inpaints=inpaints)
+        return cls(module, Preconditioning.of(law, form, told).to(sample.device, working(sample)), inpaints=inpaints)
 
     @property
     def event_shape(self) -> tuple[int, ...]:  # type: ignore[override]  # the base declares an attribute; here it follows from the reference
@@ -65,13 +74,18 @@ class Network(Denoiser):
 
     @property
     def reference(self) -> Gaussian:
-        """The Gaussian with the mean and covariance of the signals."""
-        return self.preconditioning.reference
+        """The Gaussian with the mean and covariance of the signals; under one condition for all, of those with it, where that is known."""
+        return self._told or self.preconditioning.reference
 
     @property
     def guide(self) -> Gaussian | Mixture:
         """The law around the module."""
-        return self.preconditioning.law
+        return self._told or self.preconditioning.law
+
+    @property
+    def _told(self) -> Gaussian | None:
+        told = self.preconditioning.told
+        return None if told is None or self.condition is None else told.law(self.condition.to("cpu", torch.float64), self.event_shape)
 
     def given(self, condition: Condition | None, first: int = 0) -> Network:
         """The denoiser of signals under a condition: one row for all cases, or one for each of the cases ``first``, ``first + 1``, ...
@@ -125,7 +139,8 @@ class Network(Denoiser):
         own, flat = first_parameter(self.module), x.flatten(1)
         parts, completed = self.preconditioning.parts(flat, sigma), self.completed(x, sigma, condition)
         noise = sigma.clamp(LOWEST, self.highest).log() / 4
-        skip = parts.skip if completed is None else completed.mean
+        stand = self.preconditioning.stand(parts.skip, flat, sigma, condition) if completed is None else None
+        skip = completed.mean if completed is not None else parts.skip if stand is None else stand.skip
         seen = torch.cat([part.view(x.shape) for part in (parts.input, skip)[: inputs_of(self.module)]], 1).to(own.dtype)
         out = self.module(seen, noise.to(own.dtype)) if condition is None else self.module(seen, noise.to(own.dtype), condition)
         answered(name_of(self.module), out, x)
@@ -133,9 +148,9 @@ class Network(Denoiser):
         if completed is not None:
             mean = completed.mean + completed.deviation.unsqueeze(-1) * update
         else:
-            update = self.preconditioning.scale(update, sigma)
+            update = self.preconditioning.scale(update, sigma) if stand is None else stand.deviation.unsqueeze(-1) * update
             beyond = sigma > self.highest if condition is None else (sigma > self.highest) & ~condition.says().to(sigma.device)
-            mean = parts.skip + update.masked_fill(beyond.unsqueeze(-1), 0.0)
+            mean = skip + update.masked_fill(beyond.unsqueeze(-1), 0.0)
         return self.known(mean.view(x.shape), condition)
 
     def known(self, x: Tensor, condition: Condition | None) -> Tensor:

@@ -13,11 +13,13 @@ from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Diagonal, Sigma, Spectral
 from ornstein.covariance.base import column, posterior_variance, shrinkage
 from ornstein.covariance.moving import moved
+from ornstein.denoisers.by_condition import ByCondition, Stand
 from ornstein.denoisers.completion import Completion
 from ornstein.denoisers.experts import Experts
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.matched import matched
 from ornstein.denoisers.mixture import Mixture
+from ornstein.nets import Condition
 
 FORMS = ("covariance", "whitened", "diagonal", "scalar")
 
@@ -50,6 +52,9 @@ class Preconditioning:
            "diagonal"    all three by the variances of the entries
            "scalar"      all three by the mean variance: EDM
 
+    A network that is told a condition stands on the law of that condition where it is known (``ByCondition``): its skip and C_out are
+    those of N(mu_k + B^T v, Sigma_k); its input is the same under every condition.
+
     law        the Gaussian whose mean and covariance are used (float64, any structure with an eigenbasis), or a mixture
     reference  the Gaussian with its mean and covariance
     Cost of a call beside the network: two products with the basis of Sigma ("whitened": four; the last two forms: none), and two
@@ -67,10 +72,16 @@ class Preconditioning:
     """Whether ``coat`` only enters by its mean variance."""
     experts: Experts | None = None
     """The mixture as the skip."""
+    told: ByCondition | None = None
+    """The law of signals with a condition, in float64, and ``telling`` the same where the network computes."""
+    telling: ByCondition | None = None
 
     @classmethod
-    def of(cls, law: Gaussian | Mixture, form: str = "covariance") -> Preconditioning:
-        """The preconditioning of a form. Raises ``InputError`` for an unknown form and a law without an eigenbasis or variance."""
+    def of(cls, law: Gaussian | Mixture, form: str = "covariance", told: ByCondition | None = None) -> Preconditioning:
+        """The preconditioning of a form; ``told`` for "covariance" only.
+
+        Raises ``InputError`` for an unknown form and a law without an eigenbasis or variance.
+        """
         if form not in FORMS:
             raise unknown_name("form", form, FORMS)
         gaussian = matched(law)
@@ -81,7 +92,8 @@ class Preconditioning:
         if form in ("covariance", "whitened"):
             lone = form == "covariance"
             experts = Experts.of(law) if lone and isinstance(law, Mixture) else None
-            return cls(law, gaussian, form, operator, operator, mean, lone, experts)
+            known = told if lone else None
+            return cls(law, gaussian, form, operator, operator, mean, lone, experts, known, known)
         variances = operator.diagonal()
         if form == "scalar":
             variances, mean = (variances.mean() + mean.square().mean()).expand(len(mean)).clone(), torch.zeros_like(mean)
@@ -97,7 +109,8 @@ class Preconditioning:
         skip = moved(self.skip, device, dtype)
         coat = skip if self.coat is self.skip else moved(self.coat, device, dtype)
         experts = None if self.experts is None else self.experts.to(device, dtype)
-        return replace(self, skip=skip, coat=coat, mean=self.mean.to(device, dtype), experts=experts)
+        telling = None if self.told is None else self.told.to(device, dtype)
+        return replace(self, skip=skip, coat=coat, mean=self.mean.to(device, dtype), experts=experts, telling=telling)
 
     @cached_property
     def completion(self) -> Completion | None:
@@ -115,6 +128,13 @@ class Preconditioning:
         if self.lone:
             return Parts(plain, skip)
         return Parts(self.skip.unrotate(w / (lam + column(told, lam) ** 2).sqrt()), skip)
+
+    def stand(self, skip: Tensor, x: Tensor, sigma: Tensor, condition: Condition | None) -> Stand | None:
+        """(skip, C_out) of cases of which some are told a condition, and ``skip`` is that of the others; None where none can be."""
+        if self.telling is None or condition is None:
+            return None
+        told, own = self.telling.tells(condition), self.telling(x, sigma, condition)
+        return Stand(torch.where(told.unsqueeze(-1), own.skip, skip), torch.where(told, own.deviation, self.weight(sigma) ** -0.5))
 
     def scale(self, out: Tensor, sigma: Tensor) -> Tensor:
         """C_out F for F (case, d)."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ornstein.common import checks
 from ornstein.common.gradients import with_gradients
 from ornstein.common.ranks import current, own_device
-from ornstein.denoisers import Gaussian, Mixture, Network, fit_gaussian
+from ornstein.denoisers import ByCondition, Gaussian, Mixture, Network, fit_by_condition, fit_gaussian
 from ornstein.nets import Condition, accepts, default_net
 from ornstein.nets.accepts import first_parameter, name_of
 from ornstein.training.best import assign
@@ -67,6 +67,7 @@ def fit(
     options: Options | None = None,
     *,
     condition: Condition | None = None,
+    told: ByCondition | None = None,
     seed: int = 0,
     progress: Callable[[Record], None] | None = None,
     **changes: Any,
@@ -78,6 +79,7 @@ def fit(
     reference  the law of the preconditioning, a Gaussian or a mixture; without one, a dense Gaussian of the cases that are trained on
     options    how: see ``Options``; ``changes`` are options by name, ``fit(x, steps=500, folder="run")``
     condition  one row per case
+    told       the law of signals with a condition, which the network stands on where it is told one; without a reference, it is fitted too
     progress   called with every ``Record``
 
     Raises ``InputError`` for arguments and data that cannot be used, before training; ``RunError`` where the disk refuses or memory
@@ -99,10 +101,12 @@ def fit(
         module = module.to(own_device(how.device))
     if reference is None:
         reference = fit_gaussian(x[train])
+        if condition is not None and how.masks is None and told is None:
+            told = fit_by_condition(x[train], condition[train])
     if how.masks is not None:
         x, condition = completed(x, reference, condition, seed=seed)
     accepts(module, x, condition if how.masks is None else replace(condition or Condition(), signal=x))
-    network = Network.of(module, reference, how.form, inpaints=how.masks is not None)
+    network = Network.of(module, reference, how.form, inpaints=how.masks is not None, told=told)
     loss = Loss(LogNormal() if how.levels is None else how.levels, weight_named(how.weight), how.drop, how.masks)
     trainer = Trainer(
         network,
@@ -130,6 +134,7 @@ def fit(
         "x": fingerprint(x),
         "condition": "none" if condition is None else fingerprint(condition.label, condition.vector, condition.signal),
         "reference": fingerprint(reference.mean(), reference.covariance().diagonal()),
+        "told": "none" if told is None else fingerprint(told.means, told.slope, *(one.eigenvalues for one in told.operators)),
         "module": f"{name_of(module)} with {sum(p.numel() for p in trainer.parameters)} trained numbers",
         "levels": fingerprint(loss.levels.quantile(torch.linspace(0.001, 0.999, 999, dtype=torch.float64))),
         "steps": budget.steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from ornstein.common.errors import InputError
 from ornstein.denoisers import Gaussian, Mixture, Network
 from ornstein.denoisers.preconditioning import FORMS
 from ornstein.model.storage.part import Part, Tensors
+from ornstein.model.storage.told import decode_told, encode_told
 from ornstein.nets import MLP, Condition, Net, Transformer, UNet
 from ornstein.nets.accepts import name_of
 
@@ -35,6 +37,7 @@ def encode_network(network: Network, tensors: dict[str, Tensor], prefix: str) ->
             if (part := getattr(network.condition, field.name)) is not None:
                 tensors[f"{prefix}{_CONDITION}{field.name}"] = part.cpu()
     own = type(module) in NETS.values() and isinstance(module, Net)
+    told = network.preconditioning.told
     return {
         "net": type(module).__name__,
         "arguments": module.arguments if own else None,
@@ -42,6 +45,7 @@ def encode_network(network: Network, tensors: dict[str, Tensor], prefix: str) ->
         "highest": network.highest,
         "inpaints": network.inpaints,
         "first": network.first,
+        **({} if told is None else {"told": encode_told(told, tensors, f"{prefix}told.")}),
     }
 
 
@@ -60,9 +64,10 @@ def decode_network(part: Part, reference: Gaussian | Mixture, module: nn.Module 
             )
         module = _built(part, name, arguments, state, reference.event_shape)
     fill(module, state, name)
+    told = decode_told(part.part("told"), math.prod(reference.event_shape)) if "told" in part.spec else None
     given = {field: part.raw(_CONDITION + field) for field in _names(part, _CONDITION)}
     try:
-        network = Network.of(module.eval(), reference, form, inpaints=inpaints)
+        network = Network.of(module.eval(), reference, form, inpaints=inpaints, told=told)
         bound = Condition(**given) if given else None
     except (InputError, TypeError) as error:
         raise part.wrong("condition" if given else "reference", f"cannot be used ({error})") from None
