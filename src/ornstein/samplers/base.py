@@ -28,7 +28,8 @@ class Source(Protocol):
     """The randomness of a run. Every array has the shape of x, unit variance, and is white before ``Denoiser.color``."""
 
     def increment(self, now: Level, then: Level) -> Tensor:
-        """The Brownian path between two times of the grid, divided by its deviation: the same path on any grid."""
+        """The Brownian path between two times of the grid, divided by its deviation, once each and in the order of the run: the same
+        path on a grid and on those that halve its steps."""
 
     def fresh(self, step: int, use: int) -> Tensor:
         """Noise number ``use`` of a step that belongs to no path: churn, correctors, restarts."""
@@ -136,17 +137,19 @@ class Keyed:
     def __init__(self, noise: Noise, visited: Sequence[Level], like: Tensor) -> None:
         self.noise, self.cases, self.shape = noise, like.shape[0], tuple(like.shape[1:])
         self.like, self.visited = like[:0], visited
+        # lower types hold too few figures for log and cos
+        self.dtype = torch.promote_types(like.dtype, torch.float32)
 
     @cached_property
     def path(self) -> BrownianPath:
         """Laid out when the first increment is asked for: a deterministic run never does."""
-        return BrownianPath(self.noise, self.cases, self.shape, self.visited)
+        return BrownianPath(self.noise, self.cases, self.shape, self.visited, self.dtype)
 
     def increment(self, now: Level, then: Level) -> Tensor:
         return self.path.increment(now, then).to(self.like)
 
     def fresh(self, step: int, use: int) -> Tensor:
-        return self.noise.normal(self.cases, self.shape, stream=(use << 24) + step + 1).to(self.like)
+        return self.noise.normal(self.cases, self.shape, stream=(use << 24) + step + 1, dtype=self.dtype).to(self.like)
 
 
 def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x: Tensor, noise: Noise | Source) -> Iterator[State]:

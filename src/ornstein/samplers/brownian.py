@@ -1,119 +1,137 @@
-"""One Brownian path for every grid: refine the grid, and the same sample becomes more accurate.
+"""One Brownian path for a grid and its refinements: halve every step, and the same sample becomes more accurate.
 
 The clock is the signal-to-noise ratio v = alpha^2 / sigma^2. In it the noise of an ancestral step is exactly an increment,
 
     x_s / (alpha_s n_s^2) - x_t / (alpha_t n_t^2) = (v_s - v_t) x_0 + B(v_s) - B(v_t),        n = sigma / alpha,
 
-so for a fixed clean signal two short steps are one long step, whatever the grid. The clock runs from 0 (noise) to infinity
-(data); u = v / (1 + v) runs from 0 to 1, and B(v) = beta(u) / (1 - u) for a standard Brownian bridge beta (Doob's transform).
-A bridge is built by halving: its middle given its ends is normal (Levy), so every dyadic u has one value, keyed by its place.
+so for a fixed clean signal two short steps are one long step. An increment over a cell, divided by its deviation, is split into those
+of its two parts by one new normal z, a rotation (Levy's bridge):
+
+    e_left = sqrt(w) e + sqrt(1 - w) z,     e_right = sqrt(1 - w) e - sqrt(w) z,     w = the share of the left part in the clock
+
+A grid of n steps is one cell that is split into n by the prime factors of n, the largest first, every boundary keyed by its place among
+the steps. So n steps cost n normals, and a grid that divides every step of a coarser one by factors no larger than its own, in
+particular by 2, has the same path. Where v is infinite (sigma = 0) w is 0, and the last step has noise of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.samplers.level import Level
 
-_DEEPEST = 31
-"""Halvings: places of the tree must fit the 32 bits of a stream. Times closer than 2^-31 in u draw from streams of their own."""
-
-_FINER = 5
-"""Times are read on a lattice 2^5 times finer than the step around them: with 2^3 the path would stop converging near 200 steps."""
-
 _PATH = 1 << 63
-"""Flips one bit of the seed, so that the places of the tree share no stream with the steps of the loop."""
+"""Flips one bit of the seed, so that the boundaries of cells share no stream with the steps of the loop."""
 
 _TOGETHER = 1 << 17
-"""Normal numbers drawn in one call: many places at once where signals are small, one where there is nothing to gain."""
+"""Normal numbers drawn in one call: those of many boundaries where signals are small, of one where there is nothing to gain."""
 
-Place = tuple[int, int]
-"""(i, k): the point i / 2^k with i odd; (0, 0) and (1, 0) are the ends."""
+Cell = tuple[int, int, int]
+"""Steps ``first`` to ``last`` - 1, to be split into parts of so many steps."""
 
 
 class BrownianPath:
-    """The increments of one path between the times of a grid, for cases keyed by ``noise``; asked for from noise to data.
+    """The increments of one path between the times of a grid, for cases keyed by ``noise``; asked for once each, from noise to data.
 
-    Cost: about 6 normal numbers per entry and step, and 30 more per run. Memory: at most 32 arrays of the size of x.
+    Cost: one normal number per entry and step. Memory: a dozen arrays of the size of x.
     """
 
-    def __init__(self, noise: Noise, cases: int, shape: tuple[int, ...], visited: Sequence[Level]) -> None:
+    def __init__(
+        self, noise: Noise, cases: int, shape: tuple[int, ...], visited: Sequence[Level], dtype: torch.dtype = torch.float64
+    ) -> None:
         self.noise = replace(noise, seed=noise.seed ^ _PATH)
-        self.cases, self.shape = cases, shape
-        self.places = dict(zip((level.t for level in visited), _places(visited), strict=True))
-        self.known: dict[Place, Tensor] = {}
+        self.cases, self.shape, self.dtype = cases, shape, dtype
+        self.clock = [math.inf if level.sigma == 0 else (level.alpha / level.sigma) ** 2 for level in visited]
+        self.numbers = {level.t: k for k, level in enumerate(visited)}
+        self.factors = _primes(len(visited) - 1)
+        self._leaves, self._next = self._grown(), 0
 
     def increment(self, now: Level, then: Level) -> Tensor:
-        """(B(v_s) - B(v_t)) / sqrt(v_s - v_t), (case, *event), float64. A step to sigma = 0 has noise of its own: v is infinite there."""
-        t, s = self.places[now.t], self.places[then.t]
-        if s == t or s == (1, 0):
-            return self.noise.normal(self.cases, self.shape, stream=_own(t))
-        u_t, u_s = (math.ldexp(i, -k) for i, k in (t, s))
-        self._learn(t, s)
-        before, after = self._value(t), self._value(s)
-        self._forget(s)
-        return (after * (1 - u_t) - before * (1 - u_s)) / math.sqrt((u_s - u_t) * (1 - u_s) * (1 - u_t))
+        """(B(v_s) - B(v_t)) / sqrt(v_s - v_t), (case, *event), between two times of the grid."""
+        first, last = self.numbers[now.t], self.numbers[then.t]
+        if not self._next <= first < last:
+            raise InputError(
+                f"the noise from t = {now.t:g} to {then.t:g} was asked for before, or later times were: ask in the order of the run"
+            )
+        while self._next < first:
+            self._leaf()
+        out = self._leaf()
+        for k in range(first + 1, last):
+            w = self._share(first, k, k + 1)
+            out = out.mul_(math.sqrt(w)).add_(self._leaf(), alpha=math.sqrt(1 - w))
+        return out
 
-    def _value(self, place: Place) -> Tensor:
-        """beta at i / 2^k, 0 at the ends."""
-        if place[1] == 0:
-            return torch.zeros(self.cases, *self.shape, dtype=torch.float64, device=self.noise.device)
-        return self.known[place]
+    def _leaf(self) -> Tensor:
+        self._next += 1
+        return next(self._leaves)
 
-    def _learn(self, *places: Place) -> None:
-        """beta at these places and at all they rest on, coarsest first; beta(i / 2^k) is the mean of its two neighbours and a normal."""
-        wanted: set[Place] = set()
-        waiting = [*places]
+    def _grown(self) -> Iterator[Tensor]:
+        """The normalised increment of every step in turn: cells are split from the left, as deep as the next step asks."""
+        whites = self._whites()
+        waiting = [((0, len(self.clock) - 1, self._parts(len(self.clock) - 1)), next(whites))]
         while waiting:
-            i, k = waiting.pop()
-            if k > 0 and (i, k) not in self.known and (i, k) not in wanted:
-                wanted.add((i, k))
-                waiting += [_lowest(i - 1, k), _lowest(i + 1, k)]
-        new = sorted(wanted, key=lambda place: place[1])
-        together = max(1, _TOGETHER // (self.cases * math.prod(self.shape)))
-        for group in (new[start : start + together] for start in range(0, len(new), together)):
-            whites = self.noise.normals(self.cases, self.shape, [(1 << (k - 1)) + (i - 1) // 2 for i, k in group])
-            for (i, k), white in zip(group, whites, strict=True):
-                middle = 0.5 * (self._value(_lowest(i - 1, k)) + self._value(_lowest(i + 1, k)))
-                self.known[i, k] = middle + math.sqrt(2.0 ** -(k + 1)) * white
+            (first, last, part), e = waiting.pop()
+            if last - first == 1:
+                yield e
+                continue
+            middle, z, w = first + part, next(whites), self._share(first, first + part, last)
+            left = e.mul(math.sqrt(w)).add_(z, alpha=math.sqrt(1 - w))
+            rest = e.mul_(math.sqrt(1 - w)).sub_(z, alpha=math.sqrt(w))
+            waiting += [(self._cell(middle, last, part), rest), (self._cell(first, middle, part), left)]
 
-    def _forget(self, here: Place) -> None:
-        """Drop what no later time can need: all before ``here`` but the left ends of the intervals around it."""
-        i, k = here
-        needed = {_lowest(i >> (k - depth), depth) for depth in range(k + 1)}
-        self.known = {p: value for p, value in self.known.items() if p in needed or p[0] / 2 ** p[1] > i / 2**k}
+    def _whites(self) -> Iterator[Tensor]:
+        """A normal for the whole run and for each boundary, in the order in which cells are split; small ones are drawn together."""
+        streams = self._streams()
+        together = max(1, _TOGETHER // max(self.cases * math.prod(self.shape), 1))
+        for start in range(0, len(streams), together):
+            yield from self.noise.normals(self.cases, self.shape, streams[start : start + together], self.dtype)
+
+    def _streams(self) -> list[int]:
+        """The stream of each: boundary b of M parts has M + b, in (M, 2 M), and M at least doubles from split to split."""
+        steps, out = len(self.clock) - 1, [1]
+        waiting = [(0, steps, self._parts(steps))]
+        while waiting:
+            first, last, part = waiting.pop()
+            if last - first > 1:
+                middle = first + part
+                out.append(steps // part + middle // part)
+                waiting += [self._cell(middle, last, part), self._cell(first, middle, part)]
+        return out
+
+    def _cell(self, first: int, last: int, part: int) -> Cell:
+        """What is left of a cell with parts of this size; a single part is a cell of its own."""
+        return first, last, part if last - first > part else self._parts(part)
+
+    def _parts(self, size: int) -> int:
+        """The steps in a part of a cell of ``size`` steps: it is divided by the next factor."""
+        rest = len(self.clock) - 1
+        for factor in self.factors:
+            if rest == size:
+                return size // factor
+            rest //= factor
+        return 1
+
+    def _share(self, first: int, middle: int, last: int) -> float:
+        """Of the clock between two times, the share before the one in the middle; a half where the clock does not move."""
+        whole, left = self.clock[last] - self.clock[first], self.clock[middle] - self.clock[first]
+        if whole == math.inf:
+            return 0.0 if left < math.inf else 0.5
+        return min(left / whole, 1.0) if whole > 0 else 0.5
 
 
-def _places(visited: Sequence[Level]) -> list[Place]:
-    """Each time on the lattice that its own steps ask for. The ends of the clock stay ends."""
-    clock = [(level.alpha**2 / (level.alpha**2 + level.sigma**2), level.sigma**2 / (level.alpha**2 + level.sigma**2)) for level in visited]
-    out: list[Place] = []
-    for n, (u, left) in enumerate(clock):
-        if u == 0 or left == 0:
-            out.append((0, 0) if u == 0 else (1, 0))
-            continue
-        around = [abs(u - clock[m][0]) for m in (n - 1, n + 1) if 0 <= m < len(clock)]
-        space = min(u, left, *(gap for gap in around if gap > 0))
-        depth = min(max(1, math.ceil(_FINER - math.log2(space))), _DEEPEST)
-        index = min(max(1, round(u * 2**depth)), 2**depth - 1)
-        out.append(_lowest(index, depth))
-    return out
-
-
-def _lowest(i: int, k: int) -> Place:
-    """i / 2^k in lowest terms."""
-    while k and i % 2 == 0:
-        i, k = i // 2, k - 1
-    return i, k
-
-
-def _own(place: Place) -> int:
-    """A stream for a step that leaves the tree: places use those below 2^31."""
-    i, k = place
-    return (1 << 31) + ((1 << k) + i) % (1 << 31)
+def _primes(n: int) -> list[int]:
+    """The prime factors of n, the largest first."""
+    out, p = [], 2
+    while p * p <= n:
+        while n % p == 0:
+            out.append(p)
+            n //= p
+        p += 1
+    return sorted([*out, n] if n > 1 else out, reverse=True)
