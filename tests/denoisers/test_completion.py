@@ -9,8 +9,9 @@ import torch
 
 from kinds import normal
 from ornstein.covariance import Dense
-from ornstein.denoisers import Gaussian, Network, completion
+from ornstein.denoisers import Gaussian, Mixture, Network, completion
 from ornstein.denoisers.completion import Completion
+from ornstein.measurements import Mask
 from ornstein.nets import MLP, Condition
 from truth import condition, denoise, spectrum_covariance
 
@@ -51,6 +52,26 @@ def test_each_pattern_against_dense_algebra(monkeypatch: pytest.MonkeyPatch, spe
         assert torch.allclose(got.mean[i], expected, rtol=0, atol=1e-5)
         deviation = float(left.diagonal().mean().clamp_min(0).sqrt()) if hidden.any() else 0.0
         assert float(got.deviation[i]) == pytest.approx(deviation, abs=1e-4)
+
+
+def test_a_mixture_is_completed_as_its_own_conditional_denoises() -> None:
+    """Conditioned exactly on what is known, then denoised, by the mixture's own algebra; hidden entries far off stay apart in spread."""
+    first, second = (
+        law((3.0, 1.0, 0.5, 0.2, 0.1, 0.05)),
+        Gaussian(MEAN.view(EVENT) + 1.5, Dense(spectrum_covariance((1.0,) * 3 + (0.1,) * 3, 5))),
+    )
+    mixture = Mixture(torch.tensor([0.7, 0.3]), [first, second])
+    full = Completion.of(mixture, torch.device("cpu"))
+    assert full is not None
+    x = mixture.sample(CASES, seed=4).flatten(1)
+    got = full(x, SIGMAS, HIDDEN)
+    for i in range(CASES):
+        known = ~HIDDEN[i].view(EVENT)
+        post = mixture.condition(Mask(known), x[i].view(EVENT)[known]).law if known.any() else mixture
+        found = post(x[i].view(1, *EVENT), float(SIGMAS[i]))
+        assert torch.allclose(got.mean[i], found.mean.flatten(), rtol=0, atol=1e-5)
+        left = found.covariance.diagonal().flatten()[HIDDEN[i]]
+        assert float(got.deviation[i]) == pytest.approx(float(left.mean().clamp_min(0).sqrt()) if HIDDEN[i].any() else 0.0, abs=1e-4)
 
 
 def test_networks_that_inpaint() -> None:

@@ -13,7 +13,7 @@ import truth
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
-from ornstein.denoisers import Gaussian, Law, Mixture
+from ornstein.denoisers import Gaussian, Law, Mixture, filling
 from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Mask
 from ornstein.model import imputing
@@ -78,14 +78,14 @@ def test_the_truth_is_uniform_among_the_draws(law: Law) -> None:
 def test_large_laws_go_pattern_by_pattern_with_the_same_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     _, x = gappy(LAW, 3)
     batched = imputing.impute(LAW, SCALER, x, 20_000, 1, None)
-    monkeypatch.setattr(imputing, "DENSE", 1)
+    monkeypatch.setattr(filling, "DENSE", 1)
     one_by_one = imputing.impute(LAW, SCALER, x, 20_000, 2, None)
     torch.testing.assert_close(batched.mean(0), one_by_one.mean(0), rtol=0, atol=0.15)
     torch.testing.assert_close(batched.std(0), one_by_one.std(0), rtol=0, atol=0.1)
 
 
 def test_a_case_of_a_large_law_has_its_own_noise_whatever_its_neighbours_miss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imputing, "DENSE", 1)
+    monkeypatch.setattr(filling, "DENSE", 1)
     _, x = gappy(LAW, 2)
     x[1] = x[1].where(~x[0].isnan(), math.nan)
     alone = imputing.impute(LAW, SCALER, x, 3, 7, None)

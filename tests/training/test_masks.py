@@ -12,7 +12,7 @@ from kinds import normal
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
-from ornstein.denoisers import Gaussian, Network
+from ornstein.denoisers import Gaussian, Network, filling
 from ornstein.nets import MLP, Condition
 from ornstein.training import LogNormal, Loss, Masks, Trainer, completed
 from ornstein.training.loss import Draw
@@ -118,9 +118,11 @@ def test_loss_counts_hidden_entries_with_a_known_truth() -> None:
     assert torch.equal(everything, torch.zeros(6))
 
 
-def test_gaps_are_filled_with_the_law() -> None:
+@pytest.mark.parametrize("dense", [4, 3])
+def test_gaps_are_filled_with_the_law(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
     """Draws from p(missing | observed): mean and covariance of one pattern within 5 sd (false alarm 1e-5); a case without any
     observation is a draw from the law; observed entries and signals without gaps come back bit for bit."""
+    monkeypatch.setattr(filling, "DENSE", dense)  # all patterns at once, and one by one
     x = LAW.sample(1, seed=2).expand(MANY, *SHAPE).clone()
     x[:, :, :2] = torch.nan
     x = torch.cat([x, torch.full((MANY, *SHAPE), torch.nan)])

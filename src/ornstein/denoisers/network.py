@@ -37,7 +37,7 @@ class Network(Denoiser):
                      E[x_0 | condition] is not the mean of all signals
     inpaints         whether the signal of a condition holds the observed entries of x_0 itself, NaN where they are hidden. Then the
                      observed entries of x are replaced by them, without noise, and returned as they are; up to 1024 entries the
-                     skip is the reference Gaussian given them (``Completion``), and C_out its posterior deviation in the gaps
+                     skip is the law, Gaussian or mixture, given them (``Completion``), and C_out its posterior deviation in the gaps
     first            the number of the case that the first of many rows of the condition belongs to
 
     x keeps its type and device; the module computes in its own and, but for ``mean``, in evaluation mode, everything around it in at

@@ -114,8 +114,8 @@ class Preconditioning:
 
     @cached_property
     def completion(self) -> Completion | None:
-        """The Gaussian denoiser of partly known signals, where they have few enough entries for it; of every form."""
-        return Completion.of(self.reference, self.mean.device)
+        """The law's denoiser of partly known signals, where they have few enough entries for it; of every form."""
+        return Completion.of(self.law, self.mean.device)
 
     def parts(self, x: Tensor, sigma: Tensor) -> Parts:
         """(input of the network, skip) for x (case, d) and sigma (case,); the input as at ``LOWEST`` for any sigma below."""

@@ -20,9 +20,10 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
+from ornstein.denoisers.filling import DENSE
 from ornstein.fitting.pinball import LEVELS, pinball
 from ornstein.fitting.scaling import Scaler
-from ornstein.model.imputing import DENSE, Exact, Filler, Tell
+from ornstein.model.imputing import Exact, Filler, Tell
 from ornstein.model.quantiles import quantiles
 
 KINDS = {"nothing": 0, "level": 1, "trend": 2}

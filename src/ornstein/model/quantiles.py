@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ornstein.denoisers import Gaussian, Law
+from ornstein.denoisers.filling import Parts, components
 from ornstein.model import recordings
-from ornstein.model.imputing import Filler, Parts, Tell, components
+from ornstein.model.imputing import Filler, Tell
 
 KNOTS = torch.special.ndtri(torch.tensor([0.75, 0.9, 0.95], dtype=torch.float64))
 """Ends of the central 50, 80 and 90 % of a normal law."""

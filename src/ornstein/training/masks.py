@@ -10,12 +10,15 @@ from torch import Tensor
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.random import Noise
 from ornstein.denoisers import Law
+from ornstein.denoisers.filling import Parts, components, draw_gaps
 from ornstein.measurements import Mask
 from ornstein.nets import Condition
 
 KINDS = ("points", "blocks", "channels")
 SHAPE, PLACES = 3, 4
 """Streams of kind, share and position, and of single entries; 0 to 2 are those of the loss."""
+_TOGETHER = 1 << 23
+"""Numbers of the cases that are completed at once: 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,31 @@ def completed(x: Tensor, reference: Law, condition: Condition | None = None, *, 
     ``reference``; errors there are not counted. For signals of that law the noisy signals then have their true law; for
     others it is the reference's guess that stands beside the observed entries, and with many gaps the network learns it in part.
     Draws belong to (seed, case). Without gaps, x and condition are returned as they are. Raises ``InputError`` where the condition
-    already has a signal. Cost: one conditioning per pattern of gaps.
+    already has a signal. Cost: a Cholesky factor of the smaller side of each case up to 2048 entries, otherwise one conditioning per
+    pattern of gaps.
     """
     if condition is not None and condition.signal is not None:
         raise InputError("condition has a signal, but masks give the observed entries of x in its place: leave it out")
-    observed = ~torch.isnan(x)
-    if bool(observed.all()):
+    if not bool(torch.isnan(x).any()):
         return x, condition
+    parts = components(reference)
+    filled = _by_pattern(x, reference, seed) if parts is None else _at_once(x, parts, seed)
+    return filled, replace(Condition() if condition is None else condition, signal=x)
+
+
+def _at_once(x: Tensor, parts: Parts, seed: int) -> Tensor:
+    """Every case with its own pattern, in batches."""
     filled = x.clone()
-    patterns, member = torch.unique(observed.flatten(1), dim=0, return_inverse=True)
+    for cases in torch.isnan(x).flatten(1).any(1).nonzero()[:, 0].split(max(1, _TOGETHER // x[0].numel())):
+        drawn = draw_gaps(parts, x[cases].flatten(1).to(torch.float64), Noise(seed, index=cases), 1)
+        filled[cases] = torch.where(torch.isnan(x[cases]), drawn.view(x[cases].shape).to(x), x[cases])
+    return filled
+
+
+def _by_pattern(x: Tensor, reference: Law, seed: int) -> Tensor:
+    """Cases that share a pattern are conditioned together."""
+    filled = x.clone()
+    patterns, member = torch.unique(~torch.isnan(x).flatten(1), dim=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         cases = (member == k).nonzero()[:, 0]
         if not bool(pattern.all()):
@@ -104,7 +123,7 @@ def completed(x: Tensor, reference: Law, condition: Condition | None = None, *, 
             law = reference.condition(Mask(mask), x[cases][:, mask]).law if bool(pattern.any()) else reference
             drawn = law.draw(Noise(seed, index=cases), 1 if law.batch_shape else len(cases))
             filled[cases] = torch.where(mask, x[cases], (drawn[0] if law.batch_shape else drawn).to(x))
-    return filled, replace(Condition() if condition is None else condition, signal=x)
+    return filled
 
 
 def _block(start: Tensor, share: Tensor, spatial: tuple[int, ...]) -> Tensor:
