@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 import ornstein as orn
 from kinds import normal
 from ornstein.denoisers import Law, Network
+from ornstein.nets import Condition
 
 FOLDERS = Path(__file__).parent / "old_folders"
 KNOWN = json.loads((FOLDERS / "known.json").read_text(encoding="utf-8"))
@@ -70,3 +72,23 @@ def test_an_old_folder_that_was_damaged_is_refused(tmp_path: Path) -> None:
     file.write_bytes(data)
     with pytest.raises(orn.InputError, match=r"model.safetensors in .* is damaged"):
         orn.load(tmp_path / "m")
+
+
+def test_a_masked_network_beside_a_mixture_completes_as_it_was_trained(tmp_path: Path) -> None:
+    """The folder does not say what its network stands on in gaps: it was the Gaussian of the mixture. A new one says the mixture."""
+    model, u = orn.load(FOLDERS / "network-masked"), normal(3, 2, 3, seed=12)
+    seen = u.clone()
+    seen[0, 0], seen[1, :, 1:], seen[2] = torch.nan, torch.nan, torch.nan
+    again = orn.load(model.save(tmp_path / "again"))
+    for read in (model, again):
+        assert isinstance(read.law, Network)
+        for sigma, expected in zip((0.3, 2.0), KNOWN["network-masked"]["completed"], strict=True):
+            same(read.law.given(Condition(signal=seen))(u, sigma).mean, expected, 1e-5)  # float32
+    assert isinstance(model.law, Network)
+    law = model.law
+    new = Network.of(law.module, law.preconditioning.law, inpaints=True)
+    fresh = orn.load(replace(model, law=new).save(tmp_path / "new")).law
+    assert isinstance(fresh, Network)
+    told = Condition(signal=seen)
+    assert torch.equal(fresh.given(told)(u, 2.0).mean, new.given(told)(u, 2.0).mean)
+    assert not torch.allclose(fresh.given(told)(u, 2.0).mean, law.given(told)(u, 2.0).mean, atol=1e-3)

@@ -160,7 +160,7 @@ class Network(Denoiser):
         return torch.where(torch.isnan(condition.signal), x, condition.signal.to(x.dtype))
 
     def completed(self, x: Tensor, sigma: Tensor, condition: Condition | None) -> Completed | None:
-        """What the reference Gaussian makes of x (case, *event), whose entries given by the condition are in place; None without such
+        """What the law makes of x (case, *event), whose entries given by the condition are in place; None without such
         a condition, and for signals too large for it."""
         if not self.inpaints or condition is None or condition.signal is None or self.preconditioning.completion is None:
             return None

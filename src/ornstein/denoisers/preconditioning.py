@@ -23,6 +23,8 @@ from ornstein.nets import Condition
 
 FORMS = ("covariance", "whitened", "diagonal", "scalar")
 
+COMPLETES = ("law", "gaussian")
+
 LOWEST = 1e-4
 """Noise, for signals of unit variance, below which the network is told, and has its input scaled for, this level. Its answer counts
 for no more than that, and directions without variance hold only rounding errors, which a division by less would blow up."""
@@ -75,6 +77,8 @@ class Preconditioning:
     told: ByCondition | None = None
     """The law of signals with a condition, in float64, and ``telling`` the same where the network computes."""
     telling: ByCondition | None = None
+    completes: str = "law"
+    """What partly known signals are completed by: the law, or, as networks beside a mixture once were trained, its Gaussian."""
 
     @classmethod
     def of(cls, law: Gaussian | Mixture, form: str = "covariance", told: ByCondition | None = None) -> Preconditioning:
@@ -114,8 +118,8 @@ class Preconditioning:
 
     @cached_property
     def completion(self) -> Completion | None:
-        """The law's denoiser of partly known signals, where they have few enough entries for it; of every form."""
-        return Completion.of(self.law, self.mean.device)
+        """The denoiser of partly known signals, where they have few enough entries for it; of every form."""
+        return Completion.of(self.law if self.completes == "law" else self.reference, self.mean.device)
 
     def parts(self, x: Tensor, sigma: Tensor) -> Parts:
         """(input of the network, skip) for x (case, d) and sigma (case,); the input as at ``LOWEST`` for any sigma below."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ornstein.common.errors import InputError
 from ornstein.denoisers import Gaussian, Mixture, Network
-from ornstein.denoisers.preconditioning import FORMS
+from ornstein.denoisers.preconditioning import COMPLETES, FORMS
 from ornstein.model.storage.part import Part, Tensors
 from ornstein.model.storage.told import decode_told, encode_told
 from ornstein.nets import MLP, Condition, Net, Transformer, UNet
@@ -45,6 +45,7 @@ def encode_network(network: Network, tensors: dict[str, Tensor], prefix: str) ->
         "highest": network.highest,
         "inpaints": network.inpaints,
         "first": network.first,
+        **({"completes": network.preconditioning.completes} if network.inpaints else {}),
         **({} if told is None else {"told": encode_told(told, tensors, f"{prefix}told.")}),
     }
 
@@ -71,7 +72,9 @@ def decode_network(part: Part, reference: Gaussian | Mixture, module: nn.Module 
         bound = Condition(**given) if given else None
     except (InputError, TypeError) as error:
         raise part.wrong("condition" if given else "reference", f"cannot be used ({error})") from None
-    return replace(network, highest=highest).given(bound, part.whole("first"))
+    completes = part.word("completes", COMPLETES) if "completes" in part.spec else "gaussian"  # as before it was written down
+    network = replace(network, highest=highest, preconditioning=replace(network.preconditioning, completes=completes))
+    return network.given(bound, part.whole("first"))
 
 
 def _names(part: Part, prefix: str) -> list[str]:
