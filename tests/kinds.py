@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ornstein.covariance import Conditioned, Dense, Diagonal, Kronecker, LowRank, Stationary
-from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Particles
+from ornstein.denoisers import Colored, Denoiser, Empirical, Gaussian, Law, Mixture, Particles, Posterior
 from ornstein.measurements import Linear, Mask
 from ornstein.samplers import (
     DDIM,
@@ -188,3 +188,28 @@ class Broken(Denoiser):
     def __call__(self, x: Tensor, sigma: float | Tensor) -> object:  # type: ignore[override]
         posterior = gaussian()(x, sigma)
         return posterior if float(sigma) > self.below else type(posterior)(posterior.mean * torch.nan)
+
+
+class Black(Denoiser):
+    """A law seen from outside: the mean, and nothing else."""
+
+    def __init__(self, law: Law) -> None:
+        self.law, self.event_shape = law, law.event_shape
+
+    def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
+        return Posterior(self.law(x, sigma).mean)
+
+
+class Silent(nn.Module):
+    """A network that adds nothing: its denoiser is the law's around it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x: Tensor, noise: Tensor, condition: object = None) -> Tensor:
+        return self.scale * x
+
+
+CENTRES = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 5.0]], dtype=torch.float64)
+SEPARATE = Mixture(torch.tensor([0.5, 0.3, 0.2]), [Gaussian(c, Dense(0.3 * torch.eye(2, dtype=torch.float64))) for c in CENTRES])

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 import ornstein as orn
+from kinds import CENTRES, SEPARATE, Black
 from ornstein.covariance import Dense, Diagonal
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
+from ornstein.denoisers import Gaussian, Mixture, matched
 from ornstein.fitting.guide import guide, kinds
 from truth import spectrum_covariance
-
-
-class Black(Denoiser):
-    """A law seen from outside: the mean, and nothing else."""
-
-    def __init__(self, law: Law) -> None:
-        self.law, self.event_shape = law, law.event_shape
-
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
-        return Posterior(self.law(x, sigma).mean)
-
-
-CENTRES = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 5.0]], dtype=torch.float64)
-SEPARATE = Mixture(torch.tensor([0.5, 0.3, 0.2]), [Gaussian(c, Dense(0.3 * torch.eye(2, dtype=torch.float64))) for c in CENTRES])
 
 
 def test_a_gaussian_stays_one():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import ornstein as orn
+from kinds import Silent
 from ornstein.common.random import Noise
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Independent, Network
@@ -53,17 +54,6 @@ def test_what_a_simulator_adds_is_seen_however_small():
     drawn = joint.posterior([2.0, -1.0]).sample(4000)
     near = ((drawn - torch.tensor([2.0, -1.0])).norm(dim=1) < 0.25).to(torch.float64).mean()
     assert float(near) > 0.35  # 0.49 in truth, 0.06 where the narrow half is smeared out by shrinkage
-
-
-class Silent(nn.Module):
-    """A network that adds nothing: its denoiser is the law's around it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-    def forward(self, x: Tensor, noise: Tensor, condition: object = None) -> Tensor:
-        return self.scale * x
 
 
 def test_particles_have_their_marginal():

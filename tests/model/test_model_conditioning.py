@@ -6,9 +6,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import ornstein as orn
+from kinds import Silent
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network
 from ornstein.model import Model
@@ -18,17 +19,6 @@ GAUSSIAN = orn.fit(SIGNALS, folds=0)
 TWO = orn.fit(SIGNALS, "mixture", components=2, folds=0)
 MASK = orn.Mask(torch.arange(4) < 2)
 Y = SIGNALS.values[:3, 0, :2]
-
-
-class Silent(nn.Module):
-    """A network that adds nothing: its denoiser is the law's around it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-    def forward(self, x: Tensor, noise: Tensor, condition: object = None) -> Tensor:
-        return self.scale * x[:, :1]
 
 
 NETWORK = Model(Network.of(Silent(), TWO.law), TWO.scaler, TWO.channels, TWO.units, TWO.rate)

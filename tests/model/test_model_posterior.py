@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 import ornstein as orn
+from kinds import Silent
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, Particles
 from ornstein.fitting.conditions import Conditions
@@ -16,17 +16,6 @@ SIGNALS = orn.Signals(20 + 5 * ornstein_uhlenbeck(200, 8, 3.0, seed=1).values, r
 GAUSSIAN = orn.fit(SIGNALS, folds=0)
 MASK = orn.Mask(torch.arange(8) < 4)
 Y = SIGNALS.values[:3, 0, :4]
-
-
-class Silent(nn.Module):
-    """A network that adds nothing: its denoiser is the Gaussian's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-    def forward(self, x: Tensor, noise: Tensor, condition: object = None) -> Tensor:
-        return self.scale * x[:, :1]
 
 
 def network(conditions: Conditions | None = None) -> Model:

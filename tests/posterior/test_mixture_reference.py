@@ -7,26 +7,16 @@ import torch
 from scipy.stats import binomtest, chi2, chisquare, norm
 from torch import Tensor
 
-from kinds import MEAN, RANDOM_MAP, gaussian, normal
+from kinds import MEAN, RANDOM_MAP, Black, gaussian, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
+from ornstein.denoisers import Gaussian, Mixture, matched
 from ornstein.measurements import Linear
 from ornstein.posterior import Twisted, condition, twisted
 
 FALSE_ALARM = 1e-6
 ROWS = Linear(torch.tensor([[1.0, 0.3, -0.2]], dtype=torch.float64))
 BOTH = Linear(torch.tensor([[1.0, 0.3, -0.2], [0.0, 1.0, 1.0]], dtype=torch.float64))
-
-
-class Black(Denoiser):
-    """A law seen from outside: the mean, and nothing else."""
-
-    def __init__(self, law: Law) -> None:
-        self.law, self.event_shape = law, law.event_shape
-
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
-        return Posterior(self.law(x, sigma).mean)
 
 
 def mixture(apart: float = 4.0, tilt: float = 0.0, wide: float = 1.0) -> Mixture:

@@ -9,22 +9,12 @@ import torch
 from torch import Tensor
 
 import ornstein as orn
+from kinds import Black
 from ornstein.covariance import Dense
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
+from ornstein.denoisers import Gaussian, Law, Mixture, matched
 from ornstein.measurements import Clip, Laplace, Likelihood, Linear, Mask, Nonlinear, Poisson, Quantise, StudentT
 from ornstein.posterior import Twisted, condition, condition_all
 from ornstein.posterior.given import Given
-
-
-class Black(Denoiser):
-    """A law seen from outside: the mean, and nothing else."""
-
-    def __init__(self, law: Law) -> None:
-        self.law, self.event_shape = law, law.event_shape
-
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
-        return Posterior(self.law(x, sigma).mean)
-
 
 LAW = Gaussian(torch.tensor([1.0, 0.5]), Dense(torch.tensor([[2.0, 0.9], [0.9, 1.0]], dtype=torch.float64)))
 TWO = Mixture(torch.tensor([0.6, 0.4]), [LAW, Gaussian(torch.tensor([-2.0, 2.0]), Dense(torch.eye(2, dtype=torch.float64)))])

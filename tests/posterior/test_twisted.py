@@ -7,12 +7,10 @@ import math
 import pytest
 import torch
 from scipy.stats import binomtest, chi2, norm
-from torch import Tensor
 
-from kinds import EVENT, FULL, MASK, MEAN, RANDOM_MAP, SIZE, gaussian, normal
+from kinds import EVENT, FULL, MASK, MEAN, RANDOM_MAP, SEPARATE, SIZE, Black, gaussian, normal
 from ornstein.common.errors import InputError
-from ornstein.covariance import Dense
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture, Posterior, matched
+from ornstein.denoisers import Gaussian, Mixture, matched
 from ornstein.measurements import Average, Fourier, Linear, Mask, Mix
 from ornstein.posterior import Twisted, condition, twisted
 from ornstein.posterior.twisted import FAR
@@ -31,18 +29,6 @@ MEASUREMENTS = {
 FALSE_ALARM = 1e-6
 
 
-class Black(Denoiser):
-    """A law seen from outside: the mean, and nothing else."""
-
-    def __init__(self, law: Law) -> None:
-        self.law, self.event_shape = law, law.event_shape
-
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Posterior:
-        return Posterior(self.law(x, sigma).mean)
-
-
-CENTRES = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 5.0]], dtype=torch.float64)
-SEPARATE = Mixture(torch.tensor([0.5, 0.3, 0.2]), [Gaussian(c, Dense(0.3 * torch.eye(2, dtype=torch.float64))) for c in CENTRES])
 REFERENCE = matched(SEPARATE)
 SLANTED = Linear(torch.tensor([[1.0, 0.3]], dtype=torch.float64))
 

@@ -72,7 +72,9 @@ def register(app: typer.Typer, words: Words) -> None:
 
 def measured(told: str, length: int) -> "Measurement":
     """The measurement of a word such as "average:4". Raises ``InputError`` for other words."""
-    from ornstein.common import checks  # it needs torch, and help nothing heavy
+    import torch  # help needs nothing heavy
+
+    from ornstein.common import checks
 
     kind, _, amount = told.partition(":")
     if kind not in KINDS:
@@ -81,15 +83,16 @@ def measured(told: str, length: int) -> "Measurement":
         number = float(amount)
     except ValueError:
         raise InputError(f"--measure is {told!r}, but must be a name and a number, such as average:4 or hide:0.25") from None
+    at = torch.arange(length)
     if kind == "hide":
         if not 0 < number < 1:
             raise InputError(f"--measure is {told!r}, but the share that is hidden must lie between 0 and 1")
         width = max(1, round(number * length))
-        seen = [not (length - width) // 2 <= t < (length - width) // 2 + width for t in range(length)]
-        return orn.Mask(seen)  # type: ignore[arg-type]  # read as a tensor
+        begin = (length - width) // 2
+        return orn.Mask((at < begin) | (at >= begin + width))
     count = checks.count(int(number) if number == int(number) else number, "--measure", at_most=length)
     if kind == "first":
-        return orn.Mask([t < count for t in range(length)])  # type: ignore[arg-type]  # read as a tensor
+        return orn.Mask(at < count)
     if kind == "blur":
-        return orn.Blur([1 / count] * count)  # type: ignore[arg-type]  # read as a tensor
+        return orn.Blur(torch.full((count,), 1 / count, dtype=torch.float64))
     return orn.Average(count) if kind == "average" else orn.Downsample(count)
