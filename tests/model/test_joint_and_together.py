@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Independent, Network
 from ornstein.metrics import calibrated
 from ornstein.model import Model
-from ornstein.model.joint import Joint
+from ornstein.model.joint import Inverse, Joint, JointLaw
 
 
 def simulations(cases: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -59,7 +61,7 @@ def test_what_a_simulator_adds_is_seen_however_small():
 def test_particles_have_their_marginal():
     joint = orn.fit(simulations(500), "gaussian")
     network = Model(Network.of(Silent(), joint.model.law), joint.model.scaler)
-    found = Joint(network, joint.parameters, joint.observation).posterior(simulations(2, 9)[1], particles=2000, steps=6)
+    found = JointLaw(joint.parameters, joint.observation, "", network).posterior(simulations(2, 9)[1], particles=2000, steps=6)
     exact = joint.posterior(simulations(2, 9)[1])
     z = (found.mean() - exact.mean()) / (exact.covariance().diagonal() / 2000).sqrt()
     assert float(z.abs().max()) < 5.5
@@ -124,3 +126,86 @@ def test_noise_of_unknown_size_is_found_by_evidence():
 def test_what_cannot_be_asked_is_one_sentence(ask, says):
     with pytest.raises(orn.InputError, match=says):
         ask()
+
+
+@pytest.fixture(scope="module")
+def quick() -> Iterator[None]:
+    """One network instead of five, of two Gaussians at most, and hardly any training."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("STEPS", 150), ("MEMBERS", 1), ("COMPONENTS", (1, 2))):
+            patch.setattr(f"ornstein.fitting.simulated.{name}", value)
+        yield
+
+
+def squares(cases: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """theta uniform in (-1, 1), x = theta^2 + N(0, 0.1^2): two values of theta for every x, which no Gaussian of both knows."""
+    theta = 2 * Noise(seed).uniform(cases, (1,)).to(torch.float64) - 1
+    return theta, theta**2 + 0.1 * Noise(seed + 1).normal(cases, (1,))
+
+
+@pytest.fixture(scope="module")
+def learned(quick: None) -> Joint:
+    return orn.fit(squares(1000), "likelihood")
+
+
+def test_held_out_simulations_choose_the_gaussian_where_it_is_right(quick: None):
+    said: list[str] = []
+    joint = orn.fit(simulations(300), progress=said.append)
+    assert isinstance(joint, JointLaw)
+    assert isinstance(joint.model.law, orn.denoisers.Gaussian)
+    assert joint.chosen.startswith("gaussian, by log p(x | theta) of 30 held-out simulations in nats: gaussian ")
+    assert any("s left" in line for line in said)
+
+
+def test_a_learned_simulator_has_both_peaks_inside_the_bounds(learned: Joint):
+    post = learned.posterior([0.25], particles=500)
+    drawn = post.sample(500)
+    assert float(drawn.abs().max()) < 1
+    assert abs(float((drawn > 0).double().mean()) - 0.5) < 0.12  # 5 deviations of 500 draws
+    assert abs(float(drawn.abs().mean()) - 0.5) < 0.06
+    assert post.diagnostics is not None
+    exact = -torch.log(torch.tensor(2.0))  # x is near 0.25 where |theta| is near 0.5: density 1 / (2 sqrt(0.25)) of theta^2
+    assert post.log_evidence is not None
+    assert abs(float(post.log_evidence - exact - torch.tensor(2.0).log())) < 0.4
+    both = learned.posterior([[0.25], [0.8]], particles=500)
+    torch.testing.assert_close(both.law.points[0], post.law.points, rtol=0, atol=0)
+    wide = learned.posterior([0.25], 0.3, particles=500).sample(500)
+    assert float(wide.abs().std()) > 1.3 * float(drawn.abs().std())
+
+
+def test_an_observation_unlike_all_simulations_is_said(learned: Joint):
+    with pytest.warns(UserWarning, match="times as far from the simulations as the farthest of them"):
+        learned.posterior([9.0], particles=100)
+
+
+def test_an_inverse_network_starts_from_the_linear_answer():
+    """Five steps of training leave the least-squares posterior N(x / 2, 0.05), which is exact here."""
+    joint = orn.fit(simulations(2000), "network", steps=5, held_out=0.0)
+    assert isinstance(joint, Inverse)
+    observed = torch.linspace(-0.5, 0.5, 5, dtype=torch.float64)
+    drawn = joint.posterior(1000 * observed + 7, particles=400, steps=20).sample(400)
+    z = (drawn.mean(0) - observed / 2) / (0.05 / 400) ** 0.5
+    assert float(z.abs().max()) < 6
+    assert float((drawn.std(0) / 0.05**0.5 - 1).abs().max()) < 0.25
+
+
+def test_a_network_with_masks_fills_the_parameters():
+    joint = orn.fit(simulations(300), "network", masks=orn.training.Masks(), steps=5, held_out=0.0)
+    found = joint.posterior(torch.full((2, 5), 7.0), particles=20, steps=5)
+    assert found.sample(3).shape == (3, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda joint: joint.posterior([torch.nan]), "NaN in every entry"),
+        (lambda joint: joint.posterior([0.1], steps=3), "steps"),
+        (lambda joint: joint.posterior([0.1], -1.0), "noise is -1, but must be at least 0"),
+        (lambda joint: joint.posterior([0.1], [0.1, 0.2]), "the observation has 1 entries"),
+        (lambda joint: orn.fit(squares(30), "likelihod"), "likelihood"),
+        (lambda joint: orn.fit(squares(30), components=3), "takes only seed and progress"),
+    ],
+)
+def test_what_a_learned_simulator_cannot_be_asked(ask, says, learned: Joint):
+    with pytest.raises(orn.InputError, match=says):
+        ask(learned)

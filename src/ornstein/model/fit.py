@@ -18,7 +18,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
-from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
+from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
 from ornstein.fitting.held_out import Judge, blocks, judges
@@ -30,8 +30,8 @@ from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
-from ornstein.fitting.whitening import Whitening
-from ornstein.model.joint import Joint, vectors
+from ornstein.model.joint import Joint
+from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
 from ornstein.model.symbols import SymbolModel, fit_symbols
@@ -42,15 +42,15 @@ ALIKE = 10.0
 
 
 @overload
-def fit(x: tuple[Tensor, Tensor], model: str | Recipe = "gaussian", **options: Any) -> Joint: ...
+def fit(x: tuple[Tensor, Tensor], model: str | Recipe | None = None, **options: Any) -> Joint: ...
 @overload
 def fit(x: object, model: Literal["binary", "categorical"] | Symbols, **options: Any) -> SymbolModel: ...
 @overload
-def fit(x: object, model: str | Recipe | Denoiser | nn.Module = "gaussian", **options: Any) -> Model: ...
+def fit(x: object, model: str | Recipe | Denoiser | nn.Module | None = None, **options: Any) -> Model: ...
 @with_gradients
 def fit(
     x: object,
-    model: str | Recipe | Symbols | Denoiser | nn.Module = "gaussian",
+    model: str | Recipe | Symbols | Denoiser | nn.Module | None = None,
     *,
     labels: object = None,
     condition: object = None,
@@ -67,10 +67,11 @@ def fit(
     Frames of pandas and polars, Raw and Epochs of MNE, arrays of xarray and collections of sktime are read as ``ornstein.read`` does,
     with names, units and rate; a frame without a clock and without cases holds vectors, one per row.
 
-    A pair (theta, x) of tensors or arrays, simulations x of parameters theta, gives a ``Joint``: their law as vectors, whose
-    ``posterior(observation)`` is that of the parameters.
+    A pair (theta, x) of tensors or arrays, simulations x of parameters theta, gives a ``Joint``, whose ``posterior(observation)`` is that
+    of the parameters. Its models are "auto" (the default), "gaussian", "mixture", "empirical", "likelihood" and "network": see
+    ``model.joint_fit.fit_joint``.
 
-    model        a recipe, or the name of one with its ``options`` by name, ``fit(x, "mixture", components=4)``:
+    model        "gaussian" without it; a recipe, or the name of one with its ``options`` by name, ``fit(x, "mixture", components=4)``:
                  "gaussian"   mean and covariance; NaN in x means missing        ``recipes.Gaussian``
                  "mixture"    Gaussians by EM                                    ``recipes.Mixture``
                  "empirical"  kernel density around the cases                    ``recipes.Empirical``
@@ -104,7 +105,7 @@ def fit(
     checks.plain(**options)
     if isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in x):
         return _joint(x, model, {**_given(locals()), **options})
-    x = recognised(x)
+    x, model = recognised(x), "gaussian" if model is None else model
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
@@ -172,25 +173,10 @@ def _given(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: arguments[name] for name in fit.__kwdefaults__ or ()}
 
 
-def _joint(x: tuple[object, ...], model: str | Recipe | Symbols | Denoiser | nn.Module, options: dict[str, Any]) -> Joint:
-    """The law of parameters and data side by side, without held-out judges unless they are asked for.
-
-    A Gaussian and a mixture are fitted in coordinates of unit covariance: shrinkage and k-means then see the error of a simulation, which
-    is small beside its parameters.
-    """
-    if not isinstance(model, str | Recipe):
+def _joint(x: tuple[object, object], model: str | Recipe | Symbols | Denoiser | nn.Module | None, options: dict[str, Any]) -> Joint:
+    if model is not None and not isinstance(model, str | Recipe):
         raise InputError("x is a pair (theta, x), whose joint law is fitted by a recipe: name one, such as 'gaussian' or 'mixture'")
-    both, parameters, observation = vectors(*x)
-    if model in ("gaussian", "mixture") and options["standardize"] is None and not options["folds"]:
-        scaler = Scaler.fit(both, "feature")
-        white = Whitening.of(scaler.encode(both))
-        if white is not None:
-            found = fit(white.encode(scaler.encode(both)), model, **{**options, "standardize": "none", "folds": 0}).law
-            assert isinstance(found, Gaussian | Mixture)
-            return Joint(Model(white.back(found), scaler), parameters, observation)
-    fitted = fit(both, model, **{**options, "folds": None if model == "network" else options["folds"] or 0})
-    assert isinstance(fitted, Model)
-    return Joint(fitted, parameters, observation)
+    return fit_joint(fit, x, model, options, options["progress"] or (lambda _: None))
 
 
 def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:

@@ -1,8 +1,10 @@
-"""Parameters and what they cause, as one law: simulation-based inference by conditioning."""
+"""Parameters and what they cause: simulation-based inference by one law of both, by the simulator as learned, or by its inverse."""
 
 from __future__ import annotations
 
 import math
+import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,54 +12,205 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
-from ornstein.denoisers import Law
+from ornstein.common.errors import InputError, unknown_name
+from ornstein.denoisers import Law, Network, Particles
 from ornstein.denoisers.marginal import marginal
+from ornstein.fitting.prior import Prior
 from ornstein.fitting.scaling import Scaler
+from ornstein.fitting.simulated import Simulated
 from ornstein.measurements import Mask
+from ornstein.model.label import Label
 from ornstein.model.model import Model
+from ornstein.posterior import Twisted
+from ornstein.posterior.annealed import annealed
+
+FAR = 1.5
+"""Times the distance of the farthest simulation at which an observation is said to be unlike all of them."""
 
 
 @dataclass(frozen=True, eq=False)
-class Joint:
-    """The law of vectors (theta, x), fitted to simulations: ``orn.fit((theta, x), ...)`` with every option of ``orn.fit``.
+class Joint(ABC):
+    """Parameters theta and simulations x of them; what ``orn.fit((theta, x), ...)`` returns.
 
-    model   of the vectors, each entry standardised on its own
     parameters, observation   the shapes of theta and x of one case
+    chosen    what was fitted, and why, in one line
     """
 
-    model: Model
     parameters: tuple[int, ...]
     observation: tuple[int, ...]
+    chosen: str
 
     def posterior(self, observation: object, noise: object = 0.0, **options: Any) -> Model:
-        """p(theta | x = observation) as a Model, for x (*observation), or (case, *observation) for one posterior per case.
+        """p(theta | x = observation) as a Model of vectors, for x (*observation), or (case, *observation) for one posterior per case.
 
-        noise    of the observation beyond that of the simulations;  options: those of ``Model.posterior``
+        noise    of the observation beyond that of the simulations;  options: those of the way that was fitted, such as ``particles``
+                 and ``seed``. NaN are entries of x that were not observed
 
-        Exact for a Gaussian and a mixture; by particles for a network. ``log_evidence`` is log p(x) of the observation.
+        ``log_evidence`` is log p(x) of the observation, where it is known. Raises ``InputError`` for other shapes, and for what was
+        fitted another way.
         """
-        x = checks.tensor(observation, "observation")
+        x = checks.tensor(observation, "observation", missing=True)
         extra = x.ndim - len(self.observation)
         if extra not in (0, 1) or tuple(x.shape[extra:]) != self.observation:
             many = ", ".join(map(str, self.observation))
             raise InputError(f"observation has shape {tuple(x.shape)}, but simulations have {self.observation}, or (case, {many}) for many")
+        flat = x.flatten(extra).to(torch.float64)
+        if bool(torch.isnan(flat).flatten(0, -2).all(-1).any()) if extra else bool(torch.isnan(flat).all()):
+            raise InputError("observation is NaN in every entry: give what was observed")
+        return self._given(flat, noise, options)
+
+    @abstractmethod
+    def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
+        """The posterior for x (q,) or (case, q)."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointLaw(Joint):
+    """The law of vectors (theta, x), each entry standardised on its own, conditioned: exactly for a Gaussian and a mixture, by particles
+    otherwise, and by draws of the gap for a network that was trained with masks."""
+
+    model: Model
+
+    def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         count = math.prod(self.parameters)
-        seen = torch.arange(self.model.event_shape[0]) >= count
-        post = self.model.posterior(Mask(seen), x.flatten(extra), noise, **options)
+        if isinstance(self.model.law, Network) and self.model.law.inpaints:
+            return self._filled(x, noise, options)
+        seen = torch.cat([torch.zeros(count, dtype=torch.bool), ~torch.isnan(x).flatten(0, -2).any(0) if x.ndim > 1 else ~torch.isnan(x)])
+        post = self.model.posterior(Mask(seen), x[..., seen[count:]], noise, **options)
         if not isinstance(post.law, Law):
             raise InputError("method gives no law of the parameters: choose 'twisted', or leave method out")
         scaler = Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
         found = marginal(post.law, torch.arange(count))
         return Model(found, scaler, log_evidence=post.log_evidence, diagnostics=post.diagnostics)
 
+    def conditional_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """log p(x | theta) in nats (case,) of vectors, for a law with density."""
+        count = theta.shape[1]
+        scaler = Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
+        own = Model(marginal(self.model.exact, torch.arange(count)), scaler)
+        return self.model.log_prob(torch.cat([theta, x], 1)) - own.log_prob(theta)
 
-def vectors(theta: object, x: object) -> tuple[Tensor, tuple[int, ...], tuple[int, ...]]:
-    """(theta, x) side by side as (case, entries), and the shapes of one case of each."""
+    def _filled(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
+        _only(options, "particles", "seed", "sampler", "steps", "schedule")
+        _no_noise(noise)
+        cases = x.view(-1, x.shape[-1])
+        gaps = torch.cat([cases.new_full((len(cases), math.prod(self.parameters)), torch.nan), cases], 1)
+        drawn = self.model.impute(gaps, draws=options.pop("particles", 1000), **options)[..., : math.prod(self.parameters)]
+        return _drawn(drawn.movedim(0, 1), x.ndim > 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator(Joint):
+    """What was thought of theta, and p(x | theta) as it was learned: the posterior is their product, drawn by annealed particles."""
+
+    prior: Prior
+    simulated: Simulated
+
+    def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
+        _only(options, "particles", "seed", "first")
+        particles = checks.count(options.get("particles", 2000), "particles", at_least=100)
+        seed, first = checks.seed(options.get("seed", 0)), checks.count(options.get("first", 0), "first", at_least=0)
+        extra = _covariance(noise, x.shape[-1])
+        cases = x.view(-1, x.shape[-1])
+        if (apart := max(self.simulated.apart(one) for one in cases)) > FAR:
+            warnings.warn(
+                f"the observation is {apart:.1f} times as far from the simulations as the farthest of them, where nothing was learned: "
+                "simulate from a wider prior, or look whether the simulator and the units are right",
+                UserWarning,
+                stacklevel=3,
+            )
+        found = [self._one(one, extra, particles, seed, first + k) for k, one in enumerate(cases)]
+        if x.ndim == 1:
+            return _became(found[0])
+        points = torch.stack([one.law.points for one in found])
+        rest = [torch.stack([getattr(one, name) for one in found]) for name in _NUMBERS]
+        return _became(Twisted(Particles(points, torch.zeros(points.shape[:2], dtype=torch.float64)), *rest))
+
+    def _one(self, x: Tensor, noise: Tensor | None, particles: int, seed: int, case: int) -> Twisted:
+        found = annealed(
+            lambda score: self.simulated.log_prob(self.prior.decode(score), x, noise),
+            self.prior.law,
+            particles=particles,
+            seed=seed,
+            case=case,
+        )
+        return Twisted(Particles.equal(self.prior.decode(found.law.points)), *(getattr(found, name) for name in _NUMBERS))
+
+
+@dataclass(frozen=True, eq=False)
+class Inverse(Joint):
+    """p(theta | x) by a network that is told x and stands on the linear Gaussian answer: theta = decode(B x + b + L r), r given x.
+
+    model   of r, told x;  slope (q, p), offset (p,), factor L (p, p)   of the scores of theta
+    """
+
+    prior: Prior
+    model: Model
+    slope: Tensor
+    offset: Tensor
+    factor: Tensor
+
+    def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
+        _no_noise(noise)
+        if bool(torch.isnan(x).any()):
+            raise InputError("observation has NaN, but this network needs all entries: fit 'likelihood', or 'network' with masks=Masks()")
+        _only(options, "particles", "seed", "sampler", "steps", "schedule", "device")
+        particles, cases = options.pop("particles", 1000), x.view(-1, x.shape[-1])
+        drawn = []
+        for k, one in enumerate(cases):
+            told = self.model.posterior(Label(condition=one))
+            rest = told.sample(particles, first=k * particles, **options)
+            drawn.append(self.prior.decode(one @ self.slope + self.offset + rest @ self.factor.T))
+        return _drawn(torch.stack(drawn), x.ndim > 1)
+
+
+_NUMBERS = ("log_evidence", "evidence_error", "effective", "least", "ancestors", "discretisation")
+
+
+def _became(found: Twisted) -> Model:
+    return Model(found.law, _plain(found.law.event_shape), log_evidence=found.log_evidence, diagnostics=found)
+
+
+def _drawn(points: Tensor, many: bool) -> Model:
+    """Equally weighted draws (case, draw, p) as a posterior."""
+    points = points if many else points[0]
+    return Model(Particles(points, torch.zeros(points.shape[:-1], dtype=torch.float64)), _plain((points.shape[-1],)))
+
+
+def _plain(event: tuple[int, ...]) -> Scaler:
+    return Scaler(torch.zeros(event, dtype=torch.float64), torch.ones(event, dtype=torch.float64))
+
+
+def _covariance(noise: object, size: int) -> Tensor | None:
+    """The covariance (size, size) of a deviation, of one per entry, or of a covariance; None without noise."""
+    value = checks.tensor(noise, "noise", ndim=(0, 1, 2)).to(torch.float64)
+    if value.ndim and value.shape[-1] != size:
+        raise InputError(f"noise has shape {tuple(value.shape)}, but the observation has {size} entries: give one number, or one per entry")
+    if value.ndim < 2 and bool((value < 0).any()):
+        raise InputError(f"noise is {float(value.min()):g}, but must be at least 0")
+    if not bool(value.any()):
+        return None
+    return value if value.ndim == 2 else torch.diag(value.square().expand(size))
+
+
+def _no_noise(noise: object) -> None:
+    if bool(checks.tensor(noise, "noise", ndim=(0, 1, 2)).any()):
+        raise InputError(
+            "noise is given, but this network knows that of its simulations alone: simulate with this noise, or fit 'likelihood'"
+        )
+
+
+def _only(options: dict[str, Any], *known: str) -> None:
+    if unknown := sorted(options.keys() - set(known)):
+        raise unknown_name("the argument", unknown[0], known)
+
+
+def vectors(theta: object, x: object) -> tuple[Tensor, Tensor, tuple[int, ...], tuple[int, ...]]:
+    """theta (case, p) and x (case, q) in float64, and the shapes of one case of each."""
     first, second = checks.tensor(theta, "theta"), checks.tensor(x, "x")
     if first.ndim < 1 or second.ndim < 1 or len(first) != len(second) or len(first) < 2:
         raise InputError(
             f"theta has shape {tuple(first.shape)} and x {tuple(second.shape)}, but both must have one row per simulation, as many of each"
         )
     first, second = (part.unsqueeze(1) if part.ndim == 1 else part for part in (first, second))
-    return torch.cat([first.flatten(1), second.flatten(1)], 1), tuple(first.shape[1:]), tuple(second.shape[1:])
+    return first.flatten(1).double(), second.flatten(1).double(), tuple(first.shape[1:]), tuple(second.shape[1:])
