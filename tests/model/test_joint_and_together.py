@@ -209,3 +209,12 @@ def test_a_network_with_masks_fills_the_parameters():
 def test_what_a_learned_simulator_cannot_be_asked(ask, says, learned: Joint):
     with pytest.raises(orn.InputError, match=says):
         ask(learned)
+
+
+def test_entries_that_were_not_observed_are_left_out_of_a_joint_law():
+    joint = orn.fit(simulations(4000), "gaussian")
+    observed = torch.tensor([0.4, torch.nan, -0.2, torch.nan, torch.nan], dtype=torch.float64)
+    exact = torch.nan_to_num(observed) / 2
+    torch.testing.assert_close(joint.posterior(1000 * observed + 7).mean(), exact, rtol=0, atol=0.05)
+    with pytest.raises(orn.InputError, match="NaN in other entries in every case"):
+        joint.posterior(torch.tensor([[1.0, torch.nan, 1, 1, 1], [torch.nan, 1.0, 1, 1, 1]]))

@@ -75,20 +75,28 @@ class JointLaw(Joint):
         count = math.prod(self.parameters)
         if isinstance(self.model.law, Network) and self.model.law.inpaints:
             return self._filled(x, noise, options)
-        seen = torch.cat([torch.zeros(count, dtype=torch.bool), ~torch.isnan(x).flatten(0, -2).any(0) if x.ndim > 1 else ~torch.isnan(x)])
-        post = self.model.posterior(Mask(seen), x[..., seen[count:]], noise, **options)
+        gaps = torch.isnan(x.view(-1, x.shape[-1]))
+        if bool((gaps != gaps[0]).any()):
+            raise InputError(
+                "observation has NaN in other entries in every case: ask for the posteriors of cases with the same gaps together"
+            )
+        there = ~gaps[0]
+        seen = torch.cat([torch.zeros(count, dtype=torch.bool), there])
+        post = self.model.posterior(Mask(seen), x[..., there], noise, **options)
         if not isinstance(post.law, Law):
             raise InputError("method gives no law of the parameters: choose 'twisted', or leave method out")
-        scaler = Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
         found = marginal(post.law, torch.arange(count))
-        return Model(found, scaler, log_evidence=post.log_evidence, diagnostics=post.diagnostics)
+        return Model(found, self._scaler(count), log_evidence=post.log_evidence, diagnostics=post.diagnostics)
 
     def conditional_log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """log p(x | theta) in nats (case,) of vectors, for a law with density."""
         count = theta.shape[1]
-        scaler = Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
-        own = Model(marginal(self.model.exact, torch.arange(count)), scaler)
+        own = Model(marginal(self.model.exact, torch.arange(count)), self._scaler(count))
         return self.model.log_prob(torch.cat([theta, x], 1)) - own.log_prob(theta)
+
+    def _scaler(self, count: int) -> Scaler:
+        """The standardisation of the parameters."""
+        return Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
 
     def _filled(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         _only(options, "particles", "seed", "sampler", "steps", "schedule")
