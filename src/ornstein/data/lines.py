@@ -94,6 +94,13 @@ class Lines:
                 quoted ^= line.count('"') % 2 == 1
             yield line
 
+    def since(self, number: int) -> str:
+        """The text from a line on, by the number that ``rows`` gave it."""
+        start = 0
+        for _ in range(number - self.first - 1):
+            start = self.text.index("\n", start) + 1
+        return self.text[start:]
+
 
 def is_comment(line: str) -> bool:
     """Whether a line is a remark: #, % or // at its start."""
