@@ -72,3 +72,28 @@ def test_bad_input(room: Path, capsys: pytest.CaptureFixture[str], words: str, s
     assert (code, out) == (2, "")
     assert says in err
     assert not Path("out").exists()
+
+
+def test_hop_scores_every_window_of_a_recording_and_lists_those_that_do_not_overlap(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series, model = Noise(6).normal(1, (1, 200)).cumsum(-1), orn.load("m.model")
+    series[0, 0, 120] += 40
+    orn.write("long.csv", orn.Signals(series, 10.0, ("ch0",)))
+    levels = model.log_prob_windows(series, hop=2)[0]
+    code, out, _ = run(capsys, "score", "m.model", "long.csv", "--hop", "2", "-o", "all.csv", "--top", "3", "--json")
+    found = json.loads(out)
+    assert (code, found["windows"], found["hop"]) == (0, 98, 2)
+    starts = [one["start"] for one in found["least"]]
+    assert starts[0] == 2 * int(levels.argmin())
+    assert 114 < starts[0] <= 120
+    assert all(abs(a - b) >= 6 for k, a in enumerate(starts) for b in starts[:k])
+    rows = Path("all.csv").read_text().splitlines()
+    assert rows[0] == "recording,start,log_prob_nats"
+    assert [float(row.split(",")[2]) for row in rows[1:]] == pytest.approx(levels.tolist(), rel=1e-9)
+    _, out, _ = run(capsys, "score", "m.model", "long.csv", "--hop", "2", "--top", "1")
+    assert f"98 windows, one every 2 samples: {float(levels.mean()):.2f} nats per window" in out
+    assert f"{starts[0] / 10:.3f}" in out
+    Path("data/a.npy").unlink()
+    Path("data/b.csv").unlink()
+    orn.write("data/long.npy", series)
+    _, out, _ = run(capsys, "score", "m.model", "data", "--shards", "--hop", "2", "-o", "out", "--json")
+    assert json.loads(out)["summary"]["count"] == 98

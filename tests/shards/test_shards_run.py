@@ -68,6 +68,36 @@ def test_pieces_and_processes_change_no_bit(place: Path, tmp_path: Path) -> None
     assert one == two
 
 
+def test_every_window_of_recordings_is_scored_without_being_cut(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two recordings in one file, in pieces so small that there are seams; numbered one recording after the other."""
+    (tmp_path / "data").mkdir()
+    x = Noise(4).normal(2, (1, 400)).cumsum(-1)
+    orn.write(tmp_path / "data" / "two.npy", x)
+    zarr.save_array(str(tmp_path / "data" / "z.zarr"), x.numpy())
+    scorer, model = orn.Scorer(place / "m.model", hop=2), orn.load(place / "m.model")
+    found = run(scorer, tmp_path / "data", tmp_path / "one")
+    monkeypatch.setattr(files, "BLOCK", 16)
+    monkeypatch.setattr(files, "ENTRIES", 50)
+    again = run(scorer, tmp_path / "data", tmp_path / "two")
+    expected = torch.cat([model.log_prob(one.unfold(-1, 5, 2).transpose(0, 1)) for one in x]).numpy()
+    assert found.done == again.done == ("two.npy", "z.zarr")
+    for out in ("one", "two"):
+        for name in found.done:
+            with np.load(tmp_path / out / f"{name}.npz") as result:
+                np.testing.assert_array_equal(result["offset"], np.arange(396))
+                np.testing.assert_allclose(result["log_prob"], expected, rtol=1e-9)
+    assert found.summary is not None
+    assert found.summary.count == 2 * 396
+    assert found.summary.least[0][0] == pytest.approx(expected.min(), rel=1e-9)
+    np.testing.assert_allclose(scorer({"signals": x.numpy()})["log_prob"].ravel(), expected, rtol=1e-9)
+    orn.write(tmp_path / "data" / "short.npy", x[:, :, :4])
+    left = run(scorer, tmp_path / "data", tmp_path / "one")
+    assert left.failed[0][0] == "short.npy"
+    assert "has 4 samples, but windows of the model have 5" in left.failed[0][1]
+    with pytest.raises(orn.InputError, match="another options"):
+        run(orn.Scorer(place / "m.model"), tmp_path / "data", tmp_path / "one")
+
+
 def together(place: Path, out: Path) -> Outcome:
     with joined("cpu") as ranks:
         return run(orn.Scorer(place / "m.model"), place / "data", out, ranks=ranks)

@@ -9,6 +9,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
+from ornstein.cli.along import score_along
 from ornstein.cli.annotate import Recording
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
@@ -55,11 +56,15 @@ def register(app: typer.Typer, words: Words) -> None:
         **reading: Any,
     ) -> None:
         if shards:
-            over_shards(orn.Scorer(path), signals, output, workers, reading, words, as_json)
+            hop = reading.pop("read_hop", None) if reading.get("read_window") is None else None
+            over_shards(orn.Scorer(path, hop=hop), signals, output, workers, reading, words, as_json)
             return
         for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
         model = orn.load(path)
+        if annotate is None and reading.get("read_hop") is not None and reading.get("read_window") is None:
+            score_along(model, signals, reading.pop("read_hop"), output, top, reading, words, as_json, force)
+            return
         recording = None
         if annotate is None:
             x = read_as_told(signals, reading, words, as_json)

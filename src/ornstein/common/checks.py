@@ -23,6 +23,9 @@ LARGEST = 1e150
 """Size of a signal's value up to which its square fits into float64 with room for sums; its inverse is the smallest that squares to more
 than nothing."""
 
+_PART = 1 << 20
+"""Numbers that are looked at together."""
+
 
 def tensor(
     value: object,
@@ -114,7 +117,9 @@ def _squares(x: Tensor, name: str, largest: float) -> None:
     """Refuse values whose squares overflow, or all vanish."""
     if not x.is_floating_point():
         return
-    top = float(x.abs().nan_to_num(0.0).max())
+    # a memory map is looked at a part at a time, so that no copy of it is made
+    parts = x.view(-1).split(_PART) if x.numel() > _PART and x.is_contiguous() else (x,)
+    top = max(float(part.abs().nan_to_num(0.0).max()) for part in parts)
     limit = min(largest, torch.finfo(x.dtype).max)
     if top > limit:
         raise InputError(

@@ -11,10 +11,13 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.covariance.sliding import TOGETHER
 from ornstein.data.mne_back import by_epoch, is_epochs
 from ornstein.data.read import recognised
+from ornstein.denoisers import Law
 from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
+from ornstein.likelihood.windows import log_prob_windows
 from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
 from ornstein.model.given import density_given
@@ -64,6 +67,33 @@ class Scoring(Fitted):
         law = under(self.law, self.conditions, label, condition, guidance, len(values), device=device)
         found = log_density(law, self.scaler.encode(values), method=method, error=error, calls=calls, seed=checks.seed(seed))
         return found.shifted(-self.scaler.log_volume(values, self.moments.covariance()))
+
+    def log_prob_windows(self, x: object, hop: int = 1) -> Tensor:
+        """``log_prob`` of the windows of recordings x (case, channel, time) that begin at 0, hop, 2 hop, ..., (case, window).
+
+        The windows of stationary, autoregressive and independent laws (times any covariance of channels), and of mixtures of such, are
+        never made: O(log T) or O(b^2) a sample for windows of T samples or order b. Other laws have them made a few at a time. Window
+        k of a recording is the same to 1e-9 as ``log_prob`` of it alone. Memory: some arrays of the size of x; ``orn.shards.run`` with a
+        ``Scorer(model, hop=1)`` reads and writes longer ones in parts. Raises ``InputError`` for recordings shorter than a window, and
+        with gaps.
+        """
+        hop, values, times = checks.count(hop, "hop"), self.series_of(x), self.event_shape[-1]
+        if values.shape[-1] < times:
+            raise InputError(f"x has {values.shape[-1]} samples, but windows of this model have {times}: give longer recordings")
+        if gaps := int(torch.isnan(values).sum()):
+            raise InputError(
+                f"x holds {gaps} NaN values, and windows with gaps have no density: impute them first, or cut the recording there"
+            )
+        return torch.stack([self._along(one, hop) for one in values])
+
+    def _along(self, x: Tensor, hop: int) -> Tensor:
+        """The windows of one recording (*lead, time)."""
+        times = self.event_shape[-1]
+        if isinstance(self.law, Law) and not self.law.batch_shape and self.scaler.still and self.scaler.curves is None:
+            u = self.scaler.lengthened(x.shape[-1]).encode(x.unsqueeze(0)).view(-1, x.shape[-1])
+            return log_prob_windows(self.law, u, hop) - self.scaler.log_volume(x.unsqueeze(0), self.moments.covariance())
+        parts = x.unfold(-1, times, hop).movedim(-2, 0).split(max(1, TOGETHER // math.prod(self.event_shape)))
+        return torch.cat([self.log_prob(part.contiguous()) for part in parts])
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""

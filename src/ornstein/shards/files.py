@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.data.read import SUFFIXES, read
+from ornstein.likelihood.windows import BLOCK
 from ornstein.model import Model
 
 ZARR = ".zarr"
@@ -38,19 +39,28 @@ class Shard:
         """The name of what comes of it, without a suffix: no two shards share it."""
         return self.name.replace("_", "__").replace("/", "_-")
 
-    def pieces(self, model: Model, reading: Mapping[str, Any]) -> Iterator[tuple[int, Signals | Any]]:
+    def pieces(self, model: Model, reading: Mapping[str, Any], hop: int | None = None) -> Iterator[tuple[int, Signals | Any]]:
         """(number of the first case, cases) in pieces of some MiB, as ``orn.read`` reads them, with the arguments ``reading``.
 
-        Recordings longer than the signals of the model are cut into windows of its length. Memory: a piece of an NPY file of 64 MiB or
-        more, and of a Zarr array, which are never held whole; any other file is.
+        Recordings longer than the signals of the model are cut into windows of its length. With ``hop`` they are not: a piece is a
+        stretch of recording that holds the windows from a case on, and windows that begin at every hop-th sample are the cases.
+
+        Memory: a piece of an NPY file of 64 MiB or more, and of a Zarr array, which are never held whole; any other file is.
         """
         rows, length = max(1, ENTRIES // math.prod(model.event_shape)), model.event_shape[-1]
         if self.path.suffix == ZARR:
             array = checks.extra("zarr", "shards", "reading Zarr").open_array(str(self.path), mode="r")
+            if hop is not None:
+                yield from self._stretches(array.shape, lambda case, time: array[case : case + 1, ..., time], model, hop)
+                return
             for start in range(0, array.shape[0], rows):
                 yield start, array[start : start + rows]
             return
         x = read(self.path, **reading)
+        if hop is not None:
+            names = x.rate, x.channels, x.units
+            yield from self._stretches(x.shape, lambda case, time: Signals(x.values[case : case + 1, :, time], *names), model, hop)
+            return
         many = x.shape[-1] // length
         if many < 2:
             for start in range(0, len(x), rows):
@@ -59,6 +69,19 @@ class Shard:
         for case, start in product(range(len(x)), range(0, many, rows)):
             part = x.values[case : case + 1, :, start * length : min(start + rows, many) * length]
             yield case * many + start, Signals(part, x.rate, x.channels, x.units).windows(length)
+
+    def _stretches(
+        self, shape: tuple[int, ...], taken: Callable[[int, slice], Any], model: Model, hop: int
+    ) -> Iterator[tuple[int, Signals | Any]]:
+        """Stretches of recordings (case, ..., time), each of whole blocks of windows, so that where they are cut changes no number."""
+        length = model.event_shape[-1]
+        if shape[-1] < length:
+            raise InputError(f"{self.path} has {shape[-1]} samples, but windows of the model have {length}: leave it out")
+        many, channels = (shape[-1] - length) // hop + 1, math.prod(shape[1:-1])
+        rows = BLOCK * max(1, ENTRIES // (BLOCK * hop * channels))
+        for case, start in product(range(shape[0]), range(0, many, rows)):
+            end = min(start + rows, many)
+            yield case * many + start, taken(case, slice(start * hop, (end - 1) * hop + length))
 
 
 @dataclass(frozen=True)
@@ -78,7 +101,7 @@ class Draws:
         """The name of the result."""
         return self.name
 
-    def pieces(self, model: Model, reading: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+    def pieces(self, model: Model, reading: Mapping[str, Any], hop: int | None = None) -> Iterator[tuple[int, Any]]:
         """(number of the first, numbers) in pieces of some MiB."""
         rows = max(1, ENTRIES // math.prod(model.event_shape))
         for start in range(self.first, self.first + self.size, rows):

@@ -12,18 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ornstein.common import checks
 from ornstein.common.errors import InputError, OrnsteinError, RunError
-from ornstein.common.files import atomic
 from ornstein.common.ranks import ALONE, Ranks
-from ornstein.shards import manifest
+from ornstein.shards import manifest, results
 from ornstein.shards.files import Draws, Shard, draws, shards
 from ornstein.shards.summary import Summary
 from ornstein.shards.workers import Drawer, Scorer, Worker
-
-SUFFIX, OFFSET, SIZE = ".npz", "offset", "size"
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ def run(
     top       how many of the least likely cases the summary lists
     progress  is told the name of each shard that ended
 
-    Memory: a piece and the answers of a shard, a process; see ``Shard.pieces``. Raises ``InputError`` for an ``out`` of another model or
+    Memory: a piece and its answers, a process; see ``Shard.pieces``. Raises ``InputError`` for an ``out`` of another model or
     other options and for a folder without signals, ``RunError`` for a process that was killed. A shard that fails is in ``failed``.
     """
     count, target = checks.count(workers, "workers"), Path(out)
@@ -104,30 +99,20 @@ def _each(one: Callable[[Shard | Draws], _Answer], found: Sequence[Shard | Draws
 
 def _answer(worker: Worker, out: Path, reading: Mapping[str, Any], top: int, shard: Shard | Draws) -> _Answer:
     """One shard: its result is on the disk, if it was not there already."""
-    path = out / f"{shard.result}{SUFFIX}"
+    path = out / f"{shard.result}{results.SUFFIX}"
     try:
-        if not _whole(path, shard.size):
-            parts = [(start, worker.answers(x)) for start, x in shard.pieces(worker.model, reading)]
-            joined = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
-            offset = parts[0][0] + np.arange(len(next(iter(joined.values()))))
-            with atomic(path, force=True) as temporary, temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **{SIZE: np.array(shard.size), OFFSET: offset}, **joined)
+        if not results.whole(path, shard.size):
+            pieces = shard.pieces(worker.model, reading, worker.hop)
+            results.write(path, shard.size, ((start, worker.piece(x)) for start, x in pieces))
         if not isinstance(worker, Scorer):
             return _Answer(shard.name)
-        summary = Summary(top)
-        with np.load(path, allow_pickle=False) as result:
-            summary.add(result["log_prob"], shard.name, int(result[OFFSET][0]))
+        summary, offset = Summary(top), int(next(results.column(path, results.OFFSET))[0])
+        for values in results.column(path, "log_prob"):
+            summary.add(values, shard.name, offset)
+            offset += len(values)
         return _Answer(shard.name, summary=summary)
     except OrnsteinError as error:
         return _Answer(shard.name, str(error))
-
-
-def _whole(path: Path, size: int) -> bool:
-    """Whether the result is there, of a file of this size."""
-    if not path.is_file():
-        return False
-    with np.load(path, allow_pickle=False) as result:
-        return int(result[SIZE]) == size
 
 
 def _outcome(answers: list[_Answer], summary: Summary | None) -> Outcome:

@@ -24,6 +24,8 @@ ERROR = 0.001
 """Relative error of a quantile."""
 _LOG_GAMMA = math.log((1 + ERROR) / (1 - ERROR))
 _SMALLEST = 1e-300
+_ZERO = math.ceil(math.log(_SMALLEST) / _LOG_GAMMA)
+"""The bin of all that is no larger than that."""
 
 Place = tuple[float, str, int]
 """A value, the file it is of, and its row there."""
@@ -51,10 +53,10 @@ class Summary:
         if len(finite):
             part.mean = float(finite.mean())
             part.squares = float(np.square(finite - part.mean).sum())
-            signs, sizes = np.sign(finite).astype(int), np.ceil(np.log(np.maximum(np.abs(finite), _SMALLEST)) / _LOG_GAMMA).astype(int)
-            part.bins = Counter(zip((signs * (np.abs(finite) > _SMALLEST)).tolist(), sizes.tolist(), strict=True))
-        order = np.argsort(values, kind="stable")[: self.top]
-        part.least = [(float(values[i]), file, offset + int(i)) for i in order]
+            for sign, some in ((1, finite[finite > _SMALLEST]), (-1, -finite[finite < -_SMALLEST])):
+                part.bins.update(_counted(sign, some))
+            part.bins.update({(0, _ZERO): part.count - sum(part.bins.values())})
+        part.least = [(float(values[i]), file, offset + int(i)) for i in _smallest(values, self.top)]
         self.merge(part)
 
     def merge(self, other: Summary) -> None:
@@ -92,3 +94,21 @@ class Summary:
         least = [{"value": value if math.isfinite(value) else None, "file": file, "offset": row} for value, file, row in self.least]
         spread = self.deviation if self.count > 1 else None
         return {"count": self.count, "infinite": self.infinite, "mean": self.mean, "deviation": spread, "quantiles": levels, "least": least}
+
+
+def _counted(sign: int, sizes: np.ndarray[Any, Any]) -> dict[tuple[int, int], int]:
+    """How many positive numbers fall into each bin."""
+    if not len(sizes):
+        return {}
+    bins = np.ceil(np.log(sizes) / _LOG_GAMMA).astype(np.int64)
+    first = int(bins.min())
+    counts = np.bincount(bins - first)
+    return {(sign, first + int(k)): int(counts[k]) for k in np.flatnonzero(counts)}
+
+
+def _smallest(values: np.ndarray[Any, Any], top: int) -> np.ndarray[Any, Any]:
+    """Where the ``top`` least values are, the earlier of equal ones first."""
+    if top < len(values):
+        below = np.flatnonzero(values <= np.partition(values, max(top - 1, 0))[max(top - 1, 0)])
+        return below[np.argsort(values[below], kind="stable")][:top]
+    return np.argsort(values, kind="stable")

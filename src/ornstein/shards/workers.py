@@ -36,7 +36,10 @@ class Worker(ABC):
 
     model    the folder that ``Model.save`` wrote; it may not change while the object lives
     signals  the column of a batch that holds signals (case, *event); by default "signals", or the only column of their shape
+    hop      see ``Scorer``
     """
+
+    hop: int | None = None
 
     def __init__(self, model: str | os.PathLike[str], *, signals: str | None = None) -> None:
         self.path = str(Path(model).absolute())
@@ -55,6 +58,10 @@ class Worker(ABC):
         name = self._column(batch)
         return {**{key: np.asarray(value) for key, value in batch.items() if key != name}, **self.answers(_tensor(batch[name]))}
 
+    def piece(self, x: Any) -> Arrays:
+        """The answers to a piece of a shard, along its cases."""
+        return self.answers(x)
+
     @abstractmethod
     def answers(self, x: Any) -> Arrays:
         """Arrays (case, ...) about signals, an array or named channels."""
@@ -72,7 +79,7 @@ class Worker(ABC):
                 )
             return name
         event = self.model.event_shape
-        fitting = [key for key, value in batch.items() if np.shape(_tensor(value))[1:] == event]
+        fitting = [key for key, value in batch.items() if self._fits(np.shape(_tensor(value))[1:], event)]
         if len(fitting) != 1:
             found = listed([f"{key} {np.shape(value)}" for key, value in batch.items()])
             raise InputError(
@@ -80,12 +87,33 @@ class Worker(ABC):
             )
         return fitting[0]
 
+    def _fits(self, shape: tuple[int, ...], event: tuple[int, ...]) -> bool:
+        """Whether a case of a column has the shape of a signal, or of a recording."""
+        return shape == event or (self.hop is not None and len(shape) == len(event) and shape[:-1] == event[:-1] and shape[-1] > event[-1])
+
 
 class Scorer(Worker):
-    """``log_prob`` in nats, and ``p_value`` where the model keeps held-out cases: see ``Model.surprise``."""
+    """``log_prob`` in nats, and ``p_value`` where the model keeps held-out cases: see ``Model.surprise``.
+
+    With ``hop`` the signals are recordings of at least the length of the model's, and ``log_prob`` (case, window) is that of the windows
+    that begin at 0, hop, 2 hop, ..., without p-values: see ``Model.log_prob_windows``. Over shards they are numbered one recording after
+    the other.
+    """
+
+    def __init__(self, model: str | os.PathLike[str], *, hop: int | None = None, signals: str | None = None) -> None:
+        super().__init__(model, signals=signals)
+        self.hop = None if hop is None else checks.count(hop, "hop")
+
+    def told(self) -> dict[str, Any]:
+        return {} if self.hop is None else {"hop": self.hop}
+
+    def piece(self, x: Any) -> Arrays:
+        return {name: array.reshape(-1) for name, array in self.answers(x).items()}
 
     def answers(self, x: Any) -> Arrays:
         model = self.model
+        if self.hop is not None:
+            return {"log_prob": model.log_prob_windows(x, self.hop).numpy()}
         nats, p = model.surprise(x)
         return {"log_prob": (-nats).numpy()} | ({} if p is None else {"p_value": p.numpy()})
 
