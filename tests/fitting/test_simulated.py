@@ -76,6 +76,13 @@ def test_training_finds_what_is_not_linear() -> None:
     assert best == pytest.approx(float(module(theta[held].float()).log_prob(x[held].float()).mean()), abs=1e-5)
 
 
+def test_held_out_cases_are_looked_at_and_never_trained_on() -> None:
+    """They lie 6 deviations away from all others, where the best network sees nothing."""
+    theta, held = normal(500, 1, seed=1), held_out(500)
+    x = normal(500, 1, seed=2) + 6 * held.unsqueeze(1)
+    assert fit_density(MixtureDensity(1, 1), theta, x, held, steps=100) < -6
+
+
 def test_kernels_are_densities() -> None:
     module = MixtureDensity(1, 2, components=4, seed=2)
     torch.nn.init.normal_(module.last.weight, std=0.1)

@@ -54,7 +54,8 @@ class Conditioning(Fitted):
         method, particles, steps, seed, first   see ``ornstein.posterior.condition``
         label, condition (one for all), device   for networks, as in ``sample``
 
-        Exact for a law in closed form under linear measurements with Gaussian noise. Everything else ends in weighted particles, and
+        ``why`` says in one line which method it was, and why. Exact for a law in closed form under linear measurements with Gaussian noise.
+        Everything else ends in weighted particles, and
         ``diagnostics`` says how far they can be trusted: the error of the evidence, their effective number, and how many of the first
         ones have descendants. A mixture guides them: the one that the network stands on, or one that the first call fits to the model's
         own draws and the model remembers (``fitting.guide``). A posterior by particles that is measured again runs anew with all
@@ -112,9 +113,16 @@ class Conditioning(Fitted):
                 law = Particles.equal(own_signals(law, asked.origin.known, options["particles"], options["seed"]))
             elif method in ("auto", "twisted"):
                 guide = asked.origin.guide(device)
+        why = ornstein.posterior.why(law, everything, method, guide)
         if method in ornstein.posterior.GUIDANCE:
             known = matched(law) if isinstance(law, Law) else asked.origin.known
-            return self._became(ornstein.posterior.guidance(method, law, everything, known), None)
+            return self._became(ornstein.posterior.guidance(method, law, everything, known), None, why=why)
+        if method in ornstein.posterior.RUNS:
+            known = matched(law) if isinstance(law, Law) else asked.origin.known
+            particles, steps, seed, first = (options[name] for name in ("particles", "steps", "seed", "first"))
+            kind = ornstein.posterior.RUNS[method]
+            drawn = ornstein.posterior.runs(kind, method, law, everything, known, draws=particles, steps=steps, seed=seed, first=first)
+            return self._became(drawn, None, why=why)
         found = ornstein.posterior.condition_all(law, everything, method, guide, **options)
         evidence = found.log_evidence - sum(one.volume for one in everything)
         particles = isinstance(found, Twisted)
@@ -123,16 +131,26 @@ class Conditioning(Fitted):
             evidence - asked.log_evidence,
             diagnostics=found if particles else None,
             asked=replace(asked, given=everything, log_evidence=evidence) if particles else None,
+            why=why,
         )
 
     def _became(self, law: Denoiser, log_evidence: Tensor | None, **others: Any) -> Self:
         """This model with another law: what was fitted to the old one is left behind."""
-        kept = {"conditions": None, "reference": None, "training": None, "judges": (), "diagnostics": None, "asked": None, **others}
+        kept = {
+            "conditions": None,
+            "reference": None,
+            "training": None,
+            "judges": (),
+            "diagnostics": None,
+            "asked": None,
+            "why": "",
+            **others,
+        }
         return replace(self, law=law, log_evidence=log_evidence, **kept)
 
     def _labelled(self, label: Label, device: torch.device | str | None) -> Self:
         law = under(self.law, self.conditions, label.label, label.condition, 1.0, 1, device=device)
-        return self._became(law, None, training=self.training)
+        return self._became(law, None, training=self.training, why="a network that was trained with labels or conditions is told this one")
 
     def _product(self, other: Fitted, law: Denoiser, method: str, device: torch.device | str | None, **options: Any) -> Self:
         if other.event_shape != self.event_shape:
@@ -143,7 +161,8 @@ class Conditioning(Fitted):
         volume = float(self.scaler.scale.log().sum())
         if isinstance(law, Gaussian | Mixture) and self.asked is None and method in ("auto", "exact"):
             exact = ornstein.posterior.product(law, known)
-            return self._became(exact.law, exact.log_evidence - volume)
+            said = "exact: the product of Gaussians and mixtures is a Gaussian or a mixture"
+            return self._became(exact.law, exact.log_evidence - volume, why=said)
         given = Given(Likelihood(known.log_prob), torch.zeros((), dtype=torch.float64), volume=volume)
         if isinstance(known, Gaussian):
             whole = Linear(torch.eye(known.size, dtype=torch.float64))

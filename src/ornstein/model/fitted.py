@@ -47,6 +47,7 @@ class Fitted:
     training      how a network was trained, in numbers and words; None for every other law
     moments_of    the Gaussian of the signals that a denoiser of someone else's was wrapped with; None for every other model
     bands         (channel, 3) ends of the 50, 80 and 90 % bands in gaps, in normal scores, as held-out gaps asked for; None without
+    why           of a posterior: which method it was found by, and why, in one line; "" for every other model
     asked         of a posterior by particles: the model and all that was measured of it; None for every other model
     diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
     """
@@ -65,6 +66,7 @@ class Fitted:
     diagnostics: ornstein.posterior.Twisted | None = None
     moments_of: Gaussian | None = None
     asked: Asked | None = None
+    why: str = field(default="", kw_only=True)
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
     _guides: list[Gaussian | Mixture] = field(default_factory=list, init=False, repr=False)
 

@@ -17,15 +17,13 @@ from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, Mixture, ma
 from ornstein.measurements import Measurement
 from ornstein.measurements.noises import NoiseLaw
 from ornstein.posterior.given import Given, cases_of, seen
-from ornstein.posterior.guidance import GUIDANCE
+from ornstein.posterior.methods import ALL, METHODS
 from ornstein.posterior.twisted import Twisted, drawn_given
 from ornstein.posterior.weighed import weighed
 from ornstein.schedules.base import whole
 
 STEPS = {False: 120, True: 32}
 """Steps by a Gaussian, and by a mixture, which leave about the same error (``docs/experiments.md``)."""
-
-METHODS = ("auto", "exact", "twisted", "weights")
 
 FEW = 30.0
 """Effective particles below which a posterior is a sketch: a mean is then known to a fifth of its deviation."""
@@ -55,7 +53,9 @@ def condition(
                "weights"  draws of a law, weighted by p(y | x_0): for any function, differentiable or not, while y says little
                "covariance", "mmps", "pigdm", "tmpd"   of a model: ``GUIDANCE``, a denoiser of the posterior, for comparison and for nearly
                           Gaussian laws
-               "auto"     "exact" for a law in closed form where it can be, "twisted" for everything else
+               "replacement", "repaint", "dps", "ddrm", "diffpir", "daps", "split-gibbs"   of a model: ``methods.RUNS``, draws without
+                          weights, for comparison
+               "auto"     "exact" for a law in closed form where it can be, "twisted" for everything else; ``methods.why`` says it in a line
     y          of the shape of one measurement, or (case, *output) for one law per case
     noise      a standard deviation (a number, or one per entry of y), a covariance (matrix or operator), or a ``NoiseLaw``; 0 is exact.
                Where p(y | x) has separate peaks, as for y = x^2, "twisted" stays near one of them, and "weights" does not
@@ -88,7 +88,7 @@ def condition_all(
 ) -> Conditional | Twisted:
     """``condition`` on several measurements of the same signals, in any order."""
     if method not in METHODS:
-        raise unknown_name("method", method, (*METHODS, *GUIDANCE))
+        raise unknown_name("method", method, ALL)
     plain = all(one.plain for one in given)
     if isinstance(denoiser, Law) and method in ("auto", "exact") and (plain or method == "exact"):
         return _exactly(denoiser, given)
