@@ -11,8 +11,9 @@ from torch import Tensor
 from kinds import EVENT, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Options, Stationary
-from ornstein.denoisers import Empirical, Gaussian, Mixture, fit_empirical, fit_gaussian, fit_mixture
-from ornstein.denoisers.fit import _maximize
+from ornstein.denoisers import Empirical, Gaussian, Mixture, choose_mixture, components_choice, fit_empirical, fit_gaussian, fit_mixture
+from ornstein.denoisers.components_choice import WEIGHTS
+from ornstein.denoisers.em import maximize
 from truth import gaussian_log_prob, spectrum_covariance
 
 TRUE = Mixture(
@@ -59,7 +60,7 @@ def test_likelihood_never_falls(structure: str) -> None:
     responsibilities = torch.softmax(normal(400, 2, seed=5), -1)
     levels = []
     for _ in range(25):
-        mixture, _ = _maximize(x, responsibilities, structure, Options("none", 3 if structure == "low-rank" else None))
+        mixture, _ = maximize(x, responsibilities, structure, Options("none", 3 if structure == "low-rank" else None))
         assert torch.allclose(mixture.weights, responsibilities.mean(0), atol=1e-12)
         responsibilities = mixture.responsibilities(x)
         levels.append(float(mixture.log_prob(x).mean()))
@@ -71,7 +72,7 @@ def test_likelihood_never_falls(structure: str) -> None:
 def test_one_step_is_the_textbook() -> None:
     """w_k = mean r_k, mu_k = sum r x / sum r, Sigma_k = sum r (x - mu)(x - mu)^T / sum r."""
     x, r = normal(60, 2, seed=6), torch.softmax(normal(60, 2, seed=7), -1)
-    mixture, _ = _maximize(x, r, "dense", Options("none"))
+    mixture, _ = maximize(x, r, "dense", Options("none"))
     for k, part in enumerate(mixture.components):
         mean = (r[:, k, None] * x).sum(0) / r[:, k].sum()
         cov = (r[:, k, None] * (x - mean)).T @ (x - mean) / r[:, k].sum()
@@ -98,6 +99,58 @@ def test_the_number_of_components_is_found() -> None:
     apart = Mixture(torch.full((4,), 0.25), [Gaussian(c, Diagonal(torch.ones(2))) for c in centres])
     assert len(fit_mixture(apart.sample(400, seed=3)).components) == 4
     assert len(fit_mixture(apart.components[0].sample(400, seed=3)).components) == 1
+
+
+def relation(cases: int, seed: int, noise: float = 0.002) -> Tensor:
+    """Six entries that follow two numbers up to a little noise."""
+    a, b = normal(cases, 2, seed=seed).unbind(1)
+    clean = torch.stack([a, b, a * b / 2, a.sin(), (a + b).tanh(), b.cos()], 1)
+    return clean + noise * normal(cases, 6, seed=seed + 1)
+
+
+def test_components_that_are_thin_indeed_are_shrunk_less() -> None:
+    """OAS takes a narrow relation for chance; held-out cases see that it is none, and support more components then."""
+    train, new = relation(300, 1), relation(300, 3)
+    found = choose_mixture(train)
+    assert found.shrinkage in WEIGHTS, found
+    fitted = fit_mixture(train)
+    assert torch.equal(fitted.log_prob(new), fit_mixture(train, found.components, shrinkage=found.shrinkage).log_prob(new))
+    for components in (found.components // 2, found.components):
+        apart = fitted.log_prob(new) - fit_mixture(train, components).log_prob(new)
+        assert float(apart.mean()) > 3 * float(apart.std()) / math.sqrt(len(new))
+    assert choose_mixture(train, shrinkage="oas") == (len(fit_mixture(train, shrinkage="oas").components), "oas")
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({(1, "oas"): 0, (2, "oas"): 1, (4, "oas"): 0.9, (2, 0.02): 1.5, (4, 0.02): 1.8, (8, 0.02): 1.7}, (4, 0.02)),
+        ({(1, "oas"): 0, (2, "oas"): 1, (4, "oas"): 0.9, (2, 0.1): 1.2, (2, 0.002): 1.1, (4, 0.1): 1.1}, (2, 0.1)),
+        ({(1, "oas"): 0, (2, "oas"): -1, (4, "oas"): 9}, (1, "oas")),
+    ],
+)
+def test_the_number_goes_on_under_the_shrinkage_that_was_taken(
+    monkeypatch: pytest.MonkeyPatch, levels: dict[tuple[int, object], float], expected: tuple[int, object]
+) -> None:
+    class Told:
+        def __init__(self, level: float) -> None:
+            self.level = level
+
+        def log_prob(self, x: Tensor) -> Tensor:
+            return self.level + 0.01 * x[:, 0]
+
+    monkeypatch.setattr(
+        components_choice, "climb", lambda x, k, structure, options, steps: (Told(levels.get((k, options.shrinkage), -5)), 0)
+    )
+    assert choose_mixture(normal(200, 2, seed=1)) == expected
+
+
+def test_round_laws_and_few_cases_keep_oas() -> None:
+    """A weight is taken where it gains by more than a standard error, which the eight held-out of forty cases seldom show."""
+    x = TRUE.sample(40, seed=1)
+    assert choose_mixture(x).shrinkage == "oas"
+    assert choose_mixture(x, "diagonal").shrinkage == "oas"
+    assert torch.equal(fit_mixture(x, 2).log_prob(x), fit_mixture(x, 2, shrinkage="oas").log_prob(x))
 
 
 def test_fitting_is_deterministic() -> None:

@@ -7,7 +7,7 @@ from ornstein.denoisers.cloud import Cloud
 from ornstein.denoisers.colored import Colored
 from ornstein.denoisers.compiled import Compiled
 from ornstein.denoisers.empirical import Empirical
-from ornstein.denoisers.fit import fit_empirical, fit_gaussian, fit_mixture
+from ornstein.denoisers.fit import choose_mixture, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.guided import Guided, guided
 from ornstein.denoisers.independent import Independent, independent
@@ -38,6 +38,7 @@ __all__ = [
     "Posterior",
     "Preconditioning",
     "Predicted",
+    "choose_mixture",
     "fit_by_condition",
     "fit_empirical",
     "fit_gaussian",

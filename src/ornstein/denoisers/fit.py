@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,15 +12,14 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance import Options, as_spectral, estimate
-from ornstein.covariance.structure import check_structure, fit_structure
-from ornstein.denoisers.collapse import FLOOR, kept_open
+from ornstein.covariance.structure import check_structure
+from ornstein.denoisers.collapse import FLOOR
+from ornstein.denoisers.components_choice import AUTO, Choice, choose, of_one
+from ornstein.denoisers.em import climb
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 
-_EM_STEPS = 200
-_EM_TOLERANCE = 1e-6
-_HELD_OUT = 5
 _LEAVE_ONE_OUT = 1000
 
 
@@ -43,29 +42,24 @@ def fit_mixture(
     components: int | None = None,
     structure: str = "dense",
     *,
-    shrinkage: str | float = "oas",
+    shrinkage: str | float = AUTO,
     rank: int | None = None,
     seed: int | None = 0,
 ) -> Mixture:
     """Mixture of ``components`` Gaussians of one structure by EM (Dempster et al. 1977), started from k-means.
 
-    Without ``components`` their number doubles from 1 as long as a held-out fifth of the cases gains in log-likelihood; where all of
-    that fifth are repeats of the others it judges nothing, and ``InputError`` says so.
+    Without ``components`` their number and, with shrinkage "auto", the shrinkage of each are chosen by held-out cases (``choose_mixture``);
+    with a number, "auto" is "oas".
     Components that fall below two cases are dropped. One that stands on repeated cases would shrink without end, its density growing:
     its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
     components at which that happens is not chosen. Cost per step: one covariance fit per component.
     """
-    x = checks.tensor(x, "x", ndim=(2, 3, 4))
-    options = Options(shrinkage, rank, checks.seed(seed))
-    if structure == "auto":
-        structure = estimate(x, "auto", shrinkage=shrinkage, seed=options.seed).structure
-    check_structure(structure, options, tuple(x.shape[1:]))
-    if components is None:
-        components = _choose_components(x, structure, options)
-    components = checks.count(components, "components")
+    x, structure, options = _checked(x, structure, shrinkage, rank, seed)
+    chosen = choose(x, structure, options) if components is None else Choice(components, of_one(shrinkage))
+    components = checks.count(chosen.components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
-    mixture, collapsed = _climb(x, components, structure, options)
+    mixture, collapsed = climb(x, components, structure, replace(options, shrinkage=chosen.shrinkage))
     if collapsed:
         what = "one component of the mixture stands" if collapsed == 1 else f"{collapsed} components of the mixture stand"
         warnings.warn(
@@ -77,63 +71,21 @@ def fit_mixture(
     return mixture
 
 
-def _climb(x: Tensor, components: int, structure: str, options: Options) -> tuple[Mixture, int]:
-    """(the mixture that EM ends at, how many of its components were kept from collapsing)."""
-    responsibilities, collapsed = clusters(x, components, options.seed), 0
-    last = -math.inf
-    for _ in range(_EM_STEPS):
-        mixture, collapsed = _maximize(x, responsibilities, structure, options)
-        responsibilities = mixture.responsibilities(x)
-        level = float(mixture.log_prob(x).mean())
-        if level - last < _EM_TOLERANCE * max(1.0, abs(level)):
-            break
-        last = level
-    return mixture, collapsed
+def choose_mixture(
+    x: Tensor, structure: str = "dense", *, shrinkage: str | float = AUTO, rank: int | None = None, seed: int | None = 0
+) -> Choice:
+    """How many components, and how much each is shrunk, as ``fit_mixture`` chooses: see ``components_choice.choose``."""
+    return choose(*_checked(x, structure, shrinkage, rank, seed))
 
 
-def clusters(x: Tensor, components: int, seed: int) -> Tensor:
-    """Membership (case, K) by k-means."""
-    if components == 1:
-        return torch.ones(len(x), 1, dtype=torch.float64)
-    from sklearn.cluster import KMeans  # heavy to import, and needed only here
-
-    labels = KMeans(components, n_init=3, random_state=seed % (1 << 32)).fit_predict(x.flatten(1).numpy())
-    return torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
-
-
-def _maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> tuple[Mixture, int]:
-    mass = responsibilities.sum(0)
-    alive = (mass >= 2).nonzero()[:, 0].tolist() or [int(mass.argmax())]
-    parts, collapsed, centred = [], 0, (x - x.mean(0)).flatten(1)
-    for k in alive:
-        r = responsibilities[:, k]
-        mean = (r @ x.flatten(1) / mass[k]).view(x.shape[1:])
-        rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
-        fitted = fit_structure(rows, structure, options, count=float(mass[k]))
-        covariance, raised = kept_open(fitted.covariance, centred)
-        collapsed += raised
-        parts.append(Gaussian(mean, covariance))
-    return Mixture(mass[alive], parts), collapsed
-
-
-def _choose_components(x: Tensor, structure: str, options: Options) -> int:
-    held = torch.arange(len(x)) % _HELD_OUT == 0
-    distinct, kind = torch.unique(x.flatten(1), dim=0, return_inverse=True)
-    if bool(torch.isin(kind[held], kind[~held]).all()):
-        raise InputError(
-            f"x holds {len(x)} cases, but only {len(distinct)} different ones, and held-out cases that are repeats cannot judge how many "
-            "components there are: remove the repeats, or say components="
-        )
-    train, test = x[~held], x[held]
-    best, best_level = 1, -math.inf
-    k = 1
-    while k <= max(len(train) // 10, 1):
-        mixture, collapsed = _climb(train, k, structure, options)
-        level = float(mixture.log_prob(test).mean())
-        if not level > best_level or (collapsed and k > 1):
-            break
-        best, best_level, k = k, level, 2 * k
-    return best
+def _checked(x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int | None) -> tuple[Tensor, str, Options]:
+    x = checks.tensor(x, "x", ndim=(2, 3, 4))
+    options = Options(shrinkage, rank, checks.seed(seed))
+    first = replace(options, shrinkage=of_one(shrinkage))
+    if structure == "auto":
+        structure = estimate(x, "auto", shrinkage=first.shrinkage, seed=options.seed).structure
+    check_structure(structure, first, tuple(x.shape[1:]))
+    return x, structure, options
 
 
 def fit_empirical(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, fit_gaussian
-from ornstein.denoisers.fit import clusters
+from ornstein.denoisers.em import clusters
 from ornstein.fitting.network import reference_structure
 from ornstein.samplers import DPMSolver, Exponential, sample
 from ornstein.schedules import VP

@@ -14,6 +14,7 @@ from ornstein import training
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import ByCondition, Gaussian, Mixture, fit_by_condition, fit_gaussian, fit_mixture
+from ornstein.denoisers.components_choice import of_one
 from ornstein.fitting.recipe import Fitted, Recipe, Work
 from ornstein.nets import MLP, Condition, Net, default_net, describe, named_net
 from ornstein.nets.accepts import name_of
@@ -41,7 +42,8 @@ class Network(Options, Recipe):
 
     net        "unet", "mlp", "transformer"; without it ``nets.default_net``
     module     any ``nn.Module`` called as F(x, noise) or, with conditions, F(x, noise, condition), instead of ``net``; trained in place
-    structure, shrinkage, rank   of the reference; by default "dense" up to 2048 entries, see ``reference_structure``
+    structure, shrinkage, rank   of the reference; by default "dense" up to 2048 entries, see ``reference_structure``. Shrinkage "auto" is
+               that of ``recipes.Mixture``, and "oas" where the reference is a Gaussian
     judged     cases set aside, neither trained on nor looked at, whose log-densities judge new ones: the p-values of ``surprise``. Each
                costs one density at the end
     watch      is told how training goes, a ``training.Record`` about once a second
@@ -52,7 +54,7 @@ class Network(Options, Recipe):
     net: str | None = None
     module: nn.Module | None = None
     structure: str | None = None
-    shrinkage: str | float = "oas"
+    shrinkage: str | float = "auto"
     rank: int | None = None
     judged: int = 0
     watch: Callable[[Record], None] | None = field(default=None, compare=False)
@@ -81,7 +83,7 @@ class Network(Options, Recipe):
         told = None
         if work.condition is not None and self.masks is None:
             known = work.condition[train]
-            told = fit_told(u[train], known, reference, self.structure, shrinkage=self.shrinkage)
+            told = fit_told(u[train], known, reference, self.structure, shrinkage=of_one(self.shrinkage))
         done = training.fit(u, module, reference, options, condition=work.condition, told=told, seed=work.seed, progress=self.watch)
         return Fitted(done.network, training={"net": said, **{name: getattr(done, name) for name in TOLD}})
 
@@ -109,7 +111,7 @@ def described(module: nn.Module, u: Tensor) -> str:
 
 
 def fit_reference(
-    x: Tensor, structure: str | None = None, module: nn.Module | None = None, *, shrinkage: str | float = "oas", rank: int | None = None
+    x: Tensor, structure: str | None = None, module: nn.Module | None = None, *, shrinkage: str | float = "auto", rank: int | None = None
 ) -> Gaussian | Mixture:
     """The law that a network for x (case, *event) stands on: a Gaussian; without a structure, that of ``reference_structure``.
 
@@ -121,7 +123,7 @@ def fit_reference(
     if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
         mixture = fit_mixture(x[:: -(-len(x) // CASES)], shrinkage=shrinkage)
         return mixture if len(mixture.components) > 1 else mixture.components[0]
-    return fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=shrinkage, rank=rank)
+    return fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
 
 
 def fit_told(

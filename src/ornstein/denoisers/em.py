@@ -1,0 +1,57 @@
+"""Expectation and maximisation: the steps of a mixture from k-means to where likelihood stops rising."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ornstein.covariance import Options
+from ornstein.covariance.structure import fit_structure
+from ornstein.denoisers.collapse import kept_open
+from ornstein.denoisers.gaussian import Gaussian
+from ornstein.denoisers.mixture import Mixture
+
+STEPS = 200
+_TOLERANCE = 1e-6
+
+
+def climb(x: Tensor, components: int, structure: str, options: Options, steps: int = STEPS) -> tuple[Mixture, int]:
+    """(the mixture that EM ends at, how many of its components were kept from collapsing). Cost: a covariance per component and step."""
+    responsibilities, collapsed = clusters(x, components, options.seed), 0
+    last = -math.inf
+    for _ in range(steps):
+        mixture, collapsed = maximize(x, responsibilities, structure, options)
+        responsibilities = mixture.responsibilities(x)
+        level = float(mixture.log_prob(x).mean())
+        if level - last < _TOLERANCE * max(1.0, abs(level)):
+            break
+        last = level
+    return mixture, collapsed
+
+
+def clusters(x: Tensor, components: int, seed: int) -> Tensor:
+    """Membership (case, K) by k-means."""
+    if components == 1:
+        return torch.ones(len(x), 1, dtype=torch.float64)
+    from sklearn.cluster import KMeans  # heavy to import, and needed only here
+
+    labels = KMeans(components, n_init=3, random_state=seed % (1 << 32)).fit_predict(x.flatten(1).numpy())
+    return torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
+
+
+def maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> tuple[Mixture, int]:
+    """(the mixture of weighted means and covariances, how many components were kept from collapsing); those below two cases go."""
+    mass = responsibilities.sum(0)
+    alive = (mass >= 2).nonzero()[:, 0].tolist() or [int(mass.argmax())]
+    parts, collapsed, centred = [], 0, (x - x.mean(0)).flatten(1)
+    for k in alive:
+        r = responsibilities[:, k]
+        mean = (r @ x.flatten(1) / mass[k]).view(x.shape[1:])
+        rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
+        fitted = fit_structure(rows, structure, options, count=float(mass[k]))
+        covariance, raised = kept_open(fitted.covariance, centred)
+        collapsed += raised
+        parts.append(Gaussian(mean, covariance))
+    return Mixture(mass[alive], parts), collapsed
