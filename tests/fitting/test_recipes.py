@@ -193,7 +193,7 @@ def test_a_module_of_your_own_is_a_recipe_too():
     ("model", "options", "says"),
     [
         ("gausian", {}, "did you mean 'gaussian'"),
-        (None, {}, "model is a NoneType, but must be one of gaussian, mixture, empirical, network, binary, categorical, a recipe"),
+        (7, {}, "model is 7, but must be one of gaussian, mixture, empirical, network, binary, categorical, a recipe"),
         (["gaussian"], {}, r"model is \['gaussian'\], but must be a single name"),
         ("gaussian", {"components": 3}, "components is 3, but model is 'gaussian': components belongs to model 'mixture'"),
         ("empirical", {"steps": 3}, "steps belongs to model 'network'"),
