@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import uvicorn
 
 from ornstein.lab.app import create
 from ornstein.lab.limits import Limits
-from ornstein.lab.serve import configured
+from ornstein.lab.serve import configured, serve
 
 TOKEN = "a-token-of-the-tests"
 OWN = {"authorization": f"Bearer {TOKEN}"}
@@ -84,3 +85,8 @@ def opened(folder: Path, limits: Limits | None = None, **more: Any) -> Iterator[
         finally:
             server.should_exit = True
             thread.join()
+
+
+def serving(folder: str, told: Connection) -> None:
+    """A lab as ``ornstein lab`` opens it, for a process of its own; its address is sent."""
+    serve(Path(folder), token=TOKEN, ready=told.send)

@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -14,10 +12,11 @@ from contextlib import contextmanager, suppress
 import httpx
 import numpy as np
 import pytest
-from laboratory import TOKEN, opened
+from laboratory import OWN, opened, serving
 
 from ornstein.lab import events, wire
 from ornstein.lab.limits import Limits
+from ornstein.lab.workers import CONTEXT
 from ornstein.tour.compute import compute
 
 STEPS = 20
@@ -79,6 +78,25 @@ def test_a_training_in_the_lab_is_that_of_the_tour(lab):
     last = [event for event in lab.events(training) if "part" in event][-1]
     _, moment = wire.unpack(lab.get(f"/api/jobs/{training}/parts/{last['part']}").content)
     np.testing.assert_array_equal(moment["run"], arrays["reverse_learned"])
+
+
+def test_a_job_does_not_run_the_program_again_that_began_the_server(lab, signals):
+    """What a child of multiprocessing does unless it is told not to: all of the command line, for every job."""
+    asked = "__import__('os')._exit(7 if hasattr(__import__('sys').modules['__mp_main__'], '__file__') else 0)"
+    process = CONTEXT.Process(target=eval, args=(asked,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def test_a_new_lab_has_something_to_show(tmp_path):
+    """The first example and its Gaussian, begun with the lab, once, and never in one that has done something."""
+    for _ in range(2):
+        with opened(tmp_path, warm=True) as new:
+            until(lambda: [job["newest"]["is"] for job in new.get("/api/jobs").json()["jobs"]] == ["done", "done"], 60)
+            first, second = new.get("/api/jobs").json()["jobs"]
+            assert [first["kind"], second["kind"]] == ["open", "fit"]
+            assert second["asked"] == {"signals": first["id"], "recipe": "gaussian"}
 
 
 def test_a_reload_loses_nothing_and_repeats_nothing(lab, signals):
@@ -215,24 +233,20 @@ def test_a_line_that_was_cut_does_not_hide_the_next(tmp_path):
     assert [event.get("is") for _, event in events.read(file)] == ["queued", None, "failed"]
 
 
-SERVER = """
-from pathlib import Path
-from ornstein.lab.serve import serve
-serve(Path({folder!r}), token={token!r}, ready=lambda address: print(address, flush=True))
-"""
-
-
 @contextmanager
 def server(folder):
     """A lab in a process of its own, (process, client); it is asked to stop at the end."""
-    code = SERVER.format(folder=str(folder), token=TOKEN)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        port = process.stdout.readline().split(":")[2].split("/")[0]
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
-                yield process, client
-        finally:
-            process.terminate()
+    heard, said = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=serving, args=(str(folder), said))
+    process.start()
+    said.close()
+    try:
+        port = heard.recv().split(":")[2].split("/")[0]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=OWN, timeout=30) as client:
+            yield process, client
+    finally:
+        process.terminate()
+        process.join()
 
 
 def test_a_server_that_is_killed_comes_back_with_the_job_failed_and_its_files(tmp_path):
@@ -243,9 +257,9 @@ def test_a_server_that_is_killed_comes_back_with_the_job_failed_and_its_files(tm
         until(lambda: (folder / "jobs" / ident / "moment-1.bin").exists(), 60)
         worker = next(event["process"] for _, event in events.read(file) if "process" in event)
         process.kill()
-        process.wait()
+        process.join()
         until(lambda: not running(worker))  # nobody is left to use what it computes
-    with server(folder) as (_, client):
+    with opened(folder) as client:
         record = client.get(f"/api/jobs/{ident}").json()
         assert record["newest"]["is"] == "failed"
         assert "stopped" in record["newest"]["why"]

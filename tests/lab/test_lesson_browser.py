@@ -47,6 +47,12 @@ def go(seen, lab, chapter, **state):
     return seen.settled()
 
 
+def clock(seen, t):
+    """The slider of the clock as a hand moves it."""
+    seen.page.evaluate("(t) => { const e = document.getElementById('time'); e.value = t; e.dispatchEvent(new Event('input')); }", t)
+    seen.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def turn(seen, chapter):
     """To another chapter as a reader goes, without a reload."""
     seen.page.evaluate("(id) => document.querySelector(`#chapters a[href^='/lesson/${id}?']`).click()", chapter)
@@ -62,26 +68,50 @@ def tall(page):
     page.evaluate("async () => { for (let k = 0; k < 4; k++) await new Promise(requestAnimationFrame); }")
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_chapter_is_drawn_and_its_numbers_are_those_of_python(seen, lab, language):
+def numbers_of(page, tour, chapter):
+    """Every number of the page is Python's, and written as it is."""
+    numbers = page.evaluate(NUMBERS)
+    assert numbers, chapter
+    for name, value, written, digits in numbers:
+        if name in tour.numbers:
+            assert math.isclose(float(value), tour.numbers[name], rel_tol=1e-12), name
+        if digits.isdigit() and value != "undefined":
+            shown = written.replace("−", "-").replace(",", "")
+            assert float(shown) == pytest.approx(float(value), abs=0.5001 * 10.0 ** -int(digits)), name
+    assert "{" not in page.inner_text("article"), chapter
+
+
+def test_every_chapter_is_drawn_fits_and_is_accessible(seen, lab):
+    """In English, light: all panels, all numbers, axe, and no page wider than its window, at 640 pixels (1280 at 200 %) and at 4K."""
     tour = opening()
-    go(seen, lab, CHAPTERS[0], lang=language)
-    for chapter in CHAPTERS:
+    go(seen, lab, CHAPTERS[0], lang="en")
+    for k, chapter in enumerate(CHAPTERS):
         page = turn(seen, chapter)
         tall(page)
-        assert page.inner_text("h1") == WORDS[language][f"chapter.{chapter}"]
+        assert page.inner_text("h1") == WORDS["en"][f"chapter.{chapter}"]
         assert page.evaluate(BLANK) == []
-        numbers = page.evaluate(NUMBERS)
-        assert numbers
-        for name, value, written, digits in numbers:
-            if name in tour.numbers:
-                assert math.isclose(float(value), tour.numbers[name], rel_tol=1e-12), name
-            if digits.isdigit() and value != "undefined":
-                shown = written.replace("−", "-").replace(",", "")
-                assert float(shown) == pytest.approx(float(value), abs=0.5001 * 10.0 ** -int(digits)), name
-        assert "{" not in page.inner_text("article")
-        assert seen.wrong == []
+        numbers_of(page, tour, chapter)
+        assert violations(page, without=() if k % 4 == 0 else ("color-contrast",)) == [], chapter
+        for width in (640, 3840):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, chapter
         page.set_viewport_size({"width": 1280, "height": 900})
+        assert seen.wrong == []
+
+
+def test_every_chapter_on_a_phone_in_chinese_and_dark(seen, lab):
+    tour = opening()
+    seen.page.set_viewport_size({"width": 360, "height": 800})
+    go(seen, lab, CHAPTERS[0], lang="zh", theme="dark")
+    for k, chapter in enumerate(CHAPTERS):
+        page = turn(seen, chapter)
+        assert page.inner_text("h1") == WORDS["zh"][f"chapter.{chapter}"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, chapter
+        numbers_of(page, tour, chapter)
+        if k % 5 == 0:
+            assert violations(page, only=("color-contrast",)) == [], chapter
+        assert seen.wrong == []
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_the_language_changes_without_a_reload_and_the_theme_is_kept(seen, lab):
@@ -101,7 +131,7 @@ def test_the_language_changes_without_a_reload_and_the_theme_is_kept(seen, lab):
 
 
 def test_one_clock_moves_every_figure_by_keys(seen, lab):
-    page = go(seen, lab, "diffusion", lang="en")
+    page = turn(seen, "diffusion")
     page.focus("#time")
     page.keyboard.press("End")
     seen.until("document.querySelector('[data-live=t]').dataset.value === '100'")
@@ -115,7 +145,7 @@ def test_one_clock_moves_every_figure_by_keys(seen, lab):
 
 
 def test_a_gap_is_brushed_by_mouse_and_by_keys(seen, lab):
-    page = go(seen, lab, "measurement", lang="en", t=0)
+    page = turn(seen, "measurement")  # which opens at rest
     box = page.locator("canvas[data-view=posterior]").bounding_box()
     at = [box["x"] + share * box["width"] for share in (0.3, 0.5)]
     page.mouse.move(at[0], box["y"] + 90)
@@ -135,6 +165,7 @@ def test_a_curve_drawn_with_the_mouse_becomes_the_lesson(lab, browser):
     with watched(browser, lab.address) as seen:
         page = seen.settled()
         page.click("#own-curve")
+        assert violations(page) == []
         assert page.is_disabled("#use-drawing")
         box = page.locator("#pad").bounding_box()
         page.mouse.move(box["x"] + 30, box["y"] + 60)
@@ -186,29 +217,8 @@ def test_a_training_is_watched_and_told_again_after_a_reload(lab, browser):
         assert float(numbers["moment_rms"]) == pytest.approx(told["reverse_learned_rms"], rel=1e-4)
 
 
-def test_no_page_is_wider_than_its_window(seen, lab):
-    """640 pixels are 1280 at 200 %."""
-    go(seen, lab, CHAPTERS[0], lang="en")
-    for chapter in CHAPTERS:
-        page = turn(seen, chapter)
-        for width in (360, 640, 3840):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, chapter
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(seen, lab, theme):
-    page = go(seen, lab, CHAPTERS[0], lang="en", theme=theme)
-    for chapter in CHAPTERS[:: 2 if theme == "light" else 5]:
-        turn(seen, chapter)
-        assert violations(page, *(["color-contrast"] if theme == "dark" else [])) == [], chapter
-    page.click("#own-curve")
-    assert violations(page) == []
-
-
 def test_figures_are_taken_away(seen, lab, tmp_path):
-    page = go(seen, lab, "diffusion", lang="en")
+    page = turn(seen, "diffusion")
     figure = page.locator("#fig-1c")
     for word, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b'"live.curve"')):
         with page.expect_download() as download:
@@ -217,24 +227,21 @@ def test_figures_are_taken_away(seen, lab, tmp_path):
         assert (tmp_path / word).read_bytes().startswith(start)
 
 
-def test_many_curves_are_drawn_within_a_frame(lab, browser):
-    """64 curves of 1000 points: the best of 60 frames, whose script is promised to cost 8 ms on two idle cores."""
-    with watched(browser, lab.address) as seen:
-        page = seen.page
-        page.goto(f"http://127.0.0.1:{lab.port}/web/frames.html")
-        page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
-        found = json.loads(page.get_attribute("html", "data-ready"))
-        assert (found["curves"], found["points"]) == (64, 1000)
-        assert found["best"] < 8, found
+def test_many_curves_are_drawn_within_a_frame(seen, lab):
+    """64 curves of 1000 points: the best of 24 frames, whose script is promised to cost 8 ms on two idle cores."""
+    page = seen.page
+    page.goto(f"http://127.0.0.1:{lab.port}/web/frames.html?frames=24")
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+    found = json.loads(page.get_attribute("html", "data-ready"))
+    assert (found["curves"], found["points"], found["frames"]) == (64, 1000, 24)
+    assert found["best"] < 8, found
 
 
 def test_a_frame_is_cheap(seen, lab):
     go(seen, lab, "diffusion", lang="en", t=10)
     for chapter in ("diffusion", "covariance", "reshaping", "measurement", "sampling"):
-        page = turn(seen, chapter)
-        costs = []
+        page, costs = turn(seen, chapter), []
         for t in range(20, 60, 8):
-            page.evaluate("(t) => { const e = document.getElementById('time'); e.value = t; e.dispatchEvent(new Event('input')); }", t)
-            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            clock(seen, t)
             costs.append(float(page.evaluate("document.documentElement.dataset.frame")))
         assert min(costs) < BUSIEST, (chapter, costs)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ornstein.common.errors import InputError, RunError
-from ornstein.lab import files_api, jobs_api, lesson_api, pages, results_api
+from ornstein.lab import files_api, first, jobs_api, lesson_api, pages, results_api
 from ornstein.lab.curves import Curves
 from ornstein.lab.jobs import Jobs
 from ornstein.lab.limits import Limits
@@ -38,7 +38,7 @@ def create(
 
     token      what opens it; hosts: what a request may call it, with its port
     translate  (sentence, language) -> the sentence of an error in the language of the page
-    warm       whether the first page of the lesson is computed before the lab opens, so that it appears at once
+    warm       whether the first page of the lesson is computed before the lab opens, and the first example meanwhile: both appear at once
     """
     limits = limits or Limits()
     lab = Lab(Shelf(folder, limits), Curves(folder / "curves"), Jobs(folder / "jobs", limits, Workers()), limits, translate)
@@ -49,9 +49,12 @@ def create(
         lab.shelf.open()
         lab.curves.open()
         lab.jobs.open()
+        ahead = asyncio.create_task(first.begin(lab.jobs)) if warm else None
         if warm:
             await asyncio.to_thread(scene, None, 0)
         yield
+        if ahead is not None:
+            ahead.cancel()
         await lab.jobs.close()
 
     guard = Middleware(Guard, hosts=hosts, token=token, limits=limits, translate=translate)

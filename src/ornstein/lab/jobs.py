@@ -80,6 +80,11 @@ class Jobs:
         self._next()
         return ident
 
+    async def ended(self, ident: str) -> None:
+        """Wait until a job has ended, however."""
+        while not events.ended(self.find(ident).newest):
+            await asyncio.sleep(events.LOOK)
+
     def enough(self, ident: str) -> None:
         """Let a training end with what it has learnt; nothing where it has ended."""
         self.find(ident)

@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ornstein.common.errors import InputError, RunError
-from ornstein.lab.app import create
 from ornstein.lab.limits import Limits
+from ornstein.lab.workers import Workers
 
 LOCAL = "127.0.0.1"
 CONNECTIONS = 200
@@ -46,6 +46,9 @@ def serve(
         raise InputError(
             f"--host is {host!r}, which other machines can reach: add --allow-remote and --token with at least 16 letters, or leave it out"
         )
+    Workers().prepare()  # jobs import the library while the server does
+    from ornstein.lab.app import create
+
     with _alone(folder), _socket(host, port) as bound:
         port = bound.getsockname()[1]
         token = token or secrets.token_urlsafe(24)

@@ -52,7 +52,7 @@ class Workers:
 
     def prepare(self) -> None:
         """Let the process wait from which the others are forked."""
-        CONTEXT.set_forkserver_preload(["__main__", "ornstein.lab.ahead"])
+        CONTEXT.set_forkserver_preload(["ornstein.lab.ahead"])
         if CONTEXT.get_start_method() == "forkserver":
             from multiprocessing.forkserver import ensure_running
 

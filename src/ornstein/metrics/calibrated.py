@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import kstwo, norm
+from scipy.special import ndtr
 from torch import Tensor
 
 from ornstein.common import checks
@@ -70,7 +70,7 @@ def calibrated(draws: object, truth: object, *, level: float = 0.01, seed: int =
     ranks = pit(torch.cat([x, x @ along], -1), torch.cat([y, y @ along], -1), seed=seed)
     cases, quantities = ranks.shape
     z = (ranks.mean(0) - 0.5).abs() * math.sqrt(12 * cases)
-    shift = min(1.0, 2 * quantities * float(norm.sf(float(z.max()))))
+    shift = min(1.0, 2 * quantities * float(ndtr(-float(z.max()))))
     spread = joint_coverage(ranks)
     regions = tarp(x, y, seed=seed)
     p_value = min(1.0, 3 * min(shift, spread.p_value, regions))
@@ -88,6 +88,8 @@ def tarp(draws: Tensor, truth: Tensor, *, seed: int = 0) -> float:
 
     The point of a case is the truth of the next but several: it follows the prior and knows nothing of this truth.
     """
+    from scipy.stats import kstwo  # heavy to import, and needed only here
+
     count, cases = draws.shape[:2]
     noise = Noise(checks.seed(seed))
     points = truth.roll(max(1, cases // 3), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import f as f_law
+from scipy.special import fdtrc
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
@@ -50,4 +50,4 @@ def joint_coverage(u: object, *, lag: int = 0) -> Joint:
     distance = float(((vectors.T @ (off / unit)).square() / values).sum())
     m = max(n / (1 + lag), 3.0)
     error = unit[0] * (vectors[0].square() @ values).sqrt()
-    return Joint(float(f_law.sf((m - 2) / (2 * (m - 1)) * distance, 2, m - 2)), Mean(float(off[0]), float(error)))
+    return Joint(float(fdtrc(2, m - 2, (m - 2) / (2 * (m - 1)) * distance)), Mean(float(off[0]), float(error)))

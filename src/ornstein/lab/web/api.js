@@ -73,9 +73,16 @@ export function follow(id, onEvent = () => {}, { after = 0, until = null } = {})
   });
 }
 
-// Begin a job and follow it to its end; what failed becomes an Error with its sentence, and null is one that was cancelled.
-export async function job(question, onEvent = () => {}, onStart = () => {}) {
-  const { id } = await post("/api/jobs", question);
+// The newest job that was asked the same and has not failed; undefined where there is none.
+async function known({ kind, ...question }) {
+  const written = (asked) => JSON.stringify(Object.entries(asked).sort()), { jobs } = await get("/api/jobs");
+  return jobs.findLast((job) => job.kind === kind && written(job.asked) === written(question) && !["failed", "cancelled"].includes(job.newest.is));
+}
+
+// Begin a job and follow it to its end; what failed becomes an Error with its sentence, and null is one that was cancelled. Where
+// ``again`` is false, one that was begun before will do.
+export async function job(question, onEvent = () => {}, onStart = () => {}, again = true) {
+  const { id } = (again ? null : await known(question)) ?? (await post("/api/jobs", question));
   onStart(id);
   const last = await follow(id, onEvent);
   if (last.is === "failed") throw new Error(last.why);

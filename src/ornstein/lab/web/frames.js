@@ -7,7 +7,7 @@ import { line } from "/views/marks.js";
 import { normals } from "/views/normals.js";
 import { onCanvas } from "/views/surface.js";
 
-const CURVES = 64, POINTS = 1000, FRAMES = 60;
+const CURVES = 64, POINTS = 1000, FRAMES = Number(new URLSearchParams(location.search).get("frames")) || 60;
 
 const canvas = document.querySelector("canvas"), style = getComputedStyle(document.documentElement);
 const colours = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));

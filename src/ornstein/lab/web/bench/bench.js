@@ -15,7 +15,7 @@ import { COMPUTED, entries, fit, hand as empty, open, single, take, taught } fro
 const STEPS = { open: opening, explore, fit: fitting, fill, sample, score, condition, calibrate };
 const NEEDS_MODEL = new Set(["fill", "sample", "score", "condition"]);
 const SLOW = 0.1; // samples per second below which seconds per sample are easier to read
-const FIRST = ["heartbeats", "cosines"]; // what is shown to who has opened nothing yet: the second where the data of the first are not installed
+const FIRST = ["heartbeats", "cosines"]; // what is shown to who has opened nothing yet, as lab/first.py begins it
 
 export async function show(root) {
   const hand = empty(), work = worker(), panel = h("div", { class: "panel", id: "panel" });
@@ -61,7 +61,7 @@ export async function show(root) {
   });
 
   // A Gaussian is a matter of a second, so it is there before anyone asks.
-  const first = () => work.start((onEvent, onStart) => fit(hand, { recipe: "gaussian" }, onEvent, onStart));
+  const first = () => work.start((onEvent, onStart) => fit(hand, { recipe: "gaussian" }, onEvent, onStart, false));
 
   const wanted = address.get("step"), signals = address.get("signals"), model = address.get("model");
   if (signals) {
@@ -77,7 +77,7 @@ export async function show(root) {
   if (hand.signals && !hand.model && ready("fit") && entries(hand) <= COMPUTED) first();
   for (const example of FIRST) {
     if (hand.signals) break;
-    await work.start((onEvent, onStart) => open(hand, { example }, onEvent, onStart));
+    await work.start((onEvent, onStart) => open(hand, { example }, onEvent, onStart, false));
   }
 }
 

@@ -15,11 +15,11 @@ export function calibrate({ hand }) {
   const ranked = figure("histogram", () => scene.found && [rankings, { density: scene.found.arrays.histogram, tolerance: scene.found.tolerance }], { tall: true });
   const sentence = told("p", { class: "lead", id: "honest" }, () => said());
 
-  async function check() {
+  async function check(again) {
     const gone = [...hand.badCases], bad = [...hand.badChannels].map((k) => hand.signals.channels[k]);
     const question = { kind: "calibrate", signals: hand.signals.id, recipe, ...(gone.length ? { without_cases: gone } : {}), ...(bad.length ? { without_channels: bad } : {}) };
     const found = await work.start(async (onEvent, onStart) => {
-      const job = await api.job(question, onEvent, onStart);
+      const job = await api.job(question, onEvent, onStart, again);
       return job && (job.cases ? api.part(job.id) : { cases: 0 });
     });
     if (!found) return;
@@ -38,6 +38,6 @@ export function calibrate({ hand }) {
     return `${say("bench.covered", { promised: number(100 * arrays.level[k], 0), held: number(100 * arrays.value[k], 1), cases: number(cases, 0) })} ${verdict} ${say("bench.gain", { gain: number(100 * gain, 0) })}`;
   }
 
-  if (able) check();
-  return { elements: [told("p", {}, () => say(able ? "bench.calibrate-what" : "bench.calibrate-network")), able ? h("p", {}, button("bench.check", check, { id: "check" })) : null, work.element, sentence, h("div", { class: "pair" }, covered.element, ranked.element)] };
+  if (able) check(false);
+  return { elements: [told("p", {}, () => say(able ? "bench.calibrate-what" : "bench.calibrate-network")), able ? h("p", {}, button("bench.check", () => check(true), { id: "check" })) : null, work.element, sentence, h("div", { class: "pair" }, covered.element, ranked.element)] };
 }

@@ -33,7 +33,7 @@ export function explore({ hand }) {
   elements.push(h("div", { class: "row" }, choice), signals.element, work.element, say1, h("div", { class: "pair" }, matrix.element, spectrum.element), away);
 
   work.start(async (onEvent, onStart) => {
-    const job = await api.job({ kind: "explore", signals: hand.signals.id }, onEvent, onStart);
+    const job = await api.job({ kind: "explore", signals: hand.signals.id }, onEvent, onStart, false);
     return job && { id: job.id, ...(await api.part(job.id)) };
   }).then((result) => {
     if (!result) return;

@@ -46,7 +46,7 @@ export function sample({ hand }) {
   async function again() {
     stop();
     const found = await work.start(async (onEvent, onStart) => {
-      const job = await api.job({ kind: "sample", model: hand.model.id, cases: CASES, seed, sampler, steps }, onEvent, onStart);
+      const job = await api.job({ kind: "sample", model: hand.model.id, cases: CASES, seed, sampler, steps }, onEvent, onStart, false);
       return job && { id: job.id, ...(await api.part(job.id)) };
     });
     if (!found) return;
@@ -60,7 +60,7 @@ export function sample({ hand }) {
   async function certify() {
     scene.exact = null;
     const found = await certifying.start(async (onEvent, onStart) => {
-      const job = await api.job({ kind: "certify", model: hand.model.id, sampler }, onEvent, onStart);
+      const job = await api.job({ kind: "certify", model: hand.model.id, sampler }, onEvent, onStart, false);
       return job && api.part(job.id);
     });
     scene.exact = found;

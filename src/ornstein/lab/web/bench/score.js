@@ -51,7 +51,7 @@ export function score({ hand, go }) {
 
   work.start(async (onEvent, onStart) => {
     const gone = hand.model.asked.without_channels;
-    const job = await api.job({ kind: "score", model: hand.model.id, signals: hand.signals.id, ...(gone ? { without_channels: gone } : {}) }, onEvent, onStart);
+    const job = await api.job({ kind: "score", model: hand.model.id, signals: hand.signals.id, ...(gone ? { without_channels: gone } : {}) }, onEvent, onStart, false);
     return job && { id: job.id, ...(await api.part(job.id)) };
   }).then((found) => {
     if (!found) return;

@@ -15,9 +15,9 @@ export function hand() {
   };
 }
 
-// Open a file (its id) or an example, read as ``options`` say. Tells "signals".
-export async function open(hand, question, onEvent, onStart) {
-  const job = await api.job({ kind: "open", ...question }, onEvent, onStart);
+// Open a file (its id) or an example, read as ``question`` says. Tells "signals". What was opened before is not read ``again``.
+export async function open(hand, question, onEvent, onStart, again = true) {
+  const job = await api.job({ kind: "open", ...question }, onEvent, onStart, again);
   if (job) await take(hand, job.id, cut(hand, question));
   return job;
 }
@@ -67,13 +67,13 @@ export function pictures({ signals }, channel, most = 80) {
   return found;
 }
 
-// Fit a law. Tells "model".
-export async function fit(hand, question, onEvent, onStart) {
+// Fit a law. Tells "model". One that was fitted before is not fitted ``again``.
+export async function fit(hand, question, onEvent, onStart, again = true) {
   const left = {
     ...(hand.badChannels.size ? { without_channels: [...hand.badChannels].map((k) => hand.signals.channels[k]) } : {}),
     ...(hand.badCases.size ? { without_cases: [...hand.badCases] } : {}),
   };
-  const job = await api.job({ kind: "fit", signals: hand.signals.id, ...left, ...question }, onEvent, onStart);
+  const job = await api.job({ kind: "fit", signals: hand.signals.id, ...left, ...question }, onEvent, onStart, again);
   if (job) await taught(hand, job.id);
   return job;
 }
