@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import statistics
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -80,13 +81,17 @@ def test_a_training_in_the_lab_is_that_of_the_tour(lab):
     np.testing.assert_array_equal(moment["run"], arrays["reverse_learned"])
 
 
-def test_a_job_does_not_run_the_program_again_that_began_the_server(lab, signals):
+def test_a_job_does_not_run_the_program_again_that_began_the_server(lab, tmp_path, monkeypatch):
     """What a child of multiprocessing does unless it is told not to: all of the command line, for every job."""
-    asked = "__import__('os')._exit(7 if hasattr(__import__('sys').modules['__mp_main__'], '__file__') else 0)"
-    process = CONTEXT.Process(target=eval, args=(asked,))
+    program = tmp_path / "program.py"
+    program.write_text("from pathlib import Path\nPath(__file__).with_name('ran').touch()\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(program), raising=False)
+    process = CONTEXT.Process(target=print)
     process.start()
     process.join()
     assert process.exitcode == 0
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_new_lab_has_something_to_show(tmp_path):
