@@ -42,6 +42,7 @@ def register(app: typer.Typer, words: Words) -> None:
         model: Annotated[str, option("--model", "model")] = "gaussian",
         standardize: Annotated[str | None, option("--standardize", "standardize")] = None,
         marginals: Annotated[str | None, option("--marginals", "marginals")] = None,
+        correction: Annotated[str | None, option("--correction", "correction")] = None,
         folds: Annotated[int | None, option("--folds", "folds")] = None,
         labels: Annotated[str | None, option("--labels", "labels")] = None,
         condition: Annotated[Path | None, option("--condition", "condition")] = None,
@@ -73,6 +74,7 @@ def register(app: typer.Typer, words: Words) -> None:
                     condition=None if condition is None else read_condition(condition, x.shape[1:], words, as_json),
                     standardize=standardize,
                     marginals=marginals,
+                    correction=correction,
                     folds=folds,
                     seed=seed,
                     progress=progress.tell,
@@ -90,6 +92,9 @@ def register(app: typer.Typer, words: Words) -> None:
             _show_training(fitted, x, output, words, as_json)
         else:
             _show_fit(fitted, x, output, model, words, as_json)
+        if correction is not None and isinstance(fitted, orn.Model) and not as_json:
+            found = fitted.correction
+            show.line(words("correction-left") if found is None else words("correction-kept").format(law=found.crps[0], bent=found.crps[1]))
 
 
 def _board(folder: Path, model: str, trains: bool) -> "Watch":
@@ -136,7 +141,9 @@ def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: st
     if as_json:
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
         trained = {} if model.training is None else {"training": model.training}
-        show.machine({**found, **trained, "held_out": held, "output": output})
+        learned = model.correction if isinstance(model, orn.Model) else None
+        corrected = {} if learned is None else {"correction": {"law": learned.crps[0], "corrected": learned.crps[1]}}
+        show.machine({**found, **trained, **corrected, "held_out": held, "output": output})
         return
     sentence = words("fitted-plain" if spectrum is None else "fitted")
     show.line(sentence.format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.metrics.filling import NOMINAL
@@ -63,10 +64,11 @@ class BandCheck:
         return not self.broken
 
 
-def check_bands(model: Model, x: object, *, seed: int = 0) -> BandCheck:
+def check_bands(model: Model, x: object, *, turns: int | None = None, seed: int = 0) -> BandCheck:
     """Gaps of one sample, an eighth and a third of the window are hidden in signals that the model has not seen, and looked into.
 
-    Every case hides one stretch of one channel at a time. Raises ``InputError`` for signals shorter than the window, and for fewer than
+    Every case hides one stretch of one channel at a time, of ``turns`` channels one after the other; by default, as many as make 300
+    gaps of each length and channel. Raises ``InputError`` for signals shorter than the window, and for fewer than
     two cases; recordings are cut into windows. Cost: as ``model.quantiles`` for some hundreds of gaps of each length and channel.
     """
     plain = replace(model, bands=None)
@@ -78,9 +80,10 @@ def check_bands(model: Model, x: object, *, seed: int = 0) -> BandCheck:
     if len(values) < 2:
         raise InputError("x holds one window, but a standard error needs at least two: give more of it")
     lengths = tuple(sorted({1, max(window // 8, 1), max(window // 3, 1)}))
-    found = [_scored(plain, values, k, length, seed) for k, length in enumerate(lengths)]
-    scores = Scores(*(torch.cat(part) for part in zip(*found, strict=True)))
     channels = values[0].numel() // window
+    turns = min(channels, -(-channels * _GAPS // len(values)) if turns is None else checks.count(turns, "turns"))
+    found = [_scored(plain, values, k, length, turns, seed) for k, length in enumerate(lengths)]
+    scores = Scores(*(torch.cat(part) for part in zip(*found, strict=True)))
     table = torch.full((len(lengths), channels, 3), torch.nan, dtype=torch.float64)
     error = table.clone()
     for k in range(len(lengths)):
@@ -97,11 +100,10 @@ def check_bands(model: Model, x: object, *, seed: int = 0) -> BandCheck:
     return BandCheck(lengths, table, error, stretch, corrected)
 
 
-def _scored(model: Model, values: Tensor, number: int, length: int, seed: int) -> Scores:
+def _scored(model: Model, values: Tensor, number: int, length: int, turns: int, seed: int) -> Scores:
     cases, window = len(values), values.shape[-1]
     grid = values.view(cases, -1, window)
     channels = grid.shape[1]
-    turns = min(channels, -(-channels * _GAPS // cases))
     found: list[Scores] = []
     step = max(1, _NUMBERS // (len(_GRID) * channels * window))
     for turn in range(turns):

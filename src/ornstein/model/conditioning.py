@@ -141,6 +141,7 @@ class Conditioning(Fitted):
             "reference": None,
             "training": None,
             "judges": (),
+            "correction": None,
             "diagnostics": None,
             "asked": None,
             "why": "",

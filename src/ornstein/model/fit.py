@@ -37,6 +37,9 @@ from ornstein.model.model import Model
 from ornstein.model.symbols import SymbolModel, fit_symbols
 
 FOLDS = 5
+CORRECTIONS = ("learned",)
+FEWEST = 10
+"""Cases, beside those set aside, that a correction is learned from."""
 ALIKE = 10.0
 """Factor between the scales of entries above which it is said."""
 
@@ -56,6 +59,7 @@ def fit(
     condition: object = None,
     standardize: str | None = None,
     marginals: str | None = None,
+    correction: str | None = None,
     folds: int | None = None,
     engine: str | None = None,
     seed: int | None = 0,
@@ -88,6 +92,8 @@ def fit(
                  Gaussian, shrunk towards the straight line as far as cross-validation says; the law lives in the scores, and densities,
                  draws, masks and gaps pass through the curves exactly. For skewed, heavy-tailed, bounded or counted values.
                  "auto": the curves where held-out cases are likelier under them by more than a standard error
+    correction   "learned": the last tenth of the cases is set aside, and a small network learns to correct the quantiles of a Gaussian or
+                 mixture in gaps; it is kept if it gains there, and otherwise the law is fitted to all cases (``Model.corrected``)
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
                  neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
@@ -101,11 +107,13 @@ def fit(
     Raises ``InputError`` for bad data (see ``covariance.estimate``), names that do not exist (with the nearest one), and options of
     another model. Cost: (1 + folds) fits, or a training run.
     """
-    checks.names(model=model, standardize=standardize, marginals=marginals, folds=folds, engine=engine)
+    checks.names(model=model, standardize=standardize, marginals=marginals, correction=correction, folds=folds, engine=engine)
     checks.plain(**options)
     if isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in x):
         return _joint(x, model, {**_given(locals()), **options})
     x, model = recognised(x), "gaussian" if model is None else model
+    if correction is not None:
+        return _corrected(x, model, _given(locals()), options)
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
@@ -171,6 +179,29 @@ def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
     """The named arguments of ``fit``, as they were given."""
     return {name: arguments[name] for name in fit.__kwdefaults__ or ()}
+
+
+def _corrected(x: object, model: object, given: dict[str, Any], options: dict[str, Any]) -> Model:
+    """The law of all cases but the last tenth, which says whether a learned correction gains; of all cases where it does not."""
+    if given["correction"] not in CORRECTIONS:
+        raise unknown_name("correction", given["correction"], CORRECTIONS)
+    if model not in ("gaussian", "mixture") and not isinstance(model, Structured):
+        raise InputError("correction is given, but it stands on a Gaussian or a mixture: fit one of these, or leave correction out")
+    if given["engine"] is not None or is_stream(x):
+        raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
+    values, (channels, units, rate) = _values(x)
+    kept = len(values) - max(2, len(values) // 10)
+    if kept < FEWEST:
+        raise InputError(f"x holds {len(values)} cases, but a correction needs at least {FEWEST + 2}: leave correction out")
+    both = {**given, **options, "correction": None}
+
+    def law(cases: Tensor) -> Model:
+        whole = Signals(cases, rate, channels, units) if channels else cases
+        return fit(whole, cast("str", model), **both)
+
+    part = law(values[:kept])
+    found = part.corrected(values[:kept], values[kept:], seed=given["seed"], progress=given["progress"])
+    return law(values) if found.correction is None else found
 
 
 def _joint(x: tuple[object, object], model: str | Recipe | Symbols | Denoiser | nn.Module | None, options: dict[str, Any]) -> Joint:

@@ -18,6 +18,7 @@ from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import guide as fitted_guide
 from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
+from ornstein.model.correction import Correction
 from ornstein.model.matching import Matched
 from ornstein.samplers import Tuned
 from ornstein.schedules import Schedule
@@ -47,6 +48,7 @@ class Fitted:
     training      how a network was trained, in numbers and words; None for every other law
     moments_of    the Gaussian of the signals that a denoiser of someone else's was wrapped with; None for every other model
     bands         (channel, 3) ends of the 50, 80 and 90 % bands in gaps, in normal scores, as held-out gaps asked for; None without
+    correction    what was learned of its quantiles in gaps; None without
     why           of a posterior: which method it was found by, and why, in one line; "" for every other model
     asked         of a posterior by particles: the model and all that was measured of it; None for every other model
     diagnostics   of a posterior by particles: error of its evidence, effective numbers, ancestors; None for every other model
@@ -61,6 +63,7 @@ class Fitted:
     log_evidence: Tensor | None = None
     conditions: Conditions | None = None
     bands: Tensor | None = field(default=None, kw_only=True)
+    correction: Correction | None = field(default=None, kw_only=True)
     training: Mapping[str, object] | None = None
     judges: tuple[Judge, ...] = ()
     diagnostics: ornstein.posterior.Twisted | None = None

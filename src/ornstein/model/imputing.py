@@ -14,6 +14,8 @@ from ornstein.denoisers import Denoiser, Law
 from ornstein.denoisers.filling import components, draw_gaps
 from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Mask
+from ornstein.model.correction import Correction
+from ornstein.model.marginals import marginals
 from ornstein.nets import Condition
 from ornstein.samplers import Sampler, Steps
 from ornstein.samplers.imputing import impute as sampled
@@ -41,13 +43,14 @@ class Filler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Exact:
-    """By a law in closed form."""
+    """By a law in closed form, with what was learned of its quantiles."""
 
     law: Law
     scaler: Scaler
+    correction: Correction | None = None
 
     def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
-        return impute(self.law, self.scaler, x, draws, seed, tell, numbers=numbers)
+        return impute(self.law, self.scaler, x, draws, seed, tell, numbers=numbers, correction=self.correction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,15 @@ class Sampled:
 
 
 def impute(
-    law: Law, scaler: Scaler, x: Tensor, draws: int, seed: int, progress: Tell | None = None, *, numbers: Tensor | None = None
+    law: Law,
+    scaler: Scaler,
+    x: Tensor,
+    draws: int,
+    seed: int,
+    progress: Tell | None = None,
+    *,
+    numbers: Tensor | None = None,
+    correction: Correction | None = None,
 ) -> Tensor:
     """Draws of what NaN hides in x (case, *event), (draw, case, *event), in the units of x; see ``Model.impute``.
 
@@ -88,7 +99,13 @@ def impute(
     gappy = torch.isnan(x).flatten(1).any(1)
     tell(int((~gappy).sum()))
     for cases in gappy.nonzero()[:, 0].split(max(1, _MEMORY // (draws * law.size))):
-        drawn = draw_gaps(parts, scaled[cases].flatten(1), Noise(seed, index=numbers[cases]), draws)
+        u = scaled[cases].flatten(1)
+        drawn = draw_gaps(parts, u, Noise(seed, index=numbers[cases]), draws)
+        if correction is not None:
+            known, hidden = marginals(parts, u), torch.isnan(u)
+            bend = correction(parts, u, known)
+            for k in range(draws):
+                drawn[:, k][hidden] = known.quantile(bend(known.score(drawn[:, k][hidden]).unsqueeze(0))[0])
         values = scaler.decode(drawn.movedim(1, 0).reshape(draws, len(cases), *law.event_shape))
         out[:, cases] = torch.where(torch.isnan(x[cases]), values, x[cases])
         tell(len(cases))

@@ -9,48 +9,20 @@ and a quantile of the scores is a quantile of the values, since every scaling an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ornstein.denoisers import Gaussian, Law
-from ornstein.denoisers.filling import Parts, components
+from ornstein.denoisers.filling import components
 from ornstein.model import recordings
-from ornstein.model.imputing import Filler, Tell
+from ornstein.model.imputing import Exact, Filler, Tell
+from ornstein.model.marginals import marginals
 
 KNOTS = torch.special.ndtri(torch.tensor([0.75, 0.9, 0.95], dtype=torch.float64))
 """Ends of the central 50, 80 and 90 % of a normal law."""
 _CASES = 1 << 21
 """Entries of the cases that are handled at once."""
-_HALVINGS = 52
-
-
-class Marginals(NamedTuple):
-    """The law of hidden entries given what their cases hold, a mixture: weights, means and deviations (k, entry)."""
-
-    weights: Tensor
-    means: Tensor
-    deviations: Tensor
-
-    def quantile(self, z: Tensor) -> Tensor:
-        """The quantiles (entry,) of level Phi(z), z (entry,)."""
-        ends = self.means + z * self.deviations
-        if len(ends) == 1:
-            return ends[0]
-        low, high = ends.amin(0), ends.amax(0)
-        level = torch.special.ndtr(z)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            below = self.level(middle) < level
-            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        return (low + high) / 2
-
-    def level(self, v: Tensor) -> Tensor:
-        """The probability (entry,) of less than v (entry,)."""
-        apart = (v - self.means) / self.deviations.clamp_min(torch.finfo(v.dtype).tiny)
-        below: Tensor = (self.weights * torch.special.ndtr(apart)).sum(0)
-        return below
 
 
 def stretched(z: Tensor, bands: Tensor) -> Tensor:
@@ -66,15 +38,6 @@ def stretched(z: Tensor, bands: Tensor) -> Tensor:
     inside = into[:, k] + share * (into[:, k + 1] - into[:, k])
     found = torch.where(size > ends[-1], size * (into[:, -1:] / ends[-1]), inside)
     return (z.sign() * found).T.unsqueeze(2)
-
-
-def marginals(parts: Parts, u: Tensor) -> Marginals:
-    """The law of every hidden entry of u (case, d), in order, given the observed ones of its case."""
-    hidden = torch.isnan(u)
-    found = [law.expect(u) for _, law in parts]
-    levels = torch.stack([weight + law.log_prob(u) for weight, law in parts]) if len(parts) > 1 else torch.zeros(1, len(u))
-    weights = torch.softmax(levels.to(torch.float64), 0)[:, hidden.nonzero()[:, 0]]
-    return Marginals(weights, *(torch.stack([one[hidden] for one in part]) for part in zip(*found, strict=True)))
 
 
 def quantiles(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Tell) -> Tensor:
@@ -102,6 +65,7 @@ def _parts(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Te
     gappy = torch.isnan(x).flatten(1).any(1)
     tell(int((~gappy).sum()))
     parts = components(filler.law) if isinstance(filler.law, Law) else None
+    correction = filler.correction if isinstance(filler, Exact) else None
     size = x[0].numel() * (1 if parts is not None else draws)
     for cases in gappy.nonzero()[:, 0].split(max(1, _CASES // size)):
         if parts is None:
@@ -111,8 +75,11 @@ def _parts(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Te
         encoded = filler.scaler.encode(x[cases]).flatten(1)
         known, gaps = marginals(parts, encoded), torch.isnan(encoded)
         u = encoded.expand(len(z), *encoded.shape).clone()
-        for row, level in zip(u, z, strict=True):
-            row[gaps] = known.quantile(level.expand(x.shape[1:]).reshape(1, -1).expand(gaps.shape)[gaps])
+        scores = torch.stack([level.expand(x.shape[1:]).reshape(1, -1).expand(gaps.shape)[gaps] for level in z])
+        if correction is not None:
+            scores = correction(parts, encoded, known)(scores)
+        for row, level in zip(u, scores, strict=True):
+            row[gaps] = known.quantile(level)
         u = u.view(len(z), len(cases), *x.shape[1:])
         yield cases, slice(None), filler.scaler.decode(u)
         tell(len(cases))

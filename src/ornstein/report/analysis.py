@@ -13,7 +13,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
 from ornstein.fitting.recipes import with_density
-from ornstein.metrics import Candidate, Score, Spectrum, blocks, compare
+from ornstein.metrics import BandCheck, Candidate, Score, Spectrum, blocks, compare
 from ornstein.model import Model
 from ornstein.model.fit import fit
 from ornstein.report.choices import LEAST_CASES, candidate, check, default_structure, hidden_stretch, imputable
@@ -36,7 +36,7 @@ class Analysis:
     null        directions without variance in the data (0 where it was not counted)
     overlap     neighbours on either side of a case that share samples with it
     unfit       laws that cannot be fitted to these data, such as a kernel density to constant signals
-    holdout, scores, surprises, distances   None where too few complete cases are left to measure them
+    holdout, scores, surprises, distances, bands   None where too few complete cases are left to measure them, or signals are too large
     """
 
     signals: Signals
@@ -60,6 +60,7 @@ class Analysis:
     unfit: tuple[Candidate, ...]
     surprises: Surprises | None
     distances: Distances | None
+    bands: BandCheck | None
 
 
 def analyse(
@@ -124,6 +125,7 @@ def analyse(
         unfit=unfit,
         surprises=surprises_of(held, complete, lag) if enough else None,
         distances=held.distances,
+        bands=held.bands,
     )
 
 

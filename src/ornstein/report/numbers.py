@@ -6,10 +6,15 @@ import math
 
 import torch
 
+from ornstein.metrics import BandCheck
+from ornstein.metrics.filling import NOMINAL
 from ornstein.plots.style import CHANNELS
 from ornstein.report.analysis import SURPRISING, Analysis
 from ornstein.report.verdicts import better
 from ornstein.report.words import Number
+
+GAP_CHANNELS = 8
+"""Channels in the table of gaps."""
 
 
 def numbers(found: Analysis) -> dict[str, Number]:
@@ -34,7 +39,7 @@ def numbers(found: Analysis) -> dict[str, Number]:
     }
     if found.distances is not None:
         table |= {name: Number(value) for name, value in vars(found.distances).items()}
-    return table | _held_out(found) | _surprising(found) | _likelihoods(found)
+    return table | _held_out(found) | _gaps(found) | _surprising(found) | _likelihoods(found)
 
 
 def _held_out(found: Analysis) -> dict[str, Number]:
@@ -50,6 +55,25 @@ def _held_out(found: Analysis) -> dict[str, Number]:
         table[f"crps_{name}"] = Number.of(filling.crps, held.unit)
     table["excess"] = Number.of(held.joint.excess, percent=True)
     table["joint_p"] = Number(held.joint.p_value)
+    return table
+
+
+def shown_channels(found: BandCheck) -> list[int]:
+    """The channels of the table of gaps: those whose bands are farthest from what they promise, in their own order."""
+    apart = (found.coverage - torch.tensor(NOMINAL, dtype=torch.float64)).abs().nanmean((0, 2)).nan_to_num(-1)
+    return sorted(apart.argsort(descending=True)[:GAP_CHANNELS].tolist())
+
+
+def _gaps(found: Analysis) -> dict[str, Number]:
+    bands = found.bands
+    if bands is None:
+        return {}
+    table = {"gap_lengths": Number(len(bands.lengths)), "broken": Number(len(bands.broken)), "shown_gaps": Number(GAP_CHANNELS)}
+    for c in shown_channels(bands):
+        for k in range(len(bands.lengths)):
+            for level, value, error in zip(NOMINAL, bands.coverage[k, c].tolist(), bands.error[k, c].tolist(), strict=True):
+                if math.isfinite(value):
+                    table[f"gap_{c}_{k}_{round(100 * level)}"] = Number(value, error, percent=True)
     return table
 
 

@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ornstein.common.errors import unknown_name
 from ornstein.metrics import Candidate
+from ornstein.metrics.filling import NOMINAL
 from ornstein.plots import style
 from ornstein.report.analysis import SURPRISING, Analysis
 from ornstein.report.choices import candidate
 from ornstein.report.figures import draw
-from ornstein.report.numbers import numbers
+from ornstein.report.numbers import numbers, shown_channels
 from ornstein.report.verdicts import better, notes, verdicts
 from ornstein.report.words import LANGUAGES, Number, Words, law_names, read
 
@@ -36,6 +37,7 @@ def render(found: Analysis, language: str = "en", title: str | Mapping[str, str]
             page.moments(),
             page.spectrum(),
             page.imputation(),
+            page.gaps(),
             page.surprise(),
             page.likelihood(),
             page.method(),
@@ -124,6 +126,20 @@ class Page:
         content += f"<h3>{self.words.both('calibration.title')}</h3>" + self.figure("calibration", "calibration.read")
         content += self.table([*map(self.words.both, ("table.band", "table.measured", "table.deviation"))], bands, "calibration.joint")
         return self.section("imputation", content)
+
+    def gaps(self) -> str:
+        bands, x = self.found.bands, self.found.signals
+        if bands is None or self.images:
+            return ""
+        rows = []
+        for c in shown_channels(bands):
+            name = html.escape(style.short(x.channels[c]))
+            for k, length in enumerate(bands.lengths):
+                cells = [f"gap_{c}_{k}_{round(100 * level)}" for level in NOMINAL]
+                rows.append((name, str(length), *(self.number(key) if key in self.numbers else "–" for key in cells)))
+        head = [*map(self.words.both, ("table.channel", "table.gap")), *(f"{100 * level:.0f}%" for level in NOMINAL)]
+        said = self.words.both("gaps.hold" if bands.holds else "gaps.broken")
+        return self.section("gaps", f"<p>{said}</p>" + self.table(head, rows, "gaps.note"))
 
     def surprise(self) -> str:
         ranked = self.found.surprises

@@ -12,10 +12,13 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.covariance import Dense, Diagonal, Spectral
+from ornstein.denoisers.filling import components
 from ornstein.metrics import (
+    BandCheck,
     Candidate,
     Fold,
     Mean,
+    check_bands,
     energy_distance,
     fold_models,
     held_out_log_prob,
@@ -31,6 +34,8 @@ LEAST_IMPUTED = 3
 """Cases without which coverage cannot be tested."""
 _OWN_DRAWS = 400
 _COMPARED = 500
+_CHECKED, _TURNS = 1024, 4
+"""Entries of signals up to which bands in gaps are checked, and channels of each that hide a gap: together a few seconds."""
 Progress = Callable[[str], None]
 
 
@@ -63,13 +68,14 @@ class Distances:
 @dataclass(frozen=True, eq=False)
 class Held:
     """What one pass over the folds found: log p (case,), the share of own draws less likely (case,), how odd each channel is
-    (case, channel), imputations, distances."""
+    (case, channel), imputations, distances, and the bands in gaps of the first fold."""
 
     log_prob: Tensor
     typical: Tensor
     odd: Tensor
     imputed: Imputed | None
     distances: Distances | None
+    bands: BandCheck | None
 
 
 def hold_out(
@@ -80,7 +86,7 @@ def hold_out(
     odd = torch.full(x.shape[:2], torch.nan, dtype=torch.float64)
     complete = ~torch.isnan(x.values).flatten(1).any(1)
     found = []
-    distances = None
+    distances, bands = None, None
     for k, (fold, model) in enumerate(fold_models(x, law, parts, seed=seed, progress=tell)):
         scored = fold.test[complete[fold.test]]
         if len(scored):
@@ -90,6 +96,9 @@ def hold_out(
             typical[scored] = (1 + torch.searchsorted(own, log_prob[scored], right=True).to(torch.float64)) / (1 + _OWN_DRAWS)
         if k == 0 and bool(complete.all()):
             distances = _distances(x, fold, model, seed)
+        if k == 0 and len(fold.test) >= LEAST_IMPUTED and components(model.exact) is not None and model.exact.size <= _CHECKED:
+            some = fold.test[:: -(-len(fold.test) // _COMPARED)]
+            bands = check_bands(model, x.values[some], turns=_TURNS, seed=seed)
         test = fold.test[torch.isin(fold.test, chosen)]
         if len(test):
             masked = x.values[test].to(torch.float64)
@@ -99,7 +108,7 @@ def hold_out(
             mean = x.values[fold.train].nanmean(0)[:, hidden].to(torch.float64).expand(len(test), -1, -1)
             found.append(Imputed(test, x.values[test].to(torch.float64), imputed, mean))
     enough = sum(len(part.numbers) for part in found) >= max(len(parts), LEAST_IMPUTED)
-    return Held(log_prob, typical, odd, Imputed.joined(found) if enough else None, distances)
+    return Held(log_prob, typical, odd, Imputed.joined(found) if enough else None, distances, bands)
 
 
 def compare_laws(

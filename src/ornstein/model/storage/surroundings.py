@@ -12,6 +12,7 @@ from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.curves import Curves
 from ornstein.fitting.scaling import Scaler
 from ornstein.model.fitted import Fitted
+from ornstein.model.storage.correction import decode_correction, encode_correction
 from ornstein.model.storage.part import Part, Spec, Tensors, refuse_unread
 
 _CURVES = ("values", "scores", "slopes")
@@ -26,6 +27,8 @@ def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
             tensors[name] = value.contiguous()
     shape = list(model.law.event_shape)
     spec: Spec = {"channels": list(model.channels), "units": list(model.units), "rate": model.rate, "event_shape": shape}
+    if model.correction is not None:
+        spec["correction"] = encode_correction(model.correction, tensors, "correction.")
     if model.conditions is not None:
         spec["conditions"] = {"classes": model.conditions.classes, "names": list(model.conditions.names)}
         for name in ("vector", "signal"):
@@ -50,9 +53,10 @@ def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
         log_evidence = part.tensor("log_evidence", *batch, infinite=True)
     conditions = _decode_conditions(part.part("conditions")) if "conditions" in part.spec else None
     bands = _decode_bands(part, event) if part.has("bands") else None
+    correction = decode_correction(part.part("correction"), event) if "correction" in part.spec else None
     part.finish()
     refuse_unread(part)
-    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions, bands=bands)
+    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions, bands=bands, correction=correction)
 
 
 def _decode_bands(part: Part, event: tuple[int, ...]) -> Tensor:
