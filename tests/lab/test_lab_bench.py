@@ -133,12 +133,19 @@ def test_every_step_in_both_languages(browser, lab, file, begun, language, width
         go(page, "score")
         assert float(data(page, "[data-figure=ranks]", "first")) == pytest.approx(float(model.surprise(x).nats.max()), rel=1e-4)
         go(page, "condition")
-        measurement = orn.Average(5)
-        page.wait_for_selector("#posterior[data-evidence]")
-        assert np.isfinite(float(data(page, "#posterior", "evidence")))
-        assert isinstance(model.law, Gaussian)
-        assert measurement.output_shape((1, D)) == (1, 8)
+        assert isinstance(model.law, Gaussian)  # so that the page answers within the frame, with these numbers
+        measurement, noise = orn.Average(5), typical(x) * (10 / 40) ** 2
+        post = model.posterior(measurement, measurement(x.values[:1])[0], noise=noise)
+        mean, deviation = post.mean().flatten()[:8], post.covariance().dense().diagonal().sqrt()[:8]
+        assert float(data(page, "#posterior", "evidence")) == pytest.approx(float(post.log_evidence), rel=1e-4)
+        for found, wanted in (("mean", mean), ("high", mean + 1.64485 * deviation)):
+            np.testing.assert_allclose(json.loads(data(page, "#posterior", found)), wanted, atol=1e-4 * float(x.values.std()))
         (spoken_to if language == "en" else comes_back)(page)
+
+
+def typical(x):
+    """The deviation of every seventh value, which the range of the noise goes by."""
+    return float(x.values.flatten()[::7].std(correction=0))
 
 
 def spoken_to(page):

@@ -13,7 +13,7 @@ from ornstein.common.random import Noise, philox
 from ornstein.covariance import Dense, similarity
 from ornstein.data.laws import cosines_covariance
 from ornstein.denoisers import Gaussian
-from ornstein.measurements import Mask
+from ornstein.measurements import Average, Blur, Downsample, Mask
 from ornstein.process import Process
 from ornstein.samplers import DDIM, DDPM, certify
 from ornstein.schedules import Discrete, Grid
@@ -23,12 +23,14 @@ NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node to run the mathematics of the browser")
 D, T, NOISE = 100, 100, 0.1
 HIDDEN = (0, *range(30, 52), 99)
+SENSORS = {"average": (5, Average(5)), "every": (10, Downsample(10)), "blur": (5, Blur(torch.full((5,), 0.2, dtype=torch.float64)))}
 TOLERANCE = 1e-4  # of the largest entry: what the browser promises, with bases sent as Float32
 
 RUN = r"""
 import { readFileSync } from "node:fs";
 import * as gaussian from "./gaussian.js";
 import * as conditioning from "./conditioning.js";
+import * as sensed from "./sensed.js";
 import { symmetricEigenvalues } from "./eigen.js";
 import { madeVariances, relativeDistance } from "./fewsteps.js";
 import { normals, philox } from "./normals.js";
@@ -56,16 +58,26 @@ const answers = Object.fromEntries(Object.entries(sent.laws).map(([name, given])
       const variances = madeVariances(law, path.filter((_, k) => k % 10 === 0), ancestral);
       return { variances: plain(variances), distance: relativeDistance(law, variances) };
     }),
+    sensed: Object.fromEntries(sent.sensors.map(([kind, factor]) => {
+      const known = sensed.sensing(law, sensed.covarianceOf(law), sensed.SENSORS[kind](factor, x.length / 2), 2);
+      const told = sensed.noisy(known, noise);
+      const seen = told.sees(x), { mean, evidence } = sensed.sensedMean(told, seen), white = sent.white[1].slice(0, seen.length);
+      const draw = sensed.sensedDraw(told, seen, y, white);
+      const widths = { deviation: plain(told.deviation), prior: plain(told.prior) };
+      return [kind, { y: plain(seen), mean: plain(mean), evidence, draw: plain(draw), ...widths }];
+    })),
     one: plain(conditioning.posteriorDraw(known, y, x, y.map((v, i) => x[i] + noise * z[i]))),
   }];
 }));
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const fastest = (work) => Math.min(...Array.from({ length: 15 }, () => { const before = now(); work(); return now() - before; }));
 const big = sent.big, law = gaussian.gaussianLaw(big.mean, matrix(big.basis), big.eigenvalues), known = conditioning.measured(law, noise);
+const average = sensed.sensing(law, sensed.covarianceOf(law), sensed.SENSORS.average(4, 256), 1);
 const frames = {
   eigenvalues: fastest(() => symmetricEigenvalues(matrix(sent.laws.kernel.matrix, Float64Array))),
   flow: fastest(() => gaussian.signalOf(law, gaussian.flowed(law, gaussian.coordinates(law, big.mean, 1), end, at))),
   density: fastest(() => gaussian.logDensity(law, big.mean, at)),
+  sensor: fastest(() => sensed.sensedMean(sensed.noisy(average, noise), average.sees(big.mean))),
   brush: fastest(() => {
     const given = conditioning.hiding(known, Array.from({ length: 64 }, (_, k) => 90 + k));
     return [conditioning.posteriorMean(given, big.mean), conditioning.posteriorDeviation(given)];
@@ -102,7 +114,7 @@ def numbers():
 @pytest.fixture(scope="module")
 def found(given, numbers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gaussian")
-    for name in views.EXACT:
+    for name in (*views.EXACT, "arrays", "sensed"):
         (folder / f"{name}.js").write_text(views.source(name), encoding="utf-8")
     (folder / "package.json").write_text('{"type": "module"}')
     curve, laws = given
@@ -119,6 +131,7 @@ def found(given, numbers, tmp_path_factory):
     big = plain(Gaussian(torch.zeros(256), ar1(256)))
     sent = {k: v.tolist() for k, v in numbers.items() if isinstance(v, torch.Tensor)}
     sent |= {"x": curve.tolist(), "y": (curve + 0.3).tolist(), "hidden": HIDDEN, "noise": NOISE, "t": numbers["t"], "big": big}
+    sent["sensors"] = [(kind, factor) for kind, (factor, _) in SENSORS.items()]
     (folder / "data.json").write_text(json.dumps(sent | {"laws": {name: plain(law) for name, law in laws.items()}}))
     (folder / "run.js").write_text(RUN, encoding="utf-8")
     done = subprocess.run([NODE, "run.js"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
@@ -206,3 +219,23 @@ def test_noise_is_that_of_python(found):
 def test_a_frame_of_256_dimensions_costs_no_more_than_8_ms(found):
     """The best of 15, so that a busy machine does not count; measured: 0.15, 0.1 and 1.9 ms."""
     assert max(found["frames"].values()) < 8, found["frames"]
+
+
+@NAMES
+@pytest.mark.parametrize("kind", SENSORS)
+def test_readings_of_a_sensor_leave_the_posterior_of_python(found, given, numbers, name, kind):
+    """Mean, deviations, evidence, and a draw by Matheron's rule, of two channels of 50 samples."""
+    curve, laws = given
+    law = Gaussian(laws[name].mean().reshape(2, D // 2), laws[name].operator, (2, D // 2))
+    measurement, answer = SENSORS[kind][1], found["answers"][name]["sensed"][kind]
+    y = measurement(curve.reshape(1, 2, -1))[0]
+    post = law.condition(measurement, y, NOISE)
+    same(answer["y"], y.flatten())
+    same(answer["mean"], post.law.mean().flatten())
+    same(answer["deviation"], post.law.covariance().diagonal().flatten().sqrt())
+    same(answer["prior"], law.operator.diagonal().flatten().sqrt())
+    assert answer["evidence"] == pytest.approx(float(post.log_evidence), rel=TOLERANCE)
+    x, z = curve + 0.3, numbers["white"][1][: y.numel()]
+    beyond = y - measurement(x.reshape(1, 2, -1))[0] - NOISE * z.reshape(y.shape)
+    other = law.condition(measurement, measurement(law.mean()[None])[0] + beyond, NOISE)
+    same(answer["draw"], x + (other.law.mean() - law.mean()).flatten())

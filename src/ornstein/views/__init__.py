@@ -20,8 +20,8 @@ EXACT = ("linear", "normals", "gaussian", "conditioning", "eigen", "fewsteps", "
 VIEWS = ("forward", "copies", "spectra", "reverse", "learned", "gap", "odds", "accuracy", "bells", "pad")
 """Modules of views; each uses modules of ``BASE`` and ``EXACT`` only."""
 
-BENCH = ("ensemble", "filled", "ranked", "trained", "honest", "edge", "recording")
-"""Views of the workbench, which a page that stands alone does not carry; in the order of their imports."""
+BENCH = ("sensed", "ensemble", "filled", "ranked", "trained", "honest", "edge", "recording")
+"""Views of the workbench and what they compute, which a page that stands alone does not carry; in the order of their imports."""
 
 LANGUAGES = ("en", "zh")
 
