@@ -221,9 +221,9 @@ def test_a_fitted_model_samples_scores_and_imputes() -> None:
     assert model.sample(3, seed=1).shape == (3, 1, 40)
 
 
-def test_a_hundred_thousand_samples_take_seconds() -> None:
-    """Their matrix would take 75 GiB."""
-    d = 100_000
+def test_fifty_thousand_samples_take_seconds() -> None:
+    """Their matrix would take 19 GiB."""
+    d = 50_000
     law = yule_walker(torch.exp(-torch.arange(11, dtype=torch.float64) / 7) + 0.1 * (torch.arange(11) == 0), 10, d)
     begin = time.perf_counter()
     x = law.draw(Noise(0), 2)
@@ -238,7 +238,7 @@ def test_a_hundred_thousand_samples_take_seconds() -> None:
     bound = Mask(torch.arange(d) % 100 != 0).bind((d,))
     filled = condition(law, bound, bound(x[0]), 0.0)
     close(bound(filled.shift), bound(x[0]), 1e-7)
-    close((law.solve(filled.shift)[::100]), torch.zeros(1000), 1e-6)
+    close((law.solve(filled.shift)[::100]), torch.zeros(d // 100), 1e-6)
 
 
 @given(seed=st.integers(0, 2**31), order=st.integers(0, 12))
