@@ -110,6 +110,14 @@ def test_ranks_share_the_files_and_change_no_bit(place: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_four_ranks_and_four_processes_change_no_bit(place: Path, tmp_path: Path) -> None:
+    alone = run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "one")
+    assert ranked(4, together, place, tmp_path / "four") == 4 * [alone]
+    assert run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "processes", workers=4) == alone
+    assert bits(tmp_path / "one") == bits(tmp_path / "four") == bits(tmp_path / "processes")
+
+
+@pytest.mark.slow
 def test_twenty_kills_cost_only_what_was_in_hand(place: Path, tmp_path: Path) -> None:
     """Two processes of a run of 60 shards are killed at 20 moments; what it comes to is what an undisturbed run comes to."""
     (tmp_path / "data").mkdir()

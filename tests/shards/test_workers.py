@@ -60,7 +60,9 @@ def test_under_dask(folder: Path) -> None:
     scorer = orn.Scorer(folder)
     blocks = da.from_array(X.numpy(), chunks=(17, 2, 6))
     lazy = blocks.map_blocks(lambda block: scorer({"signals": block})["log_prob"], drop_axis=(1, 2), dtype=float, meta=np.empty(0))
-    np.testing.assert_allclose(lazy.compute(scheduler="threads"), orn.load(folder).log_prob(X).numpy(), rtol=1e-12)
+    found = [lazy.compute(scheduler="threads", num_workers=count) for count in (1, 2, 4)]
+    np.testing.assert_allclose(found[0], orn.load(folder).log_prob(X).numpy(), rtol=1e-12)
+    assert all(np.array_equal(one, found[0]) for one in found)
 
 
 def test_under_rays_convention(folder: Path) -> None:

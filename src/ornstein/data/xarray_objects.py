@@ -19,10 +19,7 @@ def array(value: Any, asked: Asked, where: str) -> Loaded:
 
     Raises ``InputError`` where none is a clock, or two could be cases.
     """
-    dims = [str(dim) for dim in value.dims]
-    time = [dim for dim in dims if names.clock(dim) or dim.casefold() in ("sample", "samples", "timepoint", "timepoints")]
-    channel = [dim for dim in dims if dim.casefold() in _CHANNELS]
-    case = [dim for dim in dims if dim not in (*time[:1], *channel[:1])]
+    dims, time, channel, case = _roles(value)
     if not time or len(case) > 1:
         raise InputError(
             f"{where} has the dimensions {', '.join(dims)}, but needs time, and may have channel and one of cases: rename them"
@@ -33,6 +30,20 @@ def array(value: Any, asked: Asked, where: str) -> Loaded:
     unit = str(value.attrs.get("units", ""))
     labels = _words(value, channel[0]) if channel else (str(value.name or "ch0"),)
     return Loaded(values if case else values[None], _rate(value, time[0]), labels, (unit,) * len(labels))
+
+
+def order(value: Any) -> list[str]:
+    """The dimensions of a ``DataArray`` in the order cases, channels, time."""
+    _, time, channel, case = _roles(value)
+    return [*case, *channel[:1], *time[:1]]
+
+
+def _roles(value: Any) -> tuple[list[str], list[str], list[str], list[str]]:
+    """(all dimensions, those that may be a clock, channels, cases)."""
+    dims = [str(dim) for dim in value.dims]
+    time = [dim for dim in dims if names.clock(dim) or dim.casefold() in ("sample", "samples", "timepoint", "timepoints")]
+    channel = [dim for dim in dims if dim.casefold() in _CHANNELS]
+    return dims, time, channel, [dim for dim in dims if dim not in (*time[:1], *channel[:1])]
 
 
 def dataset(value: Any, asked: Asked, where: str) -> Loaded:

@@ -12,7 +12,11 @@ from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
+from ornstein.data.framed import filled as framed
+from ornstein.data.framed import is_framed
 from ornstein.data.mne_back import filled, is_instrument, opened
+from ornstein.data.read import recognised
 from ornstein.denoisers import Law
 from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.correcting import learned
@@ -24,6 +28,9 @@ from ornstein.samplers import Sampler, Steps, Tuned
 from ornstein.schedules import Schedule
 from ornstein.training import Masks
 
+DRAWS = 100
+"""Where their number is not said."""
+
 
 class Gaps(Fitted):
     """What a model says of entries that are missing."""
@@ -31,7 +38,7 @@ class Gaps(Fitted):
     def impute(
         self,
         x: object,
-        draws: int = 100,
+        draws: int | None = None,
         *,
         sampler: str | Sampler | Tuned | None = None,
         steps: Steps | None = None,
@@ -43,10 +50,12 @@ class Gaps(Fitted):
         seed: int | None = 0,
         progress: Callable[[int], None] | None = None,
     ) -> Any:
-        """Draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
+        """100 or ``draws`` draws of what NaN hides, (draw, case, *event); observed entries are bit-identical in every draw.
 
         ``Signals`` come back in their own order of channels and their own units, whatever those of the model. Raw, Epochs and Evoked of
-        MNE come back as such, with bad channels and stretches marked BAD at their median; ``quantiles`` gives the band.
+        MNE come back as such, with bad channels and stretches marked BAD at their median; ``quantiles`` gives the band. So do, unless
+        ``draws`` is given, frames of pandas (rows of times, rows of cases, cases below each other, series in cells) and arrays of xarray,
+        with their index, coordinates and names.
 
         x may be recordings, longer than the signals of the model. A Gaussian that is the same along its window (fitted to windows that
         begin anywhere) becomes the law of the whole recording, in which a half window holds the memory, and draws are exact for it;
@@ -63,10 +72,17 @@ class Gaps(Fitted):
         alone, and those of ``sample``, with one label or condition for all cases or one for each.
         """
         if is_instrument(x):
-            return self.quantiles(x, (0.5,), draws=draws, label=label, condition=condition, device=device, seed=seed, progress=progress)[0]
+            return self.quantiles(
+                x, (0.5,), draws=draws or 200, label=label, condition=condition, device=device, seed=seed, progress=progress
+            )[0]
+        if draws is None and is_framed(x) and isinstance(known := recognised(x), Signals):
+            middle = self.quantiles(known, (0.5,), label=label, condition=condition, device=device, seed=seed, progress=progress)[0]
+            back = self.signals(middle, known)
+            if (made := framed(x, known, back.channels, back.values)) is not None:
+                return made
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
-        count, seed = memory.drawn(draws, "draws", values.numel()), checks.seed(seed)
+        count, seed = memory.drawn(DRAWS if draws is None else draws, "draws", values.numel()), checks.seed(seed)
         filler = self._filler(len(values), sampler, steps, schedule, grid, label, condition, device)
         longer, tell = self._longer(values), progress or (lambda _: None)
         drawn = recordings.impute(filler, values, count, seed, tell) if longer else filler(values, count, seed, tell)
