@@ -1,13 +1,11 @@
 """What a hand drew and what a file holds become curves; a curve becomes an animation that another program reads."""
 
 import json
-import math
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from laboratory import opened
 from PIL import Image
 
 from ornstein.lab import pages
@@ -82,18 +80,6 @@ def test_rows_of_a_file_are_its_lines_of_numbers(found):
     assert told["rows"] == [[float(k * i) for i in range(9)] for k in (1, 2)]
     assert told["column"] == [[i / 2 for i in range(12)]]
     assert told["none"] == []
-
-
-@pytest.mark.slow
-def test_the_lesson_about_a_curve_is_one_page(tmp_path):
-    with opened(tmp_path) as lab:
-        values = [math.sin(i / 9) + 0.2 * math.cos(i) for i in range(300)]
-        curve = lab.post("/api/curves", json={"values": values}).json()["id"]
-        job = lab.done("lesson-page", curve=curve, steps=20, lang="zh")
-        page = lab.get(f"/api/jobs/{job}/files/lesson.html").text
-    assert '<html lang="zh-CN">' in page
-    assert "300" in page
-    assert len(page.encode()) <= 1_500_000
 
 
 def test_every_file_of_the_lesson_is_short_and_says_what_it_is():

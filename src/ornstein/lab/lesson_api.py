@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ornstein.lab import answers
-from ornstein.lab.pages import WEB
+from ornstein.lab import answers, lesson, wire
 from ornstein.lab.questions import number, parsed, several, taken
 from ornstein.lab.refusals import Refused
 from ornstein.lab.state import Lab
@@ -31,12 +30,7 @@ def scenes(lab: Lab) -> Scene:
 
     @lru_cache(KEPT)
     def scene(curve: str | None, seed: int) -> Response:
-        from ornstein.tour.compute import laws, opening
-
-        tour = opening(None if curve is None else lab.curves.find(curve), seed)
-        bases = {f"basis_{name}": law.basis for name, law in zip(("kernel", "ensemble"), laws(tour.curve.values), strict=True)}
-        told = {"numbers": tour.numbers, "own": tour.curve.own, "averaged": tour.curve.length > len(tour.curve.values), "seed": seed}
-        return answers.arrays(told, tour.arrays | bases)
+        return Response(lesson.scene(None if curve is None else lab.curves.find(curve), seed), media_type=wire.TYPE)
 
     def once(curve: str | None, seed: int) -> Response:
         with busy:
@@ -53,11 +47,7 @@ def routes(lab: Lab, scene: Scene) -> list[Route]:
 
     @cache
     def words() -> Response:
-        from ornstein.tour.formulas import formulas, parsed
-        from ornstein.tour.page import LANGUAGES, dictionary
-
-        own = parsed((WEB / "lesson" / "formulas.html").read_text(encoding="utf-8"))
-        return answers.said({**{language: dictionary(language) for language in LANGUAGES}, "formulas": formulas() | own})
+        return Response(lesson.words(), media_type="application/json")
 
     async def told(request: Request) -> Response:
         return await asyncio.to_thread(words)
