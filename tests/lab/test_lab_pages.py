@@ -35,7 +35,7 @@ def test_the_page_loads_nothing_that_is_not_served(lab):
             continue
         source = file.read_text(encoding="utf-8")
         assert not re.search(r"https?://(?!www\.w3\.org/)", source), f"{address} speaks of another machine"
-        for wanted in re.findall(r"""(?:from|import)\s*\(?"([^"]+)\"""", source):
+        for wanted in re.findall(r"""(?:from|import)\s*\(?"@?([^"]+)\"""", source):
             where = wanted if wanted.startswith("/") else str(pages.Path(address).parent / wanted)
             parts: list[str] = []
             for part in where.split("/"):
