@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ornstein as orn
-from commands import run
+from commands import refused, run
 from ornstein.common.random import Noise
 
 X = Noise(5).normal(50, (1, 6)).cumsum(-1)
@@ -92,6 +92,8 @@ def test_hop_scores_every_window_of_a_recording_and_lists_those_that_do_not_over
     _, out, _ = run(capsys, "score", "m.model", "long.csv", "--hop", "2", "--top", "1")
     assert f"98 windows, one every 2 samples: {float(levels.mean()):.2f} nats per window" in out
     assert f"{starts[0] / 10:.3f}" in out
+    for words in (["--where", "w.csv"], ["--step", "0.1"], ["--method", "flow"]):
+        refused(capsys, room, ["score", "m.model", "long.csv", "--hop", "2", *words], f"{words[0]} is given beside --hop")
     Path("data/a.npy").unlink()
     Path("data/b.csv").unlink()
     orn.write("data/long.npy", series)

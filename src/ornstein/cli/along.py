@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import ornstein as orn
 
 
+def refuse_with_hop(asked: list[str]) -> None:
+    """Options that only signals on their own have."""
+    if asked:
+        raise InputError(f"{asked[0]} is given beside --hop, which scores windows where they stand: give --window, which cuts them first")
+
+
 def score_along(
     model: orn.Model, path: Path, hop: int, output: Path | None, top: int, reading: dict[str, Any], words: Words, as_json: bool, force: bool
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.along import score_along
+from ornstein.cli.along import refuse_with_hop, score_along
 from ornstein.cli.annotate import Recording
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
@@ -63,6 +63,14 @@ def register(app: typer.Typer, words: Words) -> None:
             refuse_existing(target, force)
         model = orn.load(path)
         if annotate is None and reading.get("read_hop") is not None and reading.get("read_window") is None:
+            asked = {
+                "--where": where,
+                "--step": step,
+                "--error": within,
+                "--calls": calls,
+                "--method": None if method == "auto" else method,
+            }
+            refuse_with_hop([name for name, value in asked.items() if value is not None])
             score_along(model, signals, reading.pop("read_hop"), output, top, reading, words, as_json, force)
             return
         recording = None
