@@ -14,7 +14,8 @@ from ornstein.denoisers import Guided, Network, fit_gaussian
 from ornstein.denoisers.hidden import Hidden
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
-from ornstein.nets import MLP
+from ornstein.model.judging import Bench
+from ornstein.nets import MLP, Condition
 from ornstein.training import split
 
 X = 3 * mixture().sample(60, seed=1) + 1
@@ -101,12 +102,49 @@ def test_false_alarms_of_a_network_are_as_rare_as_promised(told: bool, tmp_path:
     assert abs(float((p <= 0.1).double().mean()) - 0.1) < 4 * 0.035
     assert float(p.min()) >= 1 / 101
     far = model.surprise(torch.full((1, 2), 200.0), label=[1] if told else None).p_value
-    assert float(far) == pytest.approx(1 / 101)
+    assert float(far) == pytest.approx(1 / (51 if told else 101))
     if told:
         with pytest.raises(orn.InputError, match="give label="):
             model.surprise(x[:2])
+        for k in (0, 1):  # 50 judges and 150 new cases: 4.9 points, of which 4
+            assert abs(float((p[labels[400:] == k] <= 0.1).double().mean()) - 0.1) < 4 * 0.049
     again = orn.load(model.save(f"{tmp_path}/m"))
     assert torch.equal(again.reference, model.reference)
+
+
+def test_every_class_has_its_own_false_alarms() -> None:
+    """The densities of one class are far lower: among all, half of the p-values up to .5 would be all of its own.
+
+    400 cases of a class judge 400 new ones: the share of p <= .1 errs by 2.1 points; 4 of them fail once in 30000.
+    """
+    labels = torch.arange(1600) % 2
+    levels = torch.randn(1600, generator=torch.Generator().manual_seed(3), dtype=torch.float64) - 100 * labels
+    bench = Bench.of(levels[:800], Condition(labels[:800]))
+    p = bench.p_value(levels[800:], Condition(labels[800:]))
+    for k in (0, 1):
+        assert abs(float((p[labels[800:] == k] <= 0.1).double().mean()) - 0.1) < 4 * 0.021
+    assert float(p.min()) >= 1 / 401
+    own = levels[:800][labels[:800] == 1].sort().values
+    one, lowest = Condition(torch.tensor([1])), torch.arange(2.0, 7, dtype=torch.float64)
+    assert torch.equal(bench.p_value(own[:5], one), lowest / 401)
+    assert torch.equal(bench.p_value(own[:5], None), lowest / 801)
+    assert torch.equal(
+        Bench.of(levels[:800], None).p_value(own[:5], Condition(torch.tensor([1]))), torch.arange(2.0, 7, dtype=torch.float64) / 801
+    )
+
+
+@pytest.mark.filterwarnings("ignore:no network got below")
+def test_classes_that_judge_are_kept_and_asked_for(tmp_path: object) -> None:
+    labels = torch.tensor([0, 1, -1]).repeat(8)
+    x = torch.randn(24, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    fitted = orn.fit(x, MLP((2,), width=4, depth=1, classes=2), labels=labels, steps=1, structure="dense")
+    model = fitted.calibrated(x[:18], label=labels[:18])
+    p = model.surprise(x[18:], label=labels[18:]).p_value
+    assert torch.allclose(p * 7, (p * 7).round())  # six of each class
+    again = orn.load(model.save(f"{tmp_path}/m"))
+    assert torch.equal(again.surprise(x[18:], label=labels[18:]).p_value, p)
+    with pytest.raises(orn.InputError, match=r"no case of class 1 judges new ones: .* calibrated\(x, label=...\)"):
+        fitted.calibrated(x[:6], label=0).surprise(x[:3], label=[0, 1, 0])
 
 
 def test_any_model_is_calibrated_later() -> None:

@@ -104,3 +104,21 @@ def ranked(scores: Sequence[Tensor], levels: Sequence[Tensor]) -> Tensor:
     """(1 + number of scores at or below the level) / (1 + number of scores), over pairs of ascending scores (n_k,) and levels (case,)."""
     below = sum(torch.searchsorted(held, level, right=True) for held, level in zip(scores, levels, strict=True))
     return (1 + torch.as_tensor(below, dtype=torch.float64)) / (1 + sum(len(held) for held in scores))
+
+
+def ranked_within(scores: Tensor, classes: Tensor, levels: Tensor, asked: Tensor) -> Tensor:
+    """``ranked`` among the held-out cases of the same class: (1 + number of those at or below the level) / (1 + number of those).
+
+    scores, classes  ascending log-densities (n,) and the class of each, -1 where it is not known;  levels, asked  of new cases (case,)
+
+    A false alarm at p <= a is as rare as a within every class (label-conditional conformal; Vovk et al. 2005, section 4.5); one bench for
+    all raises more of them in the class whose densities are lowest. Raises ``InputError`` for a class that no case judges.
+    """
+    found = torch.empty_like(levels)
+    for k in asked.unique().tolist():
+        bench, new = scores[classes == k], asked == k
+        if not len(bench):
+            what = "without a class" if k < 0 else f"of class {k}"
+            raise InputError(f"no case {what} judges new ones: set more cases aside, or give some to calibrated(x, label=...)")
+        found[new] = ranked([bench], [levels[new]])
+    return found

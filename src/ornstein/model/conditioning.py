@@ -139,6 +139,7 @@ class Conditioning(Fitted):
         kept = {
             "conditions": None,
             "reference": None,
+            "reference_classes": None,
             "training": None,
             "judges": (),
             "correction": None,

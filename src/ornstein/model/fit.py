@@ -163,8 +163,9 @@ def fit(
     if aside is None:
         return whole
     tell(f"{len(aside.values)} cases that judge new ones")
-    scores = judged(fitted.law, scaler, aside, whole.moments.covariance(), work.seed)
-    return replace(whole, reference=scores, training={**(fitted.training or {}), TOLD: aside.condition is not None})
+    scores, classes = judged(fitted.law, scaler, aside, whole.moments.covariance(), work.seed)
+    trained = {**(fitted.training or {}), TOLD: aside.condition is not None}
+    return replace(whole, reference=scores, reference_classes=classes, training=trained)
 
 
 def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:

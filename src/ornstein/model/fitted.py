@@ -41,7 +41,7 @@ class Fitted:
     law           the denoiser, in standardised coordinates
     scaler        the standardisation
     channels, units, rate   of the signals it was fitted on; () and None for plain arrays
-    reference     sorted held-out log-densities
+    reference     sorted held-out log-densities;  reference_classes: the class of each, -1 where it is not known, None without classes
     judges        the laws fitted without one fold each, the basis of p-values; they are as large as the law, each
     log_evidence  log p(y) in nats of the measurement it was conditioned on
     conditions    what a network was told of each signal, and in which units; None without
@@ -69,6 +69,7 @@ class Fitted:
     diagnostics: ornstein.posterior.Twisted | None = None
     moments_of: Gaussian | None = None
     asked: Asked | None = None
+    reference_classes: Tensor | None = field(default=None, kw_only=True)
     why: str = field(default="", kw_only=True)
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
     _guides: list[Gaussian | Mixture] = field(default_factory=list, init=False, repr=False)

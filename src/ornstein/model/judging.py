@@ -11,6 +11,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance import Operator
 from ornstein.denoisers import Denoiser
+from ornstein.fitting.held_out import ranked, ranked_within
 from ornstein.fitting.scaling import Scaler
 from ornstein.likelihood import log_density
 from ornstein.nets import Condition
@@ -41,8 +42,29 @@ def set_aside(values: Tensor, given: Condition | None, count: int) -> tuple[Tens
     return values[fitted], kept, Aside(values[complete], None if given is None else given[complete])
 
 
-def judged(law: Denoiser, scaler: Scaler, aside: Aside, covariance: Operator, seed: int) -> Tensor:
-    """Log-densities in nats of what was set aside, ascending, by the same estimate that new cases get."""
+class Bench(NamedTuple):
+    """Log-densities of the cases that judge, ascending, and the class of each (case,), -1 where it is not known; None without classes."""
+
+    scores: Tensor
+    classes: Tensor | None
+
+    @classmethod
+    def of(cls, levels: Tensor, given: Condition | None) -> Bench:
+        """In ascending order; what is known may be one row for all."""
+        order = levels.argsort(stable=True)
+        if given is None or given.label is None:
+            return cls(levels[order], None)
+        return cls(levels[order], given.label.expand(len(levels))[order].to(torch.float64))
+
+    def p_value(self, levels: Tensor, given: Condition | None) -> Tensor:
+        """Among the cases of the same class where both sides have classes, else among all."""
+        if self.classes is None or given is None or given.label is None:
+            return ranked([self.scores], [levels])
+        return ranked_within(self.scores, self.classes, levels, given.label.expand(len(levels)))
+
+
+def judged(law: Denoiser, scaler: Scaler, aside: Aside, covariance: Operator, seed: int) -> Bench:
+    """Log-densities in nats of what was set aside, by the same estimate that new cases get."""
     told = law if aside.condition is None else law.given(aside.condition)
     found = log_density(told.on(), scaler.encode(aside.values), seed=seed)
-    return found.shifted(-scaler.log_volume(aside.values, covariance)).value.sort().values
+    return Bench.of(found.shifted(-scaler.log_volume(aside.values, covariance)).value, aside.condition)

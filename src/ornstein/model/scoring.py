@@ -15,13 +15,13 @@ from ornstein.covariance.sliding import TOGETHER
 from ornstein.data.mne_back import by_epoch, is_epochs
 from ornstein.data.read import recognised
 from ornstein.denoisers import Law
-from ornstein.fitting.held_out import Surprise, p_value, ranked
+from ornstein.fitting.held_out import Surprise, p_value
 from ornstein.likelihood import Density, bits_per_dim, log_density, probability
 from ornstein.likelihood.windows import log_prob_windows
 from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
 from ornstein.model.given import density_given
-from ornstein.model.judging import TOLD
+from ornstein.model.judging import TOLD, Bench
 from ornstein.model.odd import Oddness, oddness, surprise_map
 
 
@@ -103,12 +103,14 @@ class Scoring(Fitted):
         """The same model, whose p-values come from x: cases (case, *event) that no fit has seen (split conformal; Vovk et al. 2005).
 
         For any model, also a guided or conditional one: p-values then ask for labels and conditions of new cases as these had them.
-        A false alarm at p <= a has a probability of at most a for a case that is exchangeable with x, whatever the model.
+        A false alarm at p <= a has a probability of at most a for a case that is exchangeable with x, whatever the model; with labels, also
+        within every class: a new case is compared with those of its own.
         """
         found = self.log_density(x, label=label, condition=condition, guidance=guidance, seed=seed)
+        scores, classes = Bench.of(found.value, told(self.conditions, label, condition, len(found.value)))
         under_label = label is not None or condition is not None
         training = {**(self.training or {}), TOLD: under_label} if self.conditions is not None else self.training
-        return replace(self, reference=found.value.sort().values, judges=(), training=training)
+        return replace(self, reference=scores, reference_classes=classes, judges=(), training=training)
 
     def surprise(self, x: object, *, label: object = None, condition: object = None, guidance: float = 1.0) -> Any:
         """-log_prob, and its p-value: (1 + number of held-out cases at least as surprising) / (1 + number held out).
@@ -129,7 +131,8 @@ class Scoring(Fitted):
             return Surprise(-level, p_value(self.judges, self._signals(x)))
         if self.reference is None:
             return Surprise(-level, None)
-        return Surprise(-level, ranked([self.reference], [level]))
+        known = told(self.conditions, label, condition, len(level))
+        return Surprise(-level, Bench(self.reference, self.reference_classes).p_value(level, known))
 
     def where(self, x: object, by: str = "entry", *, floor: float | None = None, seed: int = 0) -> Tensor:
         """How surprising every part of a signal is, in nats: ``by`` "entry" (case, *event), "time" (case, time), "channel" (case, channel).

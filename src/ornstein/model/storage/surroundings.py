@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from ornstein.common.checks import LARGEST
@@ -22,7 +24,7 @@ def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
     """(description for preprocessing.json, tensors)."""
     tensors: Tensors = {}
     encode_scaler(model.scaler, tensors, "scaler.")
-    for name in ("reference", "log_evidence", "bands"):
+    for name in ("reference", "reference_classes", "log_evidence", "bands"):
         if (value := getattr(model, name)) is not None:
             tensors[name] = value.contiguous()
     shape = list(model.law.event_shape)
@@ -47,6 +49,7 @@ def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
     rate = None if part.value("rate") is None else part.number("rate")
     scaler = decode_scaler(part, "scaler.", event)
     reference = ascending(part, "reference") if part.has("reference") else None
+    classes = _decode_classes(part, reference) if part.has("reference_classes") else None
     log_evidence = None
     if part.has("log_evidence"):
         batch = law.batch_shape if isinstance(law, Law) else ()
@@ -56,7 +59,8 @@ def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
     correction = decode_correction(part.part("correction"), event) if "correction" in part.spec else None
     part.finish()
     refuse_unread(part)
-    return Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions, bands=bands, correction=correction)
+    around = Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions)
+    return replace(around, bands=bands, correction=correction, reference_classes=classes)
 
 
 def _decode_bands(part: Part, event: tuple[int, ...]) -> Tensor:
@@ -65,6 +69,14 @@ def _decode_bands(part: Part, event: tuple[int, ...]) -> Tensor:
     if bool((bands.diff() < 0).any()):
         raise part.wrong("bands", "does not rise from the 50 to the 90 % band")
     return bands
+
+
+def _decode_classes(part: Part, reference: Tensor | None) -> Tensor:
+    """The class of every held-out log-density, a whole number from -1."""
+    classes = part.tensor("reference_classes", 0 if reference is None else len(reference), low=-1.0)
+    if not torch.equal(classes, classes.round()):
+        raise part.wrong("reference_classes", "holds numbers that are no classes")
+    return classes
 
 
 def ascending(part: Part, name: str) -> Tensor:
