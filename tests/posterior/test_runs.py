@@ -10,9 +10,12 @@ from torch import Tensor
 
 import ornstein as orn
 from kinds import MASK, RANDOM_MAP, Black, gaussian, mixture, normal
+from ornstein.common.random import Noise
+from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Law
 from ornstein.measurements import Linear
 from ornstein.posterior import RUNS, Given, runs
+from ornstein.posterior.given import seen
 
 DRAWS = 800
 Y = normal(3, seed=1)
@@ -70,6 +73,17 @@ def test_split_gibbs_is_nearly_right(ratios: dict[str, Tensor]) -> None:
     assert float((ratios["split-gibbs"] - 1).abs().max()) < 0.05 + 5 / math.sqrt(2 * DRAWS)
     z = (found("split-gibbs", steps=150).mean() - EXACT.mean()).flatten() / EXACT.covariance().diagonal().sqrt()
     assert float(z.abs().max()) < 0.1 + 5 / math.sqrt(DRAWS)
+
+
+def test_a_draw_given_y_is_the_gaussian_conditional() -> None:
+    """N(x, v I) given y = A x_0 + n: mean and variances within 5 errors of 4000 draws."""
+    fixed, start = seen([Given(MASK, Y, torch.tensor(0.8, dtype=torch.float64))], KNOWN.event_shape, KNOWN.size), normal(6, seed=8)
+    run = RUNS["daps"](KNOWN, fixed, KNOWN.mean().flatten(), 1.0, 5, 4000, Noise(3))
+    drawn = run.given(start.expand(4000, -1), 0.49, 1)
+    exact = Gaussian(start.view(KNOWN.event_shape), Diagonal(torch.full((6,), 0.49, dtype=torch.float64))).condition(MASK, Y, 0.8).law
+    variances = exact.covariance().diagonal()
+    assert float(((drawn.mean(0) - exact.mean().flatten()) / (variances / 4000).sqrt()).abs().max()) < 5
+    assert float((drawn.var(0) / variances - 1).abs().max()) < 5 * math.sqrt(2 / 4000)
 
 
 @pytest.mark.parametrize(("method", "within"), [("ddrm", 0.3), ("diffpir", 0.02), ("daps", 0.02)])
