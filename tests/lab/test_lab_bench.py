@@ -13,6 +13,7 @@ import ornstein as orn
 from ornstein.cli.sentences import translated
 from ornstein.data.laws import cosines
 from ornstein.denoisers import Gaussian
+from ornstein.fitting.held_out import unseen
 
 D = 40
 STEPS = ("open", "explore", "fit", "fill", "sample", "score", "condition", "calibrate")
@@ -131,7 +132,9 @@ def test_every_step_in_both_languages(browser, lab, file, begun, language, width
         go(page, "explore")
         assert float(data(page, "#panel .lead", "effective")) == pytest.approx(orn_rank(x), rel=1e-6)
         go(page, "score")
-        assert float(data(page, "[data-figure=ranks]", "first")) == pytest.approx(float(model.surprise(x).nats.max()), rel=1e-4)
+        assert float(data(page, "[data-figure=ranks]", "first")) == pytest.approx(
+            float(unseen(model.judges, x.values.double()).nats.max()), rel=1e-4
+        )
         go(page, "condition")
         assert isinstance(model.law, Gaussian)  # so that the page answers within the frame, with these numbers
         measurement, noise = orn.Average(5), typical(x) * (10 / 40) ** 2

@@ -11,6 +11,7 @@ from laboratory import opened
 
 import ornstein as orn
 from ornstein.data.laws import cosines
+from ornstein.fitting.held_out import unseen
 from ornstein.lab import wire
 from ornstein.metrics import sample_spectrum
 
@@ -123,10 +124,11 @@ def test_gaps_are_filled_as_by_the_model(lab, file, signals, model):
 
 def test_scores_are_those_of_the_model(lab, file, signals, model):
     x = orn.read(file[0])
-    nats, p = orn.fit(x).surprise(x)
-    _, arrays = part(lab, lab.done("score", signals=signals, model=model))
+    nats, p = unseen(orn.fit(x).judges, x.values.double())
+    told, arrays = part(lab, lab.done("score", signals=signals, model=model))
     close(arrays["nats"], nats)
     close(arrays["p"], p)
+    assert told["held_out"]
     close(arrays["where"], orn.fit(x).where(x[nats.argsort(descending=True, stable=True)[:40]]).flatten(1))
 
 

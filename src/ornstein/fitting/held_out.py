@@ -122,3 +122,22 @@ def ranked_within(scores: Tensor, classes: Tensor, levels: Tensor, asked: Tensor
             raise InputError(f"no case {what} judges new ones: set more cases aside, or give some to calibrated(x, label=...)")
         found[new] = ranked([bench], [levels[new]])
     return found
+
+
+def unseen(bench: Sequence[Judge], x: Tensor) -> Surprise | None:
+    """The cases x (case, *event) that were fitted themselves, each judged by the law of the fold that left it out; None for any others.
+
+    p is the share of them at least as surprising: 1/n, 2/n, ..., 1, so that what a law has seen does not look usual to it. That x are
+    these cases is seen from the scores that the judges keep. Cost: one log-density of every case.
+    """
+    if not bench or len(x) < 2 * len(bench) or bool(torch.isnan(x).any()):
+        return None
+    held = []
+    for judge, fold in zip(bench, blocks(len(x), len(bench)), strict=True):
+        own = judge.log_prob(x[fold.test])
+        if len(own) != len(judge.scores) or not torch.allclose(own.sort().values, judge.scores, rtol=1e-6, atol=1e-6):
+            return None
+        held.append(own)
+    level = torch.cat(held)
+    below = torch.searchsorted(level.sort().values, level, right=True)
+    return Surprise(-level, below.to(torch.float64) / len(level))

@@ -141,7 +141,9 @@ def _scored(record: Record, shelf: Shelf) -> Lines:
     return [
         "",
         *lines,
-        f"nats, p_value = model.surprise({x})",
+        "from ornstein.fitting.held_out import unseen",
+        "",
+        f"nats, p_value = unseen(model.judges, {x}.values.double()) or model.surprise({x})  # what was fitted: by laws that left it out",
         "order = nats.argsort(descending=True, stable=True)",
         f"where = model.where({x}[order[:40]])",
         "for k in order[:10].tolist():",

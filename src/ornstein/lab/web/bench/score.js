@@ -15,7 +15,7 @@ export function score({ hand, go }) {
   if (!list.includes(hand.channel)) hand.channel = list[0];
   const channel = channelChoice(hand, () => detail.redraw(), () => list);
   const table = h("ol", { class: "ranking" });
-  const overview = figure("ranks", () => scene.found && [ranks, { nats: scene.found.arrays.nats, order: scene.found.arrays.order, p: hand.model.asked.signals === hand.signals.id ? null : (scene.found.arrays.p ?? null), chosen: scene.rank }], { interactive: true });
+  const overview = figure("ranks", () => scene.found && [ranks, { nats: scene.found.arrays.nats, order: scene.found.arrays.order, p: fair() ? (scene.found.arrays.p ?? null) : null, chosen: scene.rank }], { interactive: true });
   const detail = figure("oddness", () => {
     if (!scene.found || scene.rank >= scene.found.arrays.odd.rows) return null;
     const at = list.indexOf(hand.channel) * t, part = (matrix) => row(matrix, scene.rank).subarray(at, at + t), curve = part(scene.found.arrays.odd);
@@ -23,10 +23,14 @@ export function score({ hand, go }) {
   });
   const sentence = told("p", { class: "lead", id: "oddest" }, () => said());
 
+  // The law has seen these signals, and no laws were kept that have not.
+  const fair = () => scene.found.held_out || hand.model.asked.signals !== hand.signals.id;
+
   function said() {
     if (!scene.found) return "";
     const { order, nats, p } = scene.found.arrays, k = order[scene.rank], values = { k: number(k + 1, 0), nats: number(nats[k], 1), rank: number(scene.rank + 1, 0), n: number(order.length, 0) };
-    if (hand.model.asked.signals === hand.signals.id) return say("bench.odd-seen", values);
+    if (scene.found.held_out) return say("bench.odd-held", { ...values, p: number(100 * p[k], 1) });
+    if (!fair()) return say("bench.odd-seen", values);
     return p ? say("bench.odd-p", { ...values, p: number(100 * p[k], 1) }) : say("bench.odd", values);
   }
 
