@@ -139,5 +139,5 @@ def unseen(bench: Sequence[Judge], x: Tensor) -> Surprise | None:
             return None
         held.append(own)
     level = torch.cat(held)
-    below = torch.searchsorted(level.sort().values, level, right=True)
+    below = torch.searchsorted(level.sort().values, level, side="right")
     return Surprise(-level, below.to(torch.float64) / len(level))
