@@ -123,3 +123,13 @@ def test_a_model_takes_them_by_name_for_many_cases(method: str) -> None:
     torch.testing.assert_close(alone.law.points, post.law.points[2], rtol=0, atol=1e-9)
     with pytest.raises(orn.InputError, match="linear measurements with Gaussian noise"):
         model.posterior(orn.Clip(-1, 1), torch.zeros(4), 0.3, method=method)
+
+
+@pytest.mark.parametrize("method", list(RUNS))
+def test_nothing_measured_leaves_the_law_and_noise_is_in_the_units_of_y(method: str) -> None:
+    model = orn.fit(5 + 3 * normal(200, 4, seed=5), folds=0)
+    nothing = orn.Mask(torch.zeros(4, dtype=torch.bool))
+    drawn = model.posterior(nothing, torch.zeros(0), 0.1, method=method, particles=200, steps=30).sample(200)
+    assert float((drawn - 5).abs().max()) < 3 * 6
+    with pytest.raises(orn.InputError, match=r"noise is -0\.1, but must be at least 0"):
+        model.posterior(orn.Average(2), torch.zeros(2), -0.1, method=method)

@@ -91,6 +91,8 @@ class Conditioning(Fitted):
         known = recognised(y)
         values = Matched.of(known, self.channels, self.units, None).values if isinstance(known, Signals) else checks.tensor(y, "y")
         r = noise if isinstance(noise, Spectral | NoiseLaw) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
+        if isinstance(r, Tensor) and r.ndim < 2 and bool((r < 0).any()):
+            raise InputError(f"noise is {float(r.min()):g}, but must be at least 0")
         curved = self.scaler.curves is not None and not self._exactly_selected(measurement, r)
         if curved or not measurement.linear or isinstance(r, NoiseLaw):
             measurement.outputs(values, self.event_shape)

@@ -28,7 +28,7 @@ class Restoration(Run):
         root = torch.linalg.cholesky(self.seen.r + 1e-8 * self.scale**2 * torch.eye(self.seen.size, dtype=torch.float64))
         white_rows = torch.linalg.solve_triangular(root, self.seen.rows, upper=False)
         left, values, right = torch.linalg.svd(white_rows, full_matrices=False)
-        told = values > 1e-8 * values.max().clamp_min(torch.finfo(values.dtype).tiny)
+        told = values > 1e-8 * torch.linalg.matrix_norm(white_rows)
         basis: Tensor = torch.linalg.qr(torch.cat([right[told], torch.eye(len(self.mean), dtype=torch.float64)]).T)[0].T
         basis[: int(told.sum())] = right[told]
         y = torch.linalg.solve_triangular(root, self.seen.y.T, upper=False).T @ left[:, told] / values[told]
