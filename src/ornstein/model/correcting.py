@@ -21,7 +21,7 @@ from ornstein.model.sight import sight, variables, width
 from ornstein.nets.warp import KNOTS, Warp
 from ornstein.training import Averages, Masks
 
-ROWS, EACH, ROUNDS = 400_000, 64, 10
+ROWS, EACH, ROUNDS = 500_000, 64, 10
 """Hidden entries that are learned from, of one case under one mask, and masks that a case is seen under, at most."""
 PASSES, BATCH = 4, 1024
 SURE = 2.0
