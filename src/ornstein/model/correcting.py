@@ -174,7 +174,11 @@ def _trained(problem: Problem, rows: Rows, looked: Rows, steps: int, seed: int, 
     averages = Averages(net, (_LENGTH,))
     best, least = copy.deepcopy(net), float(_losses(problem, looked, None).mean())
     batches = max(1, -(-len(seen) // BATCH))
-    tell(f"the correction: step {0} of {steps}, CRPS of gaps looked at {least:.4f} deviations")
+
+    def say(step: int, level: float) -> None:
+        tell(f"the correction: step {step} of {steps}, CRPS of gaps looked at {level:.4f} deviations")
+
+    say(0, least)
     for step in range(steps):
         if step % batches == 0:
             order = Noise(seed).uniform(1, (len(seen),), _ORDER + 256 * (step // batches))[0].argsort()
@@ -194,7 +198,7 @@ def _trained(problem: Problem, rows: Rows, looked: Rows, steps: int, seed: int, 
                 own.data.copy_(value)
             now = Correction(trial, *(found.event, found.centre, found.spread, found.crps))
             level = float(_losses(problem, looked, now.knots(looked.features, looked.variable)).mean())
-            tell(f"the correction: step {step + 1} of {steps}, CRPS of gaps looked at {level:.4f} deviations")
+            say(step + 1, level)
             if level < least:
                 best, least = trial, level
     return Correction(best.eval(), found.event, found.centre, found.spread, found.crps)
