@@ -12,7 +12,7 @@ from kinds import COLORS, LAWS, MEAN, NO_DENSITY, SCHEDULES, SIZE, gaussian, mix
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense, Diagonal
-from ornstein.denoisers import Colored, Gaussian, Mixture, matched
+from ornstein.denoisers import Colored, Gaussian, Mixture, fit_gaussian, matched
 from ornstein.likelihood import Density, bound, flow, log_density, mmse, path, state
 from ornstein.process import Process
 from ornstein.schedules import VP
@@ -213,3 +213,16 @@ def test_a_budget_is_kept() -> None:
     assert "every direction" in log_density(Mute(law), x, matched(law), calls=120).why
     with pytest.raises(InputError, match="calls is 60"):
         log_density(Mute(law), x, matched(law), calls=60)
+
+
+def test_a_density_on_a_support_says_its_dimension_and_what_leaves_it() -> None:
+    flat = normal(40, 4, seed=1)
+    flat = flat - flat.mean(1, keepdim=True)
+    law = fit_gaussian(flat, shrinkage="none")
+    assert log_density(law, flat).why.endswith("in closed form: taken on its support, 3 of 4 dimensions")
+    out = flat[:3].clone()
+    out[1:] += 0.5
+    found = log_density(law, out)
+    assert torch.isinf(found.value).tolist() == [False, True, True]
+    assert "3 of 4 dimensions, and 2 cases outside it: case 1 is off by 1, most at entry" in found.why
+    assert log_density(fit_gaussian(flat), flat).why == "the law has its density in closed form"

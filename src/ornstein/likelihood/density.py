@@ -37,8 +37,8 @@ class Density:
         return replace(self, value=self.value + nats)
 
     def because(self, reason: str) -> Density:
-        """The same, with the reason why this method was chosen."""
-        return replace(self, why=f"{self.why}: {reason}")
+        """The same, with the reason why this method was chosen; "" adds nothing."""
+        return replace(self, why=f"{self.why}: {reason}") if reason else self
 
     @classmethod
     def estimate(cls, value: Tensor, errors: tuple[Tensor, Tensor], outside: Tensor, calls: int, method: str, why: str) -> Density:

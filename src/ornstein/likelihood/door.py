@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from typing import TypeGuard
 
+from torch import Tensor
+
 from ornstein.common import checks
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError, counted, unknown_name
+from ornstein.covariance import Spectral
 from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Network
 from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
 from ornstein.likelihood.flow import FEW, FIRST, flow, signals
+from ornstein.likelihood.frame import Frame
 from ornstein.likelihood.mmse import CALLS, PILOT, STRATA, mmse
 from ornstein.likelihood.trace import DIRECTIONS
 from ornstein.likelihood.trace import PILOT as PROBES
@@ -55,7 +59,8 @@ def log_density(
         if not closed_form(denoiser):
             kind = type(denoiser).__name__
             raise InputError(f"method is 'exact', but a {kind} has no density in closed form: use 'auto', or fit 'gaussian' or 'mixture'")
-        return Density.exact(denoiser.log_prob(signals(denoiser, x)))
+        values = signals(denoiser, x)
+        return Density.exact(denoiser.log_prob(values)).because(supported(denoiser, values))
     if isinstance(denoiser, Network) and denoiser.inpaints and denoiser.condition is not None and denoiser.condition.signal is not None:
         raise InputError("this network was told entries of the signals themselves, which have no density: ask it without a condition")
     if method == "bound":
@@ -73,6 +78,30 @@ def log_density(
     if not rich:
         return found.because(f"{budget} calls do not pay for all {size} directions")
     return found.because(f"{size} dimensions are few enough for every direction") if size <= FEW else found
+
+
+def supported(denoiser: Denoiser, x: Tensor) -> str:
+    """Of a Gaussian without variance in some direction: the dimension of its support, and what takes cases x (case, *event) out of it.
+
+    "" for laws with variance everywhere, and for all other laws.
+    """
+    if not isinstance(denoiser, Gaussian) or denoiser.batch_shape:
+        return ""
+    covariance = denoiser.covariance()
+    if not isinstance(covariance, Spectral) or not float(covariance.eigenvalues.max()) > 0:
+        return ""
+    frame, size = Frame.of(denoiser, 0.0), math.prod(denoiser.event_shape)
+    if frame.dimension == size:
+        return ""
+    said = f"taken on its support, {frame.dimension} of {size} dimensions"
+    outside = ~frame.holds(x)
+    if not bool(outside.any()):
+        return said
+    first = int(outside.nonzero()[0])
+    off = frame.off(x[first : first + 1])[0]
+    entry = int(off.abs().argmax())
+    many = counted(int(outside.sum()), "case")
+    return f"{said}, and {many} outside it: case {first} is off by {float(off.norm()):.3g}, most at entry {entry}"
 
 
 def closed_form(denoiser: Denoiser) -> TypeGuard[Law | Colored]:

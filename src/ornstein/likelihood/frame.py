@@ -83,10 +83,13 @@ class Frame:
 
     def holds(self, x: Tensor) -> Tensor:
         """Whether x (case, *event) lies in the space that the density is taken in, up to rounding, (case,)."""
-        off = self.basis.apply(lambda lam: 1.0 - self.inside.to(lam), x.flatten(1).to(torch.float64) - self.mean)
         allowed = SUPPORT * (self.basis.trace().sqrt() + x.flatten(1).norm(dim=-1))
-        held: Tensor = off.norm(dim=-1) <= allowed
+        held: Tensor = self.off(x).norm(dim=-1) <= allowed
         return held
+
+    def off(self, x: Tensor) -> Tensor:
+        """The part of x (case, *event) less the mean that leaves the space, (case, d)."""
+        return self.basis.apply(lambda lam: 1.0 - self.inside.to(lam), x.flatten(1).to(torch.float64) - self.mean)
 
     def rest(self, clean: Tensor, u: Tensor, sigma: float) -> Tensor:
         """r = W (D - D_G) (case, k), for the denoised signals of the points u."""
