@@ -72,3 +72,5 @@ def test_what_was_asked_for_is_said_too() -> None:
     assert GAUSSIAN.posterior(MASK, X[0, :2], 0.3, method="twisted", particles=40, steps=4).why == "twisted, as asked for"
     assert GAUSSIAN.posterior(GAUSSIAN).why.startswith("exact: the product of Gaussians")
     assert GAUSSIAN.why == ""
+    bent = TWO.posterior(orn.Clip(4, 6) @ SUM, torch.tensor([5.0, 5.0]), 0.3, particles=100, steps=4)
+    assert bent.why.startswith("twisted: Clip is not linear")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ornstein.denoisers import Denoiser, Empirical, Gaussian, Law, Mixture, Particles
+from ornstein.measurements.base import Composition, Measurement
 from ornstein.measurements.noises import NoiseLaw
 from ornstein.posterior.daps import Decoupled
 from ornstein.posterior.ddrm import Restoration
@@ -58,5 +59,12 @@ def _odd(one: Given) -> str:
     if isinstance(one.noise, NoiseLaw):
         return f"{type(one.noise).__name__} noise has no closed form"
     if not one.measurement.linear:
-        return f"{type(one.measurement).__name__} is not linear"
+        return f"{type(_bent(one.measurement)).__name__} is not linear"
     return "curved marginals make the measurement nonlinear in the coordinates of the law"
+
+
+def _bent(measurement: Measurement) -> Measurement:
+    """The part of a composition that is not linear."""
+    while isinstance(measurement, Composition):
+        measurement = measurement.first if measurement.last.linear else measurement.last
+    return measurement
