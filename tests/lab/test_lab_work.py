@@ -195,6 +195,39 @@ def test_extremes_of_stretches_keep_every_jump():
     assert np.nanmax(high[1]) == 5.0
 
 
+def test_a_network_is_checked_on_what_it_was_trained_without(tmp_path, file, monkeypatch):
+    """Its own held-out signals, each with a quarter hidden, and its own draws: here those of a Gaussian, which are exact."""
+    from ornstein.common.errors import InputError
+    from ornstein.lab import store
+    from ornstein.lab.work import calibrating
+    from ornstein.lab.worker import Job
+    from ornstein.training.held_out import HELD_OUT, split
+
+    x, asked = orn.read(file[0]), {"signals": "s", "model": "m", "recipe": "network"}
+    for name, told in (("s", {}), ("m", {"signals": "s", "recipe": "network"}), ("c", asked), ("d", asked | {"signals": "c"})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job.json").write_text(json.dumps({"kind": "", "asked": told, "at": 0}))
+        store.save(tmp_path / name, x)
+    train, held = split(len(x), HELD_OUT)
+    own, given = orn.fit(x[train]), []
+
+    class Watched:
+        def impute(self, values, draws, seed):
+            given.append(values.clone())
+            return own.impute(values, draws, seed=seed)
+
+    monkeypatch.setattr(calibrating, "load", lambda folder: Watched())
+    found = calibrating.run(Job(tmp_path / "c"))
+    hidden = x.values[held].clone().double()
+    begin = (x.shape[2] - round(x.shape[2] / 4)) // 2
+    hidden[..., begin : begin + round(x.shape[2] / 4)] = torch.nan
+    np.testing.assert_array_equal(torch.cat(given), hidden)
+    assert found["cases"] == len(held)
+    assert found["p"] > 1e-6  # of bands that are right, one in a million is farther off
+    with pytest.raises(InputError, match="no network of these signals"):
+        calibrating.run(Job(tmp_path / "d"))
+
+
 @pytest.mark.slow
 def test_a_network_is_stopped_kept_and_goes_on(lab, signals):
     """Its loss comes as it falls; "enough" keeps the best weights so far; the next fit goes on from there."""
@@ -215,5 +248,6 @@ def test_a_network_is_stopped_kept_and_goes_on(lab, signals):
     assert steps >= seen[2]["step"]
     again = lab.done("fit", signals=signals, recipe="network", minutes=0.1, continues=ident)
     assert part(lab, again)[0]["training"]["steps"] > steps
+    assert part(lab, lab.done("calibrate", signals=signals, model=again, recipe="network"))[0]["cases"] == 6
     _, arrays = part(lab, lab.done("sample", model=again, cases=2))
     assert np.isfinite(arrays["path"]).all()

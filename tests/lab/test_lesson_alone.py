@@ -78,10 +78,14 @@ def shown(browser, page, folder, chapters):
         seen.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         numbers |= dict(seen.page.evaluate(NUMBERS))
         assert any("一" <= c <= "鿿" for c in seen.page.inner_text("h1"))
+        assert not any(word in seen.page.inner_text("article") for word in ("按下按钮", "由你来画"))  # there is no such button here
     compared = [name for name in numbers if name in tour.numbers]
     assert len(compared) >= 2 * len(chapters)
     for name in compared:
         assert float(numbers[name]) == pytest.approx(tour.numbers[name], rel=1e-9), name
+    if len(chapters) > 1:
+        seen.page.go_back()
+        seen.until(f"document.querySelector('article').dataset.chapter === '{chapters[-2]}'")
     seen.page.click("#language")
     seen.page.wait_for_function("() => document.documentElement.lang === 'en'")
     assert seen.wrong == []

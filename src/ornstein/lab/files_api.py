@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ornstein.lab import answers
+from ornstein.lab.limits import bytes_told
 from ornstein.lab.refusals import Refused
 from ornstein.lab.state import Lab
 
@@ -17,7 +18,7 @@ def routes(lab: Lab) -> list[Route]:
     """``GET``, ``POST /api/files?name=``, ``DELETE /api/files/<id>``."""
 
     async def listed(request: Request) -> Response:
-        return answers.said({"files": [asdict(kept) for kept in lab.shelf.all()]})
+        return answers.said({"files": [asdict(kept) for kept in lab.shelf.all()], "largest": bytes_told(lab.limits.upload)})
 
     async def add(request: Request) -> Response:
         name = request.query_params.get("name", "")

@@ -1,6 +1,6 @@
 """Jobs: at most so many at once and in line, each with a folder of its own that outlives the server.
 
-jobs/<id>/job.json       kind, what was asked, when
+jobs/<id>/job.json       kind, what was asked, when, and the version of the library
           events.jsonl   everything that happened, in order (``events``)
           ...            what its work wrote: result.bin (``wire``), a model folder, values.npy
 """
@@ -14,6 +14,7 @@ import shutil
 import time
 from collections import deque
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,19 @@ from ornstein.lab.questions import IDENT
 from ornstein.lab.refusals import Refused
 from ornstein.lab.workers import Worker, Workers
 
+VERSION = version("ornstein")
+"""Of the library. A page asks anew for what another version computed."""
+
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a job: its id, kind, question, begin (seconds since 1970) and newest event."""
+    """What is known of a job: its id, kind, question, begin (seconds since 1970), the library's version ("" if unknown), newest event."""
 
     id: str
     kind: str
     asked: dict[str, Any]
     at: float
+    version: str
     newest: dict[str, Any]
 
     @property
@@ -74,7 +79,7 @@ class Jobs:
         ident = secrets.token_hex(8)
         folder = self._folder / ident
         folder.mkdir()
-        write_json(folder / "job.json", {"kind": kind, "asked": asked, "at": time.time()})
+        write_json(folder / "job.json", {"kind": kind, "asked": asked, "at": time.time(), "version": VERSION})
         self._say(ident, {"is": "queued"})
         self._line.append(ident)
         self._next()
@@ -139,7 +144,8 @@ class Jobs:
             return None
         try:
             told = json.loads((entry / "job.json").read_text(encoding="utf-8"))
-            return Record(entry.name, str(told["kind"]), dict(told["asked"]), float(told["at"]), events.last(entry / "events.jsonl"))
+            known = str(told["kind"]), dict(told["asked"]), float(told["at"]), str(told.get("version", ""))
+            return Record(entry.name, *known, events.last(entry / "events.jsonl"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ornstein.lab import answers, events, wire
+from ornstein.lab.jobs import VERSION
 from ornstein.lab.kinds import KINDS
 from ornstein.lab.questions import one_of, parsed, taken
 from ornstein.lab.refusals import Refused
@@ -24,7 +25,7 @@ def routes(lab: Lab) -> list[Route]:
     following: set[object] = set()
 
     async def listed(request: Request) -> Response:
-        return answers.said({"jobs": [asdict(record) for record in lab.jobs.all()]})
+        return answers.said({"version": VERSION, "jobs": [asdict(record) for record in lab.jobs.all()]})
 
     async def start(request: Request) -> Response:
         asked = parsed(await request.body(), lab.limits.depth)

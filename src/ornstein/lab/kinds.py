@@ -93,14 +93,15 @@ KINDS: dict[str, Kind] = {
     "calibrate": Kind(
         {
             "signals": ident,
-            "recipe": one_of("gaussian", "mixture", "empirical"),
+            "recipe": _LAW["recipe"],
+            "model": ident,
             "structure": _LAW["structure"],
             "gap": number(0.01, 0.9),
             "seed": SEED,
             **_LEFT_OUT,
         },
-        ("structure", "gap", "seed", *_LEFT_OUT),
-        _SIGNALS,
+        ("model", "structure", "gap", "seed", *_LEFT_OUT),
+        _BOTH,
     ),
     "train-reversal": Kind({"curve": ident, "seed": SEED, "steps": whole(20, 4000)}, ("curve", "seed", "steps"), {"curve": ("curve",)}),
     "lesson-page": Kind(

@@ -35,7 +35,7 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.jobs = folder, folder.parent
-        self.asked: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))["asked"]
+        self.asked = _asked(folder)
         self.stop, self.enough = threading.Event(), threading.Event()
         self._told = 0.0
 
@@ -60,9 +60,18 @@ class Job:
         """The folder of another job that was asked about by its id."""
         return self.jobs / str(self.asked[name])
 
+    def asked_of(self, name: str) -> dict[str, Any]:
+        """What that other job was asked."""
+        return _asked(self.of(name))
+
     def curve(self) -> list[float]:
         """The values of the curve that was asked about."""
         return Curves(self.jobs.parent / "curves").find(self.asked["curve"])
+
+
+def _asked(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))["asked"]
+    return told
 
 
 def main(folder: str, pipe: Connection) -> None:

@@ -24,19 +24,19 @@
     }
     close() {}
   };
-  // the page of a file has one address; what is asked after it may change
-  for (const name of ["pushState", "replaceState"]) {
+  // the page of a file has one address; what is asked after it may change, and a chapter that is turned to stands behind #
+  for (const [name, place] of [["pushState", (path) => `#${path.split("/").pop()}`], ["replaceState", () => location.hash]]) {
     const own = history[name].bind(history);
     history[name] = (state, title, address) => {
-      const query = String(address).replace(/^[^?]*/, "") || location.search;
-      try { own(state, title, `${location.pathname}${query}`); } catch { /* a viewer that keeps its address */ }
+      const [path, query] = String(address).split("#")[0].split("?");
+      try { own(state, title, `${location.pathname}?${query ?? ""}${place(path)}`); } catch { /* a viewer that keeps its address */ }
     };
   }
   const query = new URLSearchParams(location.search);
   if (!query.has("lang")) query.set("lang", lang);
   if (known.has("/api/jobs/alone/events")) query.set("job", "alone");
   if (known.has("/api/curves/alone")) query.set("curve", "alone");
-  history.replaceState(null, "", `?${query}`);
+  history.replaceState(null, "", `${location.pathname}?${query}`);
 
   const blob = (source) => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const imports = Object.fromEntries(Object.entries(modules).map(([address, source]) => [`@${address}`, blob(source)]));

@@ -73,10 +73,10 @@ export function follow(id, onEvent = () => {}, { after = 0, until = null } = {})
   });
 }
 
-// The newest job that was asked the same and has not failed; undefined where there is none.
+// The newest job of this version of the library that was asked the same and has not failed; undefined where there is none.
 async function known({ kind, ...question }) {
-  const written = (asked) => JSON.stringify(Object.entries(asked).sort()), { jobs } = await get("/api/jobs");
-  return jobs.findLast((job) => job.kind === kind && written(job.asked) === written(question) && !["failed", "cancelled"].includes(job.newest.is));
+  const written = (asked) => JSON.stringify(Object.entries(asked).sort()), { jobs, version } = await get("/api/jobs");
+  return jobs.findLast((job) => job.version === version && job.kind === kind && written(job.asked) === written(question) && !["failed", "cancelled"].includes(job.newest.is));
 }
 
 // Begin a job and follow it to its end; what failed becomes an Error with its sentence, and null is one that was cancelled. Where

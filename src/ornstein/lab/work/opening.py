@@ -19,6 +19,8 @@ EXAMPLES = {
     "heartbeats": examples.ecg,
     "electricity": examples.electricity,
 }
+ROWS, CHANNELS = 6, 8
+"""What is shown of the values themselves: the first signals, channels and samples."""
 READING = ("orient", "window", "hop", "rate", "channels", "units", "key", "time", "index", "labels")
 
 
@@ -26,7 +28,7 @@ def run(job: Job) -> dict[str, Any]:
     """``values.npy``, and ``result`` with a picture of each of the first signals."""
     x = opened(job)
     store.save(job.folder, x)
-    arrays = overview(x.values.numpy())
+    arrays = overview(x.values.numpy()) | {"head": x.values[:ROWS, :CHANNELS, :ROWS].numpy()}
     told = {"notes": [*x.notes], "channels": x.channels, "units": x.units, "rate": x.rate, "labels": x.labels, "shape": x.shape}
     write_bytes(job.folder / "result.bin", wire.pack(told, arrays), force=True)
     return {"shape": x.shape, "missing": int(x.values.isnan().sum())}

@@ -1,6 +1,6 @@
 // The workbench: open, explore, fit, and use a law of one's own signals; one step in sight at a time, all of them in the address.
 import { h, replace } from "../dom.js";
-import { number, state as address, say } from "../frame/frame.js";
+import { joined, number, state as address, say } from "../frame/frame.js";
 import { calibrate } from "./calibrate.js";
 import { condition } from "./condition.js";
 import { explore } from "./explore.js";
@@ -23,7 +23,7 @@ export async function show(root) {
   const tabs = Object.keys(STEPS).map((name) => h("a", { href: `?step=${name}`, "data-step": name, onclick: (e) => { e.preventDefault(); go(name); } }, label(`bench.step.${name}`)));
   root.classList.add("bench");
   replace(root, told("h1", {}, () => say("bench.title")), about, h("nav", { class: "steps", "aria-label": "steps" }, ...tabs), work.element, panel);
-  const context = { hand, go, work };
+  const context = { hand, go, work, dropped: null };
   let shown = null, leave = () => {}, begun = false;
 
   function go(name) {
@@ -49,6 +49,14 @@ export async function show(root) {
     const to = single(hand) ? "open" : "fit";
     return { elements: [h("p", { class: "lead" }, label(key)), h("p", {}, h("button", { type: "button", onclick: () => go(to) }, label(`bench.step.${to}`)))] };
   }
+
+  // A file is opened wherever on the page it is dropped; a browser would leave the page for it.
+  document.addEventListener("dragover", (e) => e.preventDefault());
+  document.addEventListener("drop", (e) => {
+    e.preventDefault();
+    [context.dropped = null] = e.dataTransfer.files;
+    if (context.dropped) go("open");
+  });
 
   hand.on((what) => {
     about.again();
@@ -88,5 +96,5 @@ function sentence({ signals, model }) {
   const slow = signals.rate && signals.rate < SLOW, rounded = (v) => number(v, v % 1 ? 2 : 0);
   const rate = slow ? say("bench.every", { s: rounded(1 / signals.rate) }) : signals.rate ? say("bench.at-rate", { rate: rounded(signals.rate) }) : "";
   const what = say(n === 1 ? "bench.about-recording" : c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
-  return model ? `${what} ${say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) })}` : what;
+  return joined(what, model && say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) }));
 }

@@ -9,7 +9,7 @@ import { placed } from "/views/gaussian.js";
 import { normals } from "/views/normals.js";
 import { SENSORS, covarianceOf, noisy, sensedDraw, sensedMean, sensing } from "/views/sensed.js";
 import { figure } from "./figure.js";
-import { button, channelChoice, chooser, segments, slider, takeaway, told, worker } from "./parts.js";
+import { button, channelChoice, chooser, segments, slider, slow, takeaway, told, worker } from "./parts.js";
 import { known, length, signal, without } from "./state.js";
 
 const DOTS = 80; // readings that are drawn
@@ -19,7 +19,7 @@ export function condition({ hand }) {
   const work = worker(), away = h("p", { class: "row small" }), list = known(hand), t = length(hand), scene = { found: null, kind: "average", turn: 0 };
   if (!list.includes(hand.channel)) hand.channel = list[0];
   const factors = Array.from({ length: t }, (_, k) => k + 1).filter((k) => k > 1 && k <= t / 2 && t % k === 0);
-  const spread = typical(hand), level = (k) => spread * (k / 40) ** 2, exact = hand.model.exact && answering(hand.model.exact, list.length, t);
+  const spread = typical(hand), level = (k) => spread * (k / 40) ** 2, exact = hand.model.exact && answering(hand.model.exact, list.length, t), late = slow(hand, exact);
   const choose = chooser(hand, again), channel = channelChoice(hand, () => picture.redraw(), () => list);
   const kinds = segments("bench.sensor", Object.keys(SENSORS), scene.kind, (kind) => { scene.kind = kind; again(); }, "bench.sensor");
   const rests = exact ? {} : { onchange: again }, moves = exact ? { oninput: again } : {};
@@ -48,16 +48,16 @@ export function condition({ hand }) {
     const question = asked(), began = performance.now();
     show(exact(truth, question), question);
     picture.canvas.dataset.milliseconds = String(performance.now() - began);
-    replace(away, [button("bench.export-filled", ask, { class: "quiet" })]);
+    replace(away, [button("bench.export-filled", ask)]);
   }
 
   // The same by Python, with files to take away.
   async function ask() {
     const question = asked(), { kind, ...rest } = question;
-    const job = await work.start(async (onEvent, onStart) => {
+    const job = await late.timed(() => work.start(async (onEvent, onStart) => {
       const ended = await api.job({ kind: "condition", model: hand.model.id, signals: hand.signals.id, case: hand.case, measurement: kind, ...rest, ...without(hand) }, onEvent, onStart);
       return ended && { id: ended.id, ...(await api.part(ended.id)) };
-    });
+    }));
     if (!job) return;
     const { arrays, evidence } = job, band = (name) => [arrays[`${name}-low`], arrays[`${name}-high`]];
     if (!exact || !scene.found) show({ truth: arrays.truth, y: arrays.y, mean: arrays.mean, draws: rows(arrays.draws).slice(0, DRAWS), prior: band("prior"), posterior: band("posterior"), evidence }, question);
@@ -78,7 +78,7 @@ export function condition({ hand }) {
   }
 
   again();
-  return { elements: [h("div", { class: "row" }, choose, channel), h("div", { class: "row" }, kinds, factor, noise), sentence, picture.element, work.element, away] };
+  return { elements: [h("div", { class: "row" }, choose, channel), h("div", { class: "row" }, kinds, factor, noise), sentence, picture.element, late, work.element, away] };
 }
 
 // (values of a signal, what is asked) -> what a Gaussian law makes of it; what a sensor or a noise takes is kept while it stays.

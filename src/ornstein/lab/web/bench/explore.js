@@ -1,7 +1,7 @@
 // Explore: the signals, their covariance, and how many directions they really take.
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { number, say } from "../frame/frame.js";
+import { joined, number, say } from "../frame/frame.js";
 import { extent } from "/views/arrays.js";
 import { eigenvalues } from "/views/edge.js";
 import { ensemble } from "/views/ensemble.js";
@@ -48,5 +48,5 @@ export function explore({ hand }) {
 
 function sentence({ size, effective, ninety, above, reason }) {
   const first = say("bench.rank", { size: number(size, 0), effective: number(effective, 1), ninety: number(ninety, 0) });
-  return `${first} ${above === null ? say(`bench.no-edge.${reason}`) : say("bench.above", { above: number(above, 0) })}`;
+  return joined(first, above === null ? say(`bench.no-edge.${reason}`) : say("bench.above", { above: number(above, 0) }));
 }

@@ -8,7 +8,7 @@ import { filled } from "/views/filled.js";
 import { placed } from "/views/gaussian.js";
 import { normals } from "/views/normals.js";
 import { figure } from "./figure.js";
-import { button, channelChoice, chooser, takeaway, told, worker } from "./parts.js";
+import { button, channelChoice, chooser, slow, takeaway, told, worker } from "./parts.js";
 import { known, length, signal, without } from "./state.js";
 
 const HALF = 0.67449, NINETY = 1.64485, DRAWS = 6;
@@ -17,7 +17,7 @@ const EXACT = 1e-4; // the noise, in standard deviations of the law, with which 
 export function fill({ hand }) {
   const work = worker(), away = h("p", { class: "row small" }), t = length(hand), list = known(hand);
   const exact = hand.model.exact && prepared(hand.model.exact);
-  const scene = { values: null, hidden: new Set(), answer: null, brush: null };
+  const late = slow(hand, exact), scene = { values: null, hidden: new Set(), answer: null, brush: null };
   if (!list.includes(hand.channel)) hand.channel = list[0];
   const own = () => list.indexOf(hand.channel);
   const choose = chooser(hand, load), channel = channelChoice(hand, () => picture.redraw(), () => list);
@@ -68,17 +68,17 @@ export function fill({ hand }) {
     }
     told1.again();
     picture.redraw();
-    replace(away, scene.hidden.size ? [button("bench.export-filled", ask, { class: "quiet" })] : []);
+    replace(away, scene.hidden.size ? [button("bench.export-filled", ask)] : []);
   }
 
   // The same by Python: for laws that are not Gaussian, and for the files to take away.
   async function ask() {
     if (!scene.hidden.size) return;
     const question = { kind: "fill", model: hand.model.id, signals: hand.signals.id, case: hand.case, gaps: gaps(), draws: 200, ...without(hand) };
-    const found = await work.start(async (onEvent, onStart) => {
+    const found = await late.timed(() => work.start(async (onEvent, onStart) => {
       const job = await api.job(question, onEvent, onStart);
       return job && { id: job.id, ...(await api.part(job.id)) };
-    });
+    }));
     if (!found) return;
     const { arrays } = found;
     if (!exact) {
@@ -151,7 +151,7 @@ export function fill({ hand }) {
   });
 
   load();
-  return { elements: [h("div", { class: "row" }, choose, channel, clear), told1, picture.element, told("p", { class: "small hint" }, () => say("bench.brush-hint")), work.element, away], };
+  return { elements: [h("div", { class: "row" }, choose, channel, clear), told1, picture.element, told("p", { class: "small hint" }, () => say("bench.brush-hint")), late, work.element, away], };
 }
 
 // The law with what does not depend on the gap: its precision under a noise that nobody sees.

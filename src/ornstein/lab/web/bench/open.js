@@ -6,27 +6,26 @@ import { extent } from "/views/arrays.js";
 import { ensemble } from "/views/ensemble.js";
 import { figure } from "./figure.js";
 import { button, channelChoice, label, told, worker } from "./parts.js";
+import { firstRows } from "./rows.js";
 import { open, pictures, single } from "./state.js";
 
 const EXAMPLES = ["heartbeats", "electricity", "cosines"];
 const ACCEPTED = ".csv,.tsv,.txt,.npy,.npz,.wav,.edf,.bdf,.parquet";
 const TABLES = /\.(csv|tsv|txt|parquet)$/i, ORIENTED = /\.(csv|tsv|txt|parquet|npy|npz)$/i;
 
-export function opening({ hand, go }) {
+export function opening(context) {
+  const { hand, go } = context;
   const work = worker(), input = h("input", { type: "file", accept: ACCEPTED, hidden: true, onchange: () => input.files[0] && upload(input.files[0]) });
   const pick = button("bench.choose-file", () => input.click(), { class: "main" });
-  const zone = h("div", { class: "drop", ondragover: (e) => { e.preventDefault(); zone.classList.add("over"); }, ondragleave: () => zone.classList.remove("over"), ondrop: dropped },
-    told("p", { class: "lead" }, () => say("bench.drop")), h("p", {}, pick, input), told("p", { class: "small" }, () => say("bench.formats")));
+  const shelved = { largest: "…" }, formats = told("p", { class: "small" }, () => say("bench.formats", { limit: shelved.largest }));
+  const zone = h("div", { class: "drop", ondragover: () => zone.classList.add("over"), ondragleave: () => zone.classList.remove("over") },
+    told("p", { class: "lead" }, () => say("bench.drop")), h("p", {}, pick, input), formats);
   const examples = h("p", { class: "row" }, label("bench.or-example"), ...EXAMPLES.map((example) => button(`bench.example.${example}`, () => begin({ example }), { "data-example": example })));
   const shelf = h("ul", { class: "shelf" }), what = h("section", { class: "what" });
   list();
   if (hand.signals) describe();
-
-  function dropped(e) {
-    e.preventDefault();
-    zone.classList.remove("over");
-    if (e.dataTransfer.files[0]) upload(e.dataTransfer.files[0]);
-  }
+  if (context.dropped) upload(context.dropped);
+  context.dropped = null;
 
   async function upload(file) {
     const kept = await work.start((onEvent) => api.upload(file, (share) => onEvent({ is: "progress", share })));
@@ -40,7 +39,9 @@ export function opening({ hand, go }) {
   }
 
   async function list() {
-    const { files } = await api.get("/api/files");
+    const { files, largest } = await api.get("/api/files");
+    shelved.largest = largest;
+    formats.again();
     replace(shelf, files.reverse().map((file) => h("li", {},
       h("button", { type: "button", class: "quiet", onclick: () => begin({ file: file.id }) }, file.name),
       h("span", { class: "small" }, ` ${size(file.size)} `),
@@ -54,10 +55,11 @@ export function opening({ hand, go }) {
       const rate = hand.signals.rate && (hand.signals.rate * curves[0].length) / hand.signals.shape[2];
       return [ensemble, { curves, chosen: single(hand) ? null : curves[0], tint: single(hand) ? "near" : "far", alpha: single(hand) ? 1 : 0.6, rate, y: extent(curves), unit: hand.signals.units[hand.channel] }];
     });
-    const notes = [...hand.signals.notes], onward = single(hand) ? null : button("bench.onward", () => go("explore"), { class: "main" });
+    const notes = [...hand.signals.notes], onward = single(hand) ? null : [button("bench.onward", () => go("explore"), { class: "main" }), button("bench.onward-fill", () => go("fill"), { id: "onward-fill" })];
     replace(what,
       h("div", { class: "row" }, channelChoice(hand, picture.redraw), onward),
       picture.element,
+      firstRows(hand),
       notes.length ? h("div", { class: "note" }, told("h3", {}, () => say("bench.assumed")), h("ul", {}, notes.map((note) => h("li", {}, note)))) : null,
       hand.badCases.size ? told("p", { class: "small", id: "left-out" }, () => say("bench.left-out", { n: number(hand.badCases.size, 0) })) : null,
       single(hand) ? cutting() : null,

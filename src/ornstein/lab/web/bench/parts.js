@@ -1,8 +1,8 @@
 // Pieces that several steps share: a sentence of a job's progress, things to take away, a choice of signal and channel.
 import * as api from "../api.js";
 import { h, replace } from "../dom.js";
-import { number, onChange, say } from "../frame/frame.js";
-import { cases, channels } from "./state.js";
+import { joined, number, onChange, say } from "../frame/frame.js";
+import { COMPUTED, cases, channels, entries } from "./state.js";
 
 // Text that is written again when the language changes. ``write`` returns a string or nodes.
 export function told(tag, attributes, write) {
@@ -50,7 +50,7 @@ export function worker({ stoppable = false } = {}) {
     try {
       const found = await work((event) => {
         if (turn !== run.turn) return;
-        if (event.is === "queued") text.textContent = say("bench.queued");
+        if (event.is === "queued" || event.is === "started") text.textContent = say(event.is === "queued" ? "bench.queued" : "bench.working");
         if (event.is === "progress") {
           text.textContent = left(event.share, performance.now() - began) || event.note || say("bench.working");
           if (event.share) bar.value = event.share;
@@ -75,6 +75,24 @@ export function worker({ stoppable = false } = {}) {
   return run;
 }
 
+// One line on why an answer does not follow the hand, and how long the last one took: "" where the page answers itself.
+export function slow(hand, exact) {
+  let took = 0;
+  const line = told("p", { class: "small", id: "by-job" }, () => {
+    if (exact) return "";
+    const why = hand.model.gaussian ? say("bench.by-job-large", { n: number(entries(hand), 0), most: number(COMPUTED, 0) }) : say("bench.by-job-law");
+    return joined(why, took && say("bench.by-job-took", { s: number(took, 1) }));
+  });
+  // Runs ``work`` and keeps its seconds.
+  line.timed = async (work) => {
+    const began = performance.now(), found = await work();
+    if (found) took = (performance.now() - began) / 1000;
+    line.again();
+    return found;
+  };
+  return line;
+}
+
 function left(share, elapsed) {
   if (!share || share < 0.03 || elapsed < 1500) return "";
   const seconds = (elapsed / 1000) * (1 / share - 1);
@@ -83,7 +101,7 @@ function left(share, elapsed) {
 
 // Links to what a job wrote, and to the script that does the same.
 export function takeaway(id, files, script = true) {
-  const link = (href, text) => h("a", { href, download: text, class: "quiet" }, text);
+  const link = (href, text) => h("a", { href, download: text, class: "file" }, h("span", { "aria-hidden": "true" }, "↓ "), text);
   return [...files.map((name) => link(`/api/jobs/${id}/files/${name}`, name)), script && link(`/api/jobs/${id}/script`, "done.py")];
 }
 

@@ -67,13 +67,15 @@ export function pictures({ signals }, channel, most = 80) {
   return found;
 }
 
+// What was marked as bad, as jobs are told it.
+export const leftOut = ({ signals, badChannels, badCases }) => ({
+  ...(badChannels.size ? { without_channels: [...badChannels].map((k) => signals.channels[k]) } : {}),
+  ...(badCases.size ? { without_cases: [...badCases] } : {}),
+});
+
 // Fit a law. Tells "model". One that was fitted before is not fitted ``again``.
 export async function fit(hand, question, onEvent, onStart, again = true) {
-  const left = {
-    ...(hand.badChannels.size ? { without_channels: [...hand.badChannels].map((k) => hand.signals.channels[k]) } : {}),
-    ...(hand.badCases.size ? { without_cases: [...hand.badCases] } : {}),
-  };
-  const job = await api.job({ kind: "fit", signals: hand.signals.id, ...left, ...question }, onEvent, onStart, again);
+  const job = await api.job({ kind: "fit", signals: hand.signals.id, ...leftOut(hand), ...question }, onEvent, onStart, again);
   if (job) await taught(hand, job.id);
   return job;
 }

@@ -17,6 +17,9 @@ export const language = () => spoken;
 // A word or sentence by its key; {name} in it is filled in.
 export const say = (key, values = {}) => dictionaries[spoken][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
+// Sentences one after another, as the language sets them apart.
+export const joined = (...sentences) => sentences.filter(Boolean).join(spoken === "zh" ? "" : " ");
+
 // Call ``listener`` whenever language, theme or size of the page changes: everything that shows words or colours draws itself again.
 export const onChange = (listener) => { listeners.add(listener); return () => listeners.delete(listener); };
 

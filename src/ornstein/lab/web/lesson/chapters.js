@@ -88,4 +88,5 @@ export const CHAPTERS = [
   ] },
 ];
 
-export const chapterAt = (path) => CHAPTERS.find(({ id }) => path === `/lesson/${id}`) ?? CHAPTERS[0];
+// The chapter of an address: its path in the lab, what is behind # where the lesson is a file.
+export const chapterAt = ({ pathname, hash }) => CHAPTERS.find(({ id }) => pathname === `/lesson/${id}` || hash === `#${id}`) ?? CHAPTERS[0];

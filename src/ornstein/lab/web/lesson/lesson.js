@@ -25,7 +25,7 @@ export async function show(root) {
 
 function lesson(root, first, values) {
   const state = initial();
-  let scene, raw, chapter = chapterAt(location.pathname), followers = [];
+  let scene, raw, chapter = chapterAt(location), followers = [];
   const figures = drawing(root, () => ({ scene, state }));
   const time = clock(100, (t, rests) => {
     state.t = t;
@@ -115,7 +115,7 @@ function lesson(root, first, values) {
   build();
   time.to(state.t);
   onChange(speak);
-  addEventListener("popstate", () => turn(chapterAt(location.pathname), false));
+  addEventListener("popstate", () => location.hash !== "#main" && turn(chapterAt(location), false)); // the skip link is no chapter
   addEventListener("keydown", (event) => {
     if (event.key !== " " || event.target.closest("input, button, summary, a, dialog, [role=application]")) return;
     event.preventDefault();

@@ -17,8 +17,11 @@ function filled(text) {
     .replace(/\{(?:(mn) )?~?(\w+):(\w+)\}/g, (_, tag, name, digits) => `<${tag ?? "span"} data-live="${name}" data-digits="${digits}"></${tag ?? "span"}>`);
 }
 
+// A lesson on a page of its own has words of its own where the lab's speak of what only the lab can do.
+const said = (key) => ("alone" in document.documentElement.dataset && found[language()][`${key}.alone`]) || found[language()][key];
+
 // Ours alone, never a person's: markup is meant as markup.
-export const html = (key) => filled(key.startsWith("formula.") ? found.formulas[key.slice(8)] : found[language()][key]);
+export const html = (key) => filled(key.startsWith("formula.") ? found.formulas[key.slice(8)] : said(key));
 
 export function plain(key) {
   const text = found[language()][key];
