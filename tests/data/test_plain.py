@@ -41,6 +41,8 @@ def both_ways(table: str, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, list[l
         ("a,b,\n1,2,\n3,4,\n", False),
         ("a\n1\n2\n3\n\n", True),
         ("a\n1\n \n3\n", False),
+        ("made by hand\ra,b\n1,2\n3,4\n", True),
+        ("made by hand\na,b\n1,2\n\n3,4\n", True),
         ("a;b\n1,5;2\n3;4\n", False),
     ],
 )

@@ -40,28 +40,9 @@ def since_1970(times: npt.NDArray[np.float64]) -> str:
     return ""
 
 
-_DAYS = {"days of a spreadsheet": (2e4, 8e4), "days since year 0": (7e5, 8e5)}
-"""Counts of days of the years 1954 to 2119 from 1900 (Excel), and of 1916 to 2190 from year 0 (MATLAB)."""
-
-
-def days(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], str] | None:
-    """(days from the first, what they count) of numbers that are dates: 43831.25, 737791.25, or 20200101; None for others."""
-    if not len(times) or not np.isfinite(times).all():
-        return None
-    for name, (first, last) in _DAYS.items():
-        if bool(((times > first) & (times < last)).all()):
-            return np.round(times - times[0], 10), name
-    if bool(((times > 1.9e7) & (times < 2.1e7) & (times == np.round(times))).all()):
-        try:
-            written = np.array([f"{t // 10000:04.0f}-{t // 100 % 100:02.0f}-{t % 100:02.0f}" for t in times], dtype="datetime64[D]")
-        except ValueError:
-            return None
-        return (written - written[0]).astype(np.float64), "dates written as 20241231"
-    return None
-
-
 def moves_on(values: npt.NDArray[np.float64]) -> bool:
     """Whether ``values`` go on in one direction near a straight line, as a clock does that jitters, repeats or runs down."""
+    values = _bridged(values)
     count = len(values)
     if count < _LONG or not np.isfinite(values).all() or values[0] == values[-1]:
         return False
@@ -74,6 +55,7 @@ def moves_on(values: npt.NDArray[np.float64]) -> bool:
 
 def rises_evenly(values: npt.NDArray[np.float64]) -> bool:
     """Whether ``values`` rise in equal steps, up to the rounding of printed numbers, over at least five rows."""
+    values = _bridged(values)
     if len(values) < _STEPS or not np.isfinite(values).all() or not values[-1] > values[0]:
         return False
     try:
@@ -81,6 +63,14 @@ def rises_evenly(values: npt.NDArray[np.float64]) -> bool:
     except InputError:
         return False
     return True
+
+
+def _bridged(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """``values`` without missing ones at the ends, and those between on the line of their neighbours; as they are where most miss."""
+    seen = np.flatnonzero(~np.isnan(values))
+    if len(seen) in (0, len(values)) or 2 * len(seen) < len(values):
+        return values
+    return np.interp(np.arange(seen[0], seen[-1] + 1), seen, values[seen])
 
 
 def counts(values: npt.NDArray[np.float64]) -> bool:

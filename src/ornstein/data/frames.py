@@ -23,7 +23,7 @@ def pandas(frame: Any, asked: Asked, where: str) -> Loaded:
     if hasattr(frame.iloc[0, 0], "__len__") and not isinstance(frame.iloc[0, 0], str | bytes):
         return _nested(frame, where)
     titles = [*frame.columns]
-    named = any(isinstance(title, str | tuple) for title in titles)
+    named = not (_moments(titles) or all(isinstance(title, int | float | np.number) for title in titles))
     columns = [*_index(frame.index)]
     for title, (_, series) in zip(titles, frame.items(), strict=True):
         name = " ".join(filter(None, map(str, title))) if isinstance(title, tuple) else str(title)
@@ -107,9 +107,15 @@ def _nested(frame: Any, where: str) -> Loaded:
     return Loaded(np.array(rows), None, tuple(name for name, _ in titles), tuple(unit for _, unit in titles))
 
 
+def _moments(titles: list[Any]) -> bool:
+    """Whether columns are dates, times or durations."""
+    return all(hasattr(title, "isoformat") or hasattr(title, "total_seconds") for title in titles)
+
+
 def _across(titles: list[Any]) -> float | None:
-    """Steps per second of columns that are times 0.0, 0.004, ...; whole numbers only count."""
-    values = np.array(titles, dtype=np.float64)
-    if len(values) < 3 or np.array_equal(values, np.round(values)):
+    """Steps per second of columns that are times 0.0, 0.004, ... or dates; whole numbers only count."""
+    if _moments(titles):
+        titles = [(title - titles[0]).total_seconds() for title in titles]
+    elif np.array_equal(titles, np.round(np.array(titles, dtype=np.float64))):
         return None
-    return clock.rate_of(values, "s")
+    return clock.rate_of(np.array(titles, dtype=np.float64), "s") if len(titles) > 2 else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ornstein.common.errors import InputError
-from ornstein.data import clock, names, remarks
+from ornstein.data import clock, names, remarks, stamps
 from ornstein.data.cells import MISSING, Cells
 
 Row = tuple[int, list[str]]
@@ -20,6 +20,7 @@ class Layout:
     kinds     "number", "stamp" or "word" of each column
     line      the line that says how wide the table is
     numbered  the header only counts the columns: it names nothing
+    timed     the header gives the time of each column, after those that it names
     corner    beside a blank first cell, so that the first column is the index of the frame
     across    steps per second of a header of times
     rate      a rate that stands above the table
@@ -31,6 +32,7 @@ class Layout:
     kinds: list[str]
     line: int
     numbered: bool = False
+    timed: bool = False
     corner: bool = False
     across: float | None = None
     rate: float | None = None
@@ -50,11 +52,16 @@ def found(head: list[Row], comments: list[tuple[int, str]], cells: Cells) -> Lay
     if stack:
         titles, units = _titles(stack, data, width, cells)
         _refuse_mixture(stack[-1], titles, kinds, data, cells)
+        lead = _lead(titles)
+        if lead is not None:  # one row a signal, one column a moment
+            corner = not titles[0].strip() and lead > 0
+            names_left = [*titles[:lead], *[""] * (width - lead)]
+            return Layout(start, names_left, units, kinds, stack[0][0], False, True, corner, _across(titles[lead:]), stated)
         return Layout(start, titles, units, kinds, stack[0][0], rate=stated)
     if not above:
         counted = _numbered(data, width, cells)
         if counted is not None:
-            return Layout(1, [""] * width, [""] * width, kinds, data[0][0], True, *counted, stated)
+            return Layout(1, [""] * width, [""] * width, kinds, data[0][0], True, False, *counted, stated)
     named, rate = remarks.described((text for _, text in comments), width)
     if named is None and not above:
         named = _from_comment(comments, data[0][0], width, cells)
@@ -207,6 +214,29 @@ def _numbered(data: list[Row], width: int, cells: Cells) -> tuple[bool, float | 
         step = (values[-1] - values[0]) / len(steps)
         return corner, None if whole else float(f"{1 / step:.6g}")
     return (corner, None) if corner else None
+
+
+def _lead(titles: list[str]) -> int | None:
+    """How many names stand before a header of dates or times, None for any other header."""
+    lead = next((k for k, title in enumerate(titles) if stamps.is_stamp(title)), len(titles))
+    moments = titles[lead:]
+    return lead if len(moments) > 2 and lead < 4 and all(map(stamps.is_stamp, moments)) and len(set(moments)) == len(moments) else None
+
+
+def _across(moments: list[str]) -> float | None:
+    """Steps per second of a header of dates or times, None where they are uneven or may mean two things.
+
+    Hours and minutes that make one whole day are that, not minutes and seconds.
+    """
+    for name in ("hh:mm", "time"):
+        try:
+            times = stamps.wall_clock(stamps.seconds_of(moments, name))
+            rate = clock.rate_of(times, "s")
+        except InputError:
+            continue
+        if rate and (name != "hh:mm" or abs(len(moments) / rate - 86400) < 1):
+            return rate
+    return None
 
 
 def _arange(matrix: list[list[float]]) -> bool:

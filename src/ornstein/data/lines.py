@@ -95,11 +95,11 @@ class Lines:
             yield line
 
     def since(self, number: int) -> str:
-        """The text from a line on, by the number that ``rows`` gave it."""
-        start = 0
+        """The text from a line on, by the number that ``rows`` gave it; a line may end in a carriage return alone, as there."""
+        rest = io.StringIO(self.text, newline="")
         for _ in range(number - self.first - 1):
-            start = self.text.index("\n", start) + 1
-        return self.text[start:]
+            rest.readline()
+        return rest.read()
 
 
 def is_comment(line: str) -> bool:

@@ -125,6 +125,7 @@ _BASE = "|".join(
             "degrees?",
             "°",
             "°C",
+            "℃",
             "°F",
             "C",
             "F",
@@ -232,7 +233,7 @@ def clock(cell: str) -> ClockName | None:
 
 def _among(cell: str, names: set[str]) -> bool:
     plain = re.sub(r"[\s_]+", " ", foreign_name(cell)[0]).strip().casefold()
-    return plain in names or plain.replace(" ", "_") in names
+    return plain in names or plain.rstrip(".:") in names or plain.replace(" ", "_") in names
 
 
 def is_index(cell: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from ornstein.data.table import columns_of, from_sheet, header_of
 
 _TICKS = {"time32[s]": 1.0, "time32[ms]": 1e-3, "time64[us]": 1e-6, "time64[ns]": 1e-9}
 """Seconds of one count of a time of day."""
+_LEVEL = re.compile(r"'([^']*)'")
+_LEVELS = re.compile(r"\('[^']*'(, '[^']*')+\)")
 
 
 def read(path: Path, asked: Asked) -> Loaded:
@@ -66,6 +69,11 @@ def write(path: Path, signals: Signals) -> None:
     parquet.write_table(pyarrow.Table.from_arrays(columns, names=header_of(signals)), path)
 
 
+def _joined(name: str) -> str:
+    """The levels of a name as pandas keeps them, ``('left', 'Fz')``, in one: left Fz."""
+    return " ".join(_LEVEL.findall(name)) if _LEVELS.fullmatch(name) else name
+
+
 def _index(metadata: dict[bytes, bytes]) -> set[str]:
     """The names of the columns that pandas wrote as the index of its frame."""
     try:
@@ -88,7 +96,7 @@ def _ranges(metadata: dict[bytes, bytes], rows: int) -> list[Column]:
 def _column(name: str, place: int, column: Any, indexed: bool, path: Path) -> Column:
     """One column as numbers, words or moments; nulls are missing."""
     kind = str(column.type)
-    shown = "" if indexed and name.startswith("__index_level") else name
+    shown = "" if indexed and name.startswith("__index_level") else _joined(name)
     blank = column.null_count == len(column)
     if kind.startswith(("timestamp", "date", "duration")):
         unit = "timedelta64[ns]" if kind.startswith("duration") else "datetime64[ns]"

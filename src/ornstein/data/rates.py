@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.errors import InputError
-from ornstein.data import clock, names, stamps
+from ornstein.data import clock, dates, names, stamps
 from ornstein.data.roles import Asked, Roles
 from ornstein.data.sheet import Column, Sheet
 
@@ -32,6 +32,7 @@ def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: P
         if stated is not None and rate is not None and abs(rate / stated - 1) < 0.01:
             rate = stated
         notes = [f"{one.shown} is the clock{said}"]
+        notes += [f"{other.shown} is left out" for other in roles.clocks if other is not one and names.clock(other.name) is None]
         return rate if rate is not None else stated, [] if sheet.ours else notes
     if failed is None:
         notes = [f"{sheet.rate:g} Hz stands above the table"] if sheet.rate and not asked.rate else []
@@ -67,11 +68,14 @@ def _times(one: Column, cases: int) -> tuple[npt.NDArray[np.float64], str, str]:
     unit = square or (named.unit if named else "") or (one.unit if one.unit.casefold() in names.SECONDS else "")
     if unit:
         return times, unit, ""
+    moments = dates.written(one.values)
+    if moments is not None:
+        return moments[0].reshape(cases, -1), "s", f", in {moments[1]}"
     since = clock.since_1970(one.values)
     if since:
         return times, since, f" in {since} since 1970"
     if names.is_date(one.name):
-        written = clock.days(one.values)
+        written = dates.days(one.values)
         if written is None:
             raise InputError(f"{one.shown} holds numbers that are no dates: write its unit in brackets, as in 'time [s]'")
         return written[0].reshape(cases, -1), "d", f", in {written[1]}"
@@ -91,11 +95,24 @@ def _common_rate(times: npt.NDArray[np.float64], unit: str, where: Path | str) -
 
 
 def _only_jitters(one: Column, cases: int, rate: float) -> bool:
-    """Whether times rise, and stay within a step of those of an even clock: no sample is lost."""
+    """Whether times rise, and stay within a step of those of an even clock: no sample is lost.
+
+    Rows that arrived together, in packets, have one time: the first row of each packet after the first is compared.
+    """
     try:
         times, unit, _ = _times(one, cases)
     except InputError:
         return False
     seconds = (times - times[:, :1]) * names.SECONDS.get(unit.casefold(), 1.0)
-    off = seconds * rate - np.arange(seconds.shape[1])
-    return bool(np.isfinite(off).all() and (np.diff(seconds, axis=1) > 0).all() and np.abs(off).max() < 1)
+    if not np.isfinite(seconds).all() or (np.diff(seconds, axis=1) < 0).any():
+        return False
+    for case in seconds:
+        starts = np.flatnonzero(np.diff(case) > 0) + 1
+        packets = 2 * len(starts) < len(case)
+        at = starts if packets else np.arange(len(case))
+        off = case[at] * rate - at
+        if len(at) < 2 or (not packets and (np.diff(case) == 0).any()):
+            return False
+        if np.abs(off - (np.median(off) if packets else 0)).max() >= 1:
+            return False
+    return True

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
-from ornstein.data import clock, names, pivot
+from ornstein.data import clock, moments, names, pivot
 from ornstein.data.loaded import Event, Loaded
 from ornstein.data.rates import rate_of_table
 from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
@@ -28,6 +28,8 @@ def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
 
 
 def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
+    if asked.time is None:
+        sheet = moments.joined(sheet, {str(one) for one in (asked.index, asked.labels, *asked.channels)})
     roles = decide(sheet, asked, where)
     if roles.variable is not None and asked.orient != "rows":
         roles = pivot.wide(roles, where)

@@ -37,6 +37,9 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), chosen: fr
         raise InputError(f"{path} is empty: it holds no values")
     plan = layout.found(head, lines.comments, cells)
     width, titles = len(plan.kinds), plan.titles
+    body: Iterator[tuple[int, list[str]]] = chain(head[plan.start :], rows)
+    if width > 1:  # a blank line is a case of nothing in a single column only, whatever stands above the table
+        body = (row for row in body if len(row[1]) > 1 or any(map(str.strip, row[1])))
     ours = titles is not None and layout.is_known_header(titles)
     kinds = list(plan.kinds)
     for i, title in enumerate(titles or ()):
@@ -50,7 +53,7 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), chosen: fr
     first = head[plan.start][0]
     plainly = set(kinds) == {"number"} and not (cells.comma or cells.underscore or cells.mark)
     table = plain.numbers(lines.since(first), lines.delimiter, width) if plainly else None
-    found = _Found.plain(table) if table is not None else _by_cell(chain(head[plan.start :], rows), kinds, plan.line, cells, lines)
+    found = _Found.plain(table) if table is not None else _by_cell(body, kinds, plan.line, cells, lines)
     columns = [
         Column(
             (titles or [""] * width)[i],
@@ -64,8 +67,9 @@ def parse(text: str, path: Path, wordy: frozenset[str] = frozenset(), chosen: fr
         )
         for i in range(width)
     ]
-    named = titles is not None and not plan.numbered
+    named = titles is not None and not (plan.numbered or plan.timed)
     notes = ["the first line numbers the columns"] if plan.numbered else []
+    notes += ["the first line gives the time of each column"] if plan.timed else []
     opened = None if named else _start_and_rate(columns)
     if opened is not None:
         columns = [Column(f"ch{i}", c.number, c.values[2:]) for i, c in enumerate(columns) if c.values is not None]
