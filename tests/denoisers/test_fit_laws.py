@@ -127,9 +127,13 @@ def test_components_that_are_thin_indeed_are_shrunk_less() -> None:
         ({(1, "oas"): 0, (2, "oas"): 1, (4, "oas"): 0.9, (2, 0.02): 1.5, (4, 0.02): 1.8, (8, 0.02): 1.7}, (4, 0.02)),
         ({(1, "oas"): 0, (2, "oas"): 1, (4, "oas"): 0.9, (2, 0.1): 1.2, (2, 0.002): 1.1, (4, 0.1): 1.1}, (2, 0.1)),
         ({(1, "oas"): 0, (2, "oas"): -1, (4, "oas"): 9}, (1, "oas")),
+        ({(1, "oas"): 0, (2, "oas"): 1, (4, "oas"): 2, (8, "oas"): 3, (8, 0.02): 1, (2, 0.02): 2, (4, 0.02): 5, (1, 0.02): 0}, (4, 0.02)),
+        ({(1, "oas"): 0, (2, "oas"): 2, (4, "oas"): 1.999, (8, "oas"): 3}, (8, "oas")),
+        ({(1, "oas"): 0, (2, "oas"): 2, (4, "oas"): 1.999, (8, "oas"): 1.998, (16, "oas"): 9}, (2, "oas")),
+        ({(1, "oas"): 0, (2, "oas"): -math.inf, (4, "oas"): 9}, (1, "oas")),
     ],
 )
-def test_the_number_goes_on_under_the_shrinkage_that_was_taken(
+def test_numbers_and_shrinkages_are_judged_together_and_a_level_doubling_is_looked_past_once(
     monkeypatch: pytest.MonkeyPatch, levels: dict[tuple[int, object], float], expected: tuple[int, object]
 ) -> None:
     class Told:
@@ -137,7 +141,7 @@ def test_the_number_goes_on_under_the_shrinkage_that_was_taken(
             self.level = level
 
         def log_prob(self, x: Tensor) -> Tensor:
-            return self.level + 0.01 * x[:, 0]
+            return self.level + 0.05 * torch.tensor([1.0, -1.0]).repeat(len(x) // 2) * (self.level in (1.999, 1.998))
 
     monkeypatch.setattr(
         components_choice, "climb", lambda x, k, structure, options, steps: (Told(levels.get((k, options.shrinkage), -5)), 0)

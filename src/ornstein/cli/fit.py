@@ -12,7 +12,7 @@ from ornstein.cli import show
 from ornstein.cli.common import Interrupted, example, options, taking
 from ornstein.cli.laws import law_options, law_parameters
 from ornstein.cli.progress import fitting
-from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.sample import read_condition
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
@@ -57,8 +57,11 @@ def register(app: typer.Typer, words: Words) -> None:
         from ornstein.model.storage import refuse_folder
 
         refuse_folder(output, force)
+        overlap = overlap_told(more)
         in_file = labels is not None and Path(labels).is_file()
         x = read_as_told(path, more, words, as_json, labels=None if in_file else labels)
+        if overlap and not as_json:
+            show.aside(words("fit-overlap").format(overlap=overlap))
         told = None if labels is None else read_labels(labels) if in_file else list(x.labels)
         options = law_options(more)
         trains, own = model in owners("folder"), "folder" in options
@@ -76,6 +79,7 @@ def register(app: typer.Typer, words: Words) -> None:
                     marginals=marginals,
                     correction=correction,
                     folds=folds,
+                    overlap=overlap,
                     seed=seed,
                     progress=progress.tell,
                     watch=_both(progress.watch, board) if trains else None,

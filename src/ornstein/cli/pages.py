@@ -9,7 +9,7 @@ import typer
 import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
-from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.files import refuse_existing
@@ -48,7 +48,7 @@ def register(app: typer.Typer, words: Words) -> None:
                 written = write_scored(output, models, x, seed=seed, language=language, title=path.name, force=force)
             _done([written], words, as_json)
             return
-        window, hop = reading["read_window"], reading["read_hop"]
+        overlap = overlap_told(reading)
         x = read_as_told(path, reading, words, as_json)
         with show.stages(words("working"), as_json, words.spoken) as tell:
             written = write_report(
@@ -59,7 +59,7 @@ def register(app: typer.Typer, words: Words) -> None:
                 seed=seed,
                 language=language,
                 title=path.name,
-                overlap=0 if window is None or hop is None else -(-window // hop) - 1,
+                overlap=overlap,
                 images=image,
                 force=force,
                 progress=tell,

@@ -58,6 +58,12 @@ def read_as_told(path: Path, arguments: dict[str, Any], words: Words, as_json: b
     return signals
 
 
+def overlap_told(arguments: dict[str, Any]) -> int:
+    """How many neighbours on either side share samples with a window, as the options cut them."""
+    window, hop = arguments.get(_OWN + "window"), arguments.get(_OWN + "hop")
+    return max(0, -(-window // hop) - 1) if window and hop and hop > 0 else 0
+
+
 def reading_told(arguments: dict[str, Any], **more: object) -> dict[str, Any]:
     """What was said about reading, as arguments of ``ornstein.read`` and ``resample``, taken out of ``arguments``."""
     given = {name: arguments.pop(_OWN + name, None) for name in _OPTIONS}

@@ -21,7 +21,7 @@ from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
-from ornstein.fitting.held_out import Judge, blocks, judges
+from ornstein.fitting.held_out import Fold, Judge, blocks, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
 from ornstein.fitting.marginals_choice import gain_of_curves
 from ornstein.fitting.network import Network
@@ -61,6 +61,7 @@ def fit(
     marginals: str | None = None,
     correction: str | None = None,
     folds: int | None = None,
+    overlap: int | None = None,
     engine: str | None = None,
     seed: int | None = 0,
     progress: Callable[[str], None] | None = None,
@@ -96,8 +97,12 @@ def fit(
                  mixture in gaps; it is kept if it gains there, and otherwise the law is fitted to all cases (``Model.corrected``)
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
-                 neighbouring cases, so that overlapping windows do not leak; shuffle cases that are sorted by kind. Cases with gaps
-                 are not scored. A network is fitted once: ``judged`` sets cases aside for p-values.
+                 neighbouring cases; shuffle cases that are sorted by kind. Cases with gaps are not scored. A network is fitted once:
+                 ``judged`` sets cases aside for p-values.
+    overlap      how many neighbours on either side share samples with a case: ceil(window / hop) - 1 for windows cut with ``hop``; so
+                 many on either side of a fold, and of what is set aside, are neither fitted nor scored there: otherwise a law has seen
+                 samples of the cases it judges, and new cases look odder than they are. Default folds that leave no two cases are
+                 left out, which is said
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
@@ -109,6 +114,7 @@ def fit(
     """
     checks.names(model=model, standardize=standardize, marginals=marginals, correction=correction, folds=folds, engine=engine)
     checks.plain(**options)
+    shared = 0 if overlap is None else checks.count(overlap, "overlap", at_least=0)
     if isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in x):
         return _joint(x, model, {**_given(locals()), **options})
     x, model = recognised(x), "gaussian" if model is None else model
@@ -121,8 +127,8 @@ def fit(
         _refuse_for_symbols(recipe, x, labels=labels, condition=condition, standardize=standardize, marginals=marginals, engine=engine)
         values, names = _values(x)
         _refuse_one(values)
-        parts = 0 if folds == 0 else checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
-        return fit_symbols(values, names, recipe, parts, Work(checks.seed(seed), progress or (lambda _: None)))
+        work = Work(checks.seed(seed), progress or (lambda _: None))
+        return fit_symbols(values, names, recipe, _folds(len(values), folds, shared, work.tell), work)
     _refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
         raise InputError(f"folds is {folds}, but a {recipe.name} is trained once: leave folds out, or choose its share held_out")
@@ -143,7 +149,7 @@ def fit(
         tell(known.assumed)
     aside = None
     if isinstance(recipe, Network) and recipe.judged:
-        values, given, aside = set_aside(values, given, recipe.judged)
+        values, given, aside = set_aside(values, given, recipe.judged, shared)
     work = Work(checks.seed(seed), tell, given)
     scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
     if marginals == "auto":
@@ -156,8 +162,7 @@ def fit(
     fitted = recipe.fit(u, work)
     bench: tuple[Judge, ...] = ()
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):
-        parts = checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
-        bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, parts)
+        bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, _folds(len(values), folds, shared, tell))
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
     whole = Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
     if aside is None:
@@ -191,7 +196,8 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
     if given["engine"] is not None or is_stream(x):
         raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
     values, (channels, units, rate) = _values(x)
-    kept = len(values) - max(2, len(values) // 10)
+    last = len(values) - max(2, len(values) // 10)
+    kept = last - (given["overlap"] or 0)
     if kept < FEWEST:
         raise InputError(f"x holds {len(values)} cases, but a correction needs at least {FEWEST + 2}: leave correction out")
     both = {**given, **options, "correction": None}
@@ -201,7 +207,7 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
         return fit(whole, cast("str", model), **both)
 
     part = law(values[:kept])
-    found = part.corrected(values[:kept], values[kept:], seed=given["seed"], progress=given["progress"])
+    found = part.corrected(values[:kept], values[last:], seed=given["seed"], progress=given["progress"])
     return law(values) if found.correction is None else found
 
 
@@ -264,14 +270,25 @@ def _scaler(x: Tensor, standardize: str, marginals: str | None, seed: int, tell:
     return scaler
 
 
-def _bench(x: Tensor, recipe: Recipe, scaling: tuple[str, str | None], work: Work, folds: int) -> tuple[Judge, ...]:
-    """The laws that judge new cases, each fitted and scaled without one block of x; none where there are fewer than two cases a block."""
+def _folds(cases: int, folds: int | None, overlap: int, tell: Callable[[str], None]) -> tuple[Fold, ...]:
+    """The folds that judge new cases; none for 0, where there are fewer than two cases a fold, and by default where overlap leaves none."""
+    parts = 0 if folds == 0 else checks.count(FOLDS if folds is None else folds, "folds", at_least=2)
+    if not parts or cases < 2 * parts:
+        return ()
+    if folds is None and cases - -(-cases // parts) - 2 * overlap < 2:
+        tell(f"{cases} cases, each of which shares samples with {overlap} on either side, leave none to judge by: there are no p-values")
+        return ()
+    return blocks(cases, parts, overlap)
+
+
+def _bench(x: Tensor, recipe: Recipe, scaling: tuple[str, str | None], work: Work, folds: tuple[Fold, ...]) -> tuple[Judge, ...]:
+    """The laws that judge new cases, each fitted and scaled without one block of x and what shares samples with it."""
 
     def without(cases: Tensor) -> tuple[Scaler, Law]:
         scaler = _scaler(cases, *scaling, work.seed, lambda _: None)
         return scaler, cast("Law", recipe.fit(scaler.encode(cases), work).law)
 
-    return judges(x, without, blocks(len(x), folds), work.tell) if len(x) >= 2 * folds else ()
+    return judges(x, without, folds, work.tell) if folds else ()
 
 
 def _values(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...], float | None]]:

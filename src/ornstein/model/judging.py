@@ -28,15 +28,22 @@ class Aside(NamedTuple):
     condition: Condition | None
 
 
-def set_aside(values: Tensor, given: Condition | None, count: int) -> tuple[Tensor, Condition | None, Aside]:
+def set_aside(values: Tensor, given: Condition | None, count: int, overlap: int = 0) -> tuple[Tensor, Condition | None, Aside]:
     """(cases to fit, what is known of them, the cases set aside): the ends of five stretches, as for held-out cases.
 
-    Raises ``InputError`` where fewer than ten are asked for, or fewer than half would be left.
+    Those within ``overlap`` of a case that is set aside share samples with it, and are neither. Raises ``InputError`` where fewer than
+    ten are asked for, or fewer than half would be left.
     """
     checks.count(count, "judged", at_least=10)
     if 2 * count > len(values):
         raise InputError(f"judged is {count}, but x has {len(values)} cases, of which half must be left to train on: ask for fewer")
     fitted, judging = split(len(values), count / len(values))
+    near = judging.unsqueeze(1) + torch.arange(-overlap, overlap + 1)
+    fitted = fitted[~torch.isin(fitted, near)]
+    if 2 * len(fitted) + 2 * len(judging) < len(values):
+        raise InputError(
+            f"overlap is {overlap}, which leaves {len(fitted)} of {len(values)} cases to train on beside {count} that judge: ask for fewer"
+        )
     complete = judging[~torch.isnan(values[judging]).flatten(1).any(1)]
     kept = None if given is None else given[fitted]
     return values[fitted], kept, Aside(values[complete], None if given is None else given[complete])

@@ -18,7 +18,7 @@ from ornstein.common.errors import InputError, counted, unknown_name
 from ornstein.common.signals import Signals
 from ornstein.data.read import recognised
 from ornstein.discrete import Chain, Law, Markov, Mixture, Network, bound, certify, denoiser, sample
-from ornstein.fitting.held_out import Surprise, blocks, ranked
+from ornstein.fitting.held_out import Fold, Surprise, ranked
 from ornstein.fitting.recipe import Work
 from ornstein.fitting.symbols import Symbols, strange
 from ornstein.likelihood import Density, bits_per_dim
@@ -250,9 +250,9 @@ def coded(values: Tensor, alphabet: Tensor) -> Tensor:
 
 
 def fit_symbols(
-    values: Tensor, names: tuple[tuple[str, ...], tuple[str, ...], float | None], recipe: Symbols, folds: int, work: Work
+    values: Tensor, names: tuple[tuple[str, ...], tuple[str, ...], float | None], recipe: Symbols, folds: tuple[Fold, ...], work: Work
 ) -> SymbolModel:
-    """The model of values (case, *event), with judges of ``folds`` blocks of its cases, 0 for none; see ``fit``."""
+    """The model of values (case, *event), with a judge for each of ``folds``; see ``fit``."""
     alphabet = recipe.alphabet(values)
     codes = coded(values, alphabet)
     work.tell("the law of all cases")
@@ -263,10 +263,10 @@ def fit_symbols(
         unseen = whole.unseen[(whole.unseen >= 0).all(1)]
         if folds and len(unseen):
             bench.append(SymbolJudge(whole.law, whole.law.log_prob(unseen).sort().values))
-    elif folds and len(codes) >= 2 * folds:
+    else:
         quiet = Work(work.seed)
-        for k, fold in enumerate(blocks(len(codes), folds)):
-            work.tell(f"fold {k + 1} of {folds}")
+        for k, fold in enumerate(folds):
+            work.tell(f"fold {k + 1} of {len(folds)}")
             test = fold.test[complete[fold.test]]
             if len(test):
                 law = whole.settled.fit(codes[fold.train], len(alphabet), quiet).law

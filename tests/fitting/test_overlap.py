@@ -1,0 +1,62 @@
+"""Windows that share samples: what is near a held-out case is not fitted on, and no law judges samples that it has seen."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+import ornstein as orn
+from kinds import normal
+from ornstein.common.errors import InputError
+from ornstein.fitting.held_out import blocks
+from ornstein.model.judging import set_aside
+
+
+def windows(samples: int, seed: int) -> Tensor:
+    """Windows of 8 samples, one at each, of sums of five neighbours: seven on either side share samples with a window."""
+    return normal(samples + 4, seed=seed).unfold(0, 5, 1).sum(1).unfold(0, 8, 1)
+
+
+def test_the_judges_are_fitted_without_the_neighbours_of_their_fold() -> None:
+    """Ten folds of 290 windows, each against the law of the cases that lie further than three from it."""
+    x = windows(297, 1)
+    model = orn.fit(x, standardize="none", folds=10, overlap=3)
+    for k, judge in enumerate(model.judges):
+        left = torch.cat([x[: max(0, 29 * k - 3)], x[29 * (k + 1) + 3 :]])
+        alone = orn.fit(left, standardize="none", folds=0).log_prob(x[29 * k : 29 * (k + 1)])
+        assert torch.allclose(judge.scores, alone.sort().values)
+
+
+def test_a_fit_without_overlap_keeps_every_neighbour() -> None:
+    x = windows(107, 1)
+    plain, said = orn.fit(x, folds=4), orn.fit(x, folds=4, overlap=0)
+    assert torch.equal(plain.judges[1].scores, said.judges[1].scores)
+
+
+def test_by_default_too_few_cases_have_no_judges_and_that_is_said() -> None:
+    told: list[str] = []
+    assert not orn.fit(windows(27, 1), overlap=8, progress=told.append).judges
+    assert any("there are no p-values" in line for line in told), told
+    with pytest.raises(InputError, match="use fewer folds, or none"):
+        orn.fit(windows(27, 1), folds=5, overlap=9)
+    with pytest.raises(InputError, match="overlap is -1"):
+        orn.fit(windows(27, 1), overlap=-1)
+
+
+def test_symbols_have_folds_without_neighbours_too() -> None:
+    bits = (windows(107, 1) > 0).to(torch.float64)
+    near, far = (orn.fit(bits, "binary", law="independent", folds=4, overlap=overlap) for overlap in (0, 7))
+    for k, fold in enumerate(blocks(100, 4, 7)):
+        alone = orn.fit(bits[fold.train], "binary", law="independent", folds=0).log_prob(bits[fold.test])
+        assert torch.allclose(far.judges[k].scores, alone.sort().values)
+    assert not torch.equal(near.judges[0].scores, far.judges[0].scores)
+
+
+def test_what_is_set_aside_has_no_neighbours_in_training() -> None:
+    x = torch.arange(200.0, dtype=torch.float64).unsqueeze(1)
+    fitted, _, aside = set_aside(x, None, 20, 3)
+    assert float(torch.cdist(fitted, aside.values).min()) == 4
+    assert len(fitted) == 200 - 20 - 4 * 6 - 3
+    with pytest.raises(InputError, match="overlap is 40, which leaves"):
+        set_aside(x, None, 20, 40)
