@@ -89,6 +89,22 @@ def test_parts_of_a_date_may_be_asked_for(tmp_path: Path) -> None:
     assert read(path, channels=["Month", "a"]).channels == ("Month", "a")
 
 
+def test_months_are_no_channels_and_not_even(tmp_path: Path) -> None:
+    path = table(tmp_path, "year,month", lambda k: f"{2000 + k // 12},{1 + k % 12}")
+    with pytest.raises(InputError, match="not uniform"):
+        read(path)
+
+
+def test_what_is_named_before_a_header_of_dates_is_no_moment(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    cells = np.round(np.random.default_rng(2).random((30, 4)), 3)
+    rows = "".join(f"P{k},{k * 0.7 % 9:.2f},{','.join(map(str, row))}\n" for k, row in enumerate(cells))
+    path.write_text(f"Province,Lat,1/22/20,1/23/20,1/24/20,1/25/20\n{rows}")
+    x = read(path)
+    np.testing.assert_array_equal(x.values[:, 0], cells)
+    assert (x.rate, "`Lat` is no part of the signals" in x.summary()) == (pytest.approx(1 / DAY), True)
+
+
 def test_a_header_of_times_stands_over_one_signal_a_row(tmp_path: Path) -> None:
     hours = ",".join(f"{h:02d}:00" for h in range(24))
     days = np.round(np.random.default_rng(1).random((30, 24)), 3)

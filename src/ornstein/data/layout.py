@@ -51,12 +51,12 @@ def found(head: list[Row], comments: list[tuple[int, str]], cells: Cells) -> Lay
         raise InputError(f"{cells.path} has a header, but no values below it")
     if stack:
         titles, units = _titles(stack, data, width, cells)
-        _refuse_mixture(stack[-1], titles, kinds, data, cells)
         lead = _lead(titles)
         if lead is not None:  # one row a signal, one column a moment
             corner = not titles[0].strip() and lead > 0
             names_left = [*titles[:lead], *[""] * (width - lead)]
             return Layout(start, names_left, units, kinds, stack[0][0], False, True, corner, _across(titles[lead:]), stated)
+        _refuse_mixture(stack[-1], titles, kinds, data, cells)
         return Layout(start, titles, units, kinds, stack[0][0], rate=stated)
     if not above:
         counted = _numbered(data, width, cells)

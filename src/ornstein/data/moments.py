@@ -33,10 +33,11 @@ def joined(sheet: Sheet, taken: set[str]) -> Sheet:
     """
     if not sheet.named or sheet.ours or len(sheet.columns) < 3:
         return sheet
-    parts = _calendar(sheet) or _date_and_time(sheet)
+    calendar = _calendar(sheet)
+    parts = calendar or _date_and_time(sheet)
     if not parts or taken & {name for c in parts for name in (c.name.strip(), names.foreign_name(c.name)[0], str(c.number))}:
         return sheet
-    words = _of_calendar(parts) if len(parts) > 2 else _beside(*parts)
+    words = _of_calendar(parts) if calendar else _beside(*parts)
     shown = listed([c.name.strip() for c in parts], len(parts))
     one = Column(shown, parts[0].number, words=words, stamps=True)
     place = min(sheet.columns.index(c) for c in parts)
@@ -45,7 +46,7 @@ def joined(sheet: Sheet, taken: set[str]) -> Sheet:
 
 
 def _calendar(sheet: Sheet) -> list[Column]:
-    """Year, month and day, and after them hour, minute and second as far as they are there."""
+    """Year and month, and after them day, hour, minute and second as far as they are there."""
     found: list[Column] = []
     for known, low, high in _PARTS:
         one = next(
@@ -59,7 +60,7 @@ def _calendar(sheet: Sheet) -> list[Column]:
         if one is None:
             break
         found.append(one)
-    return found if len(found) > 2 else []
+    return found if len(found) > 1 else []
 
 
 def _whole(values: npt.NDArray[np.float64], low: int, high: int) -> bool:
@@ -67,7 +68,8 @@ def _whole(values: npt.NDArray[np.float64], low: int, high: int) -> bool:
 
 
 def _of_calendar(parts: list[Column]) -> list[str]:
-    year, month, day, *rest = [np.asarray(c.values, dtype=np.int64) for c in parts]
+    year, month, *after = [np.asarray(c.values, dtype=np.int64) for c in parts]
+    day, *rest = after or [np.ones_like(year)]
     year = np.where(year < 100, year + 2000, year)
     if rest and rest[0].max() == 24 and rest[0].min() > 0:  # hours that are named by their end
         rest[0] = rest[0] - 1

@@ -165,7 +165,7 @@ def _by_name(one: Column, named: bool, asked: Asked, roles: Roles, left_out: lis
         roles.label = one
     elif names.is_variable(name) and one.words is not None:
         roles.variable = one
-    elif one.words is not None and not named and not _numeric(one.words):
+    elif one.words is not None and not (named or name.strip()) and not _numeric(one.words):
         raise InputError(
             f"{one.shown} of {where} holds words such as {one.words[0]!r}, and no header says what they are: say labels={one.number} if "
             f"they are classes, index={one.number} if they name the rows (--labels, --index), or transpose the file if they name channels"

@@ -28,7 +28,7 @@ def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
 
 
 def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
-    if asked.time is None:
+    if asked.time is None and asked.orient != "vectors":
         sheet = moments.joined(sheet, {str(one) for one in (asked.index, asked.labels, *asked.channels)})
     roles = decide(sheet, asked, where)
     if roles.variable is not None and asked.orient != "rows":
@@ -72,8 +72,9 @@ def _one_row_each(roles: Roles) -> bool:
 def _rows(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str, said: bool) -> Loaded:
     """Each row is a case of one channel, each column one of its moments."""
     notes = list(roles.notes)
-    columns = roles.channels
-    beside = [*roles.clocks, *roles.cases, *roles.index]
+    named = [] if sheet.named else [c for c in roles.channels if c.name.strip()]
+    columns = [c for c in roles.channels if c not in named]
+    beside = [*roles.clocks, *roles.cases, *roles.index, *named]
     if said:
         notes.append(f"each row is a case, since {roles.cases[0].shown} is another in every row")
     if beside and not sheet.ours:
