@@ -218,3 +218,27 @@ def test_entries_that_were_not_observed_are_left_out_of_a_joint_law():
     torch.testing.assert_close(joint.posterior(1000 * observed + 7).mean(), exact, rtol=0, atol=0.05)
     with pytest.raises(orn.InputError, match="NaN in other entries in every case"):
         joint.posterior(torch.tensor([[1.0, torch.nan, 1, 1, 1], [torch.nan, 1.0, 1, 1, 1]]))
+
+
+def test_a_pair_may_hold_lists_frames_and_signals():
+    theta, x = simulations(60)
+    plain = orn.fit((theta, x)).posterior(x[0]).mean()
+    pandas = pytest.importorskip("pandas")
+    names = list("abcde")
+    others = [(theta.tolist(), x.tolist()), (list(theta), x.numpy()), (pandas.DataFrame(theta.numpy(), columns=names), x)]
+    others.append((theta, pandas.DataFrame(x.numpy(), columns=names)))
+    for pair in others:
+        torch.testing.assert_close(orn.fit(pair).posterior(x[0]).mean().flatten(), plain)
+    joint = orn.fit((theta, orn.Signals(x.unsqueeze(1), 1.0)))
+    assert joint.posterior(x[:1]).mean().shape == (5,)
+
+
+def test_a_list_of_two_is_two_signals_and_refused_where_it_can_only_be_a_pair():
+    theta, x = simulations(60)
+    assert isinstance(orn.fit([theta.tolist(), x.tolist()], folds=0), Model)
+    with pytest.raises(orn.InputError, match=r"shapes \(60, 5\) and \(60, 3\): give parameters and their simulations as a pair"):
+        orn.fit([theta.tolist(), x[:, :3].tolist()])
+    with pytest.raises(orn.InputError, match="theta has shape"):
+        orn.fit((theta.tolist(), x[:40].tolist()))
+    with pytest.raises(orn.InputError, match="x has rows of different lengths"):
+        orn.fit((theta.tolist(), [[1.0], [1.0, 2.0]]))

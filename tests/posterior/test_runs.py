@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ from torch import Tensor
 
 import ornstein as orn
 from kinds import MASK, RANDOM_MAP, Black, gaussian, mixture, normal
+from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Law
+from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Linear
-from ornstein.posterior import RUNS, Given, runs
+from ornstein.model import Model
+from ornstein.posterior import GUIDANCE, RUNS, Given, runs
 from ornstein.posterior.given import seen
 
 DRAWS = 800
@@ -133,3 +137,32 @@ def test_nothing_measured_leaves_the_law_and_noise_is_in_the_units_of_y(method: 
     assert float((drawn - 5).abs().max()) < 3 * 6
     with pytest.raises(orn.InputError, match=r"noise is -0\.1, but must be at least 0"):
         model.posterior(orn.Average(2), torch.zeros(2), -0.1, method=method)
+
+
+TWICE = Linear(torch.cat([RANDOM_MAP, RANDOM_MAP[:1]]))
+
+
+@pytest.mark.parametrize("method", [*RUNS, *GUIDANCE, "twisted"])
+def test_exact_values_that_contradict_are_named_and_those_that_agree_are_taken(method: str) -> None:
+    """A row that is measured twice, with one value and with another: entries 0 and 2 are to blame, and 0 is the first of them."""
+    model = Model(KNOWN, Scaler.fit(normal(2, *KNOWN.event_shape), "none"))
+    once = Linear(RANDOM_MAP)(model.mean().unsqueeze(0))[0] + 0.3
+    agreeing = torch.cat([once, once[:1]])
+    contradicting = agreeing + torch.tensor([0.0, 0.0, 0.01], dtype=torch.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of so few particles
+        assert model.posterior(TWICE, agreeing, method=method, particles=8, steps=3).event_shape == model.event_shape
+        with pytest.raises(InputError, match="most at entry 0 of y"):
+            model.posterior(TWICE, contradicting, method=method, particles=8, steps=3)
+        assert model.posterior(TWICE, contradicting, 0.1, method=method, particles=8, steps=3).event_shape == model.event_shape
+
+
+def test_every_case_is_looked_at_and_so_is_a_direction_that_the_law_has_not() -> None:
+    flat = Gaussian(torch.tensor([0.0, 0.0, 2.0]), Diagonal(torch.tensor([1.0, 1.0, 0.0])))
+    unit = Linear(torch.eye(3, dtype=torch.float64))
+    both = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 2.5]], dtype=torch.float64)
+    assert runs(RUNS["ddrm"], "ddrm", flat, [Given(unit, both[0])], flat, draws=4, steps=3).event_shape == (3,)
+    with pytest.raises(InputError, match="most at entry 2 of y"):
+        runs(RUNS["ddrm"], "ddrm", flat, [Given(unit, both)], flat, draws=4, steps=3)
+    with pytest.raises(InputError, match="contradict each other"):
+        runs(RUNS["ddrm"], "ddrm", flat, [Given(unit, both[0]), Given(Linear(unit.matrix[:1]), both[0, :1] + 1)], flat, draws=4, steps=3)

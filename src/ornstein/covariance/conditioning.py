@@ -79,7 +79,7 @@ def condition(covariance: Covariance, measurement: LinearMap, y: Tensor, noise: 
         evidence = evidence - covariance.log_evidence(before)
     exact = (variances == 0).nonzero()[:, 0]
     miss = (y - measurement(shift))[..., exact].abs()
-    _refuse_contradiction(miss, y, covariance.trace().sqrt(), exact)
+    refuse_missed(miss, y, covariance.trace().sqrt(), exact)
     return Conditioning(shift, implicit, evidence)
 
 
@@ -115,14 +115,14 @@ def _constrain(b: Tensor, y: Tensor, reach: Tensor, names: Tensor) -> tuple[Tens
     p, s, q = p[:, :r], s[:r], q[:r]
     seen = y @ p
     miss = (y - seen @ p.T).abs()
-    _refuse_contradiction(miss, y, reach, names)
+    refuse_missed(miss, y, reach, names)
     a = seen / s
     evidence = -0.5 * ((a**2).sum(-1) + r * LOG_TAU) - s.log().sum()
     free = torch.eye(b.shape[1], dtype=b.dtype, device=b.device) - q.T @ q
     return a @ q, free, evidence
 
 
-def _refuse_contradiction(miss: Tensor, y: Tensor, scale: Tensor, names: Tensor) -> None:
+def refuse_missed(miss: Tensor, y: Tensor, scale: Tensor, names: Tensor) -> None:
     """``miss`` is how far the exact entries, called ``names``, stay from being reproduced.
 
     Entries that contradict each other share the blame, so several miss by the same: the first of those is named. What they

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, cast, overload
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +29,7 @@ from ornstein.fitting.recipes import RECIPES, recipe_of
 from ornstein.fitting.scaling import Scaler, spread
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
-from ornstein.model.joint import Joint
+from ornstein.model.joint import Joint, is_pair, refuse_listed_pair
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
@@ -45,7 +44,7 @@ ALIKE = 10.0
 
 
 @overload
-def fit(x: tuple[Tensor, Tensor], model: str | Recipe | None = None, **options: Any) -> Joint: ...
+def fit(x: tuple[object, object], model: str | Recipe | None = None, **options: Any) -> Joint: ...
 @overload
 def fit(x: object, model: Literal["binary", "categorical"] | Symbols, **options: Any) -> SymbolModel: ...
 @overload
@@ -72,9 +71,9 @@ def fit(
     Frames of pandas and polars, Raw and Epochs of MNE, arrays of xarray and collections of sktime are read as ``ornstein.read`` does,
     with names, units and rate; a frame without a clock and without cases holds vectors, one per row.
 
-    A pair (theta, x) of tensors or arrays, simulations x of parameters theta, gives a ``Joint``, whose ``posterior(observation)`` is that
-    of the parameters. Its models are "auto" (the default), "gaussian", "mixture", "empirical", "likelihood" and "network": see
-    ``model.joint_fit.fit_joint``.
+    A pair (theta, x) of tensors, arrays, lists, frames or Signals, simulations x of parameters theta, gives a ``Joint``, whose
+    ``posterior(observation)`` is that of the parameters; a list [a, b] is two signals. Its models are "auto" (the default), "gaussian",
+    "mixture", "empirical", "likelihood" and "network": see ``model.joint_fit.fit_joint``.
 
     model        "gaussian" without it; a recipe, or the name of one with its ``options`` by name, ``fit(x, "mixture", components=4)``:
                  "gaussian"   mean and covariance; NaN in x means missing        ``recipes.Gaussian``
@@ -115,8 +114,9 @@ def fit(
     checks.names(model=model, standardize=standardize, marginals=marginals, correction=correction, folds=folds, engine=engine)
     checks.plain(**options)
     shared = 0 if overlap is None else checks.count(overlap, "overlap", at_least=0)
-    if isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in x):
-        return _joint(x, model, {**_given(locals()), **options})
+    if is_pair(x):
+        return _joint(cast("tuple[object, object]", x), model, {**_given(locals()), **options})
+    refuse_listed_pair(x)
     x, model = recognised(x), "gaussian" if model is None else model
     if correction is not None:
         return _corrected(x, model, _given(locals()), options)

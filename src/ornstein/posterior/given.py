@@ -11,6 +11,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
+from ornstein.denoisers import Gaussian, Mixture
 from ornstein.measurements import Measurement
 from ornstein.measurements.curved import Likelihood
 from ornstein.measurements.noises import NoiseLaw, Normal
@@ -70,6 +71,14 @@ def seen(given: Sequence[Given], event: tuple[int, ...], size: int) -> Seen:
         if one.plain:
             assert not isinstance(one.noise, NoiseLaw)
             found = found.beside(Seen.of(one.measurement, one.y, one.noise, event))
+    return found
+
+
+def seen_by(given: Sequence[Given], known: Gaussian | Mixture) -> Seen:
+    """``seen`` of a law. Raises ``InputError`` for values without noise that contradict each other or its moments."""
+    found = seen(given, known.event_shape, known.size)
+    if found.size and not known.batch_shape:
+        found.refuse_contradiction(known.covariance() @ found.rows, known.mean().flatten())
     return found
 
 

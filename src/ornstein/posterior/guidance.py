@@ -13,7 +13,7 @@ from ornstein.common.errors import InputError
 from ornstein.covariance import Sigma
 from ornstein.denoisers import Denoiser, Gaussian, Posterior
 from ornstein.measurements import Linear
-from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.given import Given, cases_of, seen_by
 from ornstein.posterior.seen import Seen
 
 
@@ -124,7 +124,8 @@ GUIDANCE: dict[str, Callable[[Denoiser, Seen, Gaussian], Guidance]] = {
 def guidance(method: str, denoiser: Denoiser, given: Sequence[Given], prior: Gaussian | None) -> Guidance:
     """The denoiser of the posterior by a method of ``GUIDANCE``; ``prior`` is the Gaussian of the signals.
 
-    Raises ``InputError`` for other than linear measurements with Gaussian noise, several cases, and a denoiser whose Gaussian is not known.
+    Raises ``InputError`` for other than linear measurements with Gaussian noise, several cases, exact values that
+    contradict each other or the Gaussian, and a denoiser whose Gaussian is not known.
     """
     event = denoiser.event_shape
     if not all(one.plain for one in given):
@@ -133,4 +134,4 @@ def guidance(method: str, denoiser: Denoiser, given: Sequence[Given], prior: Gau
         raise InputError(f"method {method!r} conditions one case at a time: pass the rows of y one by one, or choose 'twisted'")
     if prior is None:
         raise InputError(f"method {method!r} needs the mean and covariance of the signals, which a {denoiser.described()} does not know")
-    return GUIDANCE[method](denoiser, seen(given, event, prior.size), prior)
+    return GUIDANCE[method](denoiser, seen_by(given, prior), prior)

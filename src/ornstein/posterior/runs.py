@@ -16,7 +16,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian, Particles
-from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.given import Given, cases_of, seen_by
 from ornstein.posterior.seen import RIDGE, Seen
 
 HIGHEST, LOWEST, RHO = 80.0, 2e-3, 7.0
@@ -103,14 +103,15 @@ def runs(
 ) -> Particles:
     """Draws by a method, equally weighted, of every case of y. ``prior`` is the Gaussian of the signals, of which scale and mean are used.
 
-    Raises ``InputError`` for other than linear measurements with Gaussian noise, and a denoiser whose signals are not known.
+    Raises ``InputError`` for other than linear measurements with Gaussian noise, exact values that contradict each other or the
+    Gaussian, and a denoiser whose signals are not known.
     """
     event = denoiser.event_shape
     if not all(one.plain for one in given):
         raise InputError(f"method {name!r} is for linear measurements with Gaussian noise: choose 'twisted', or leave method out")
     if prior is None:
         raise InputError(f"method {name!r} needs the mean and scale of the signals, which a {denoiser.described()} does not know")
-    many, fixed = cases_of(given, event), seen(given, event, prior.size)
+    many, fixed = cases_of(given, event), seen_by(given, prior)
     scale, mean = (float(prior.operator.trace()) / prior.size) ** 0.5, prior.mean().flatten()
     levels = checks.count(STEPS if steps is None else steps, "steps", at_least=2)
     found = []

@@ -11,6 +11,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.covariance import Spectral
+from ornstein.covariance.conditioning import refuse_missed
 from ornstein.measurements import Measurement
 from ornstein.posterior.told import Told
 
@@ -76,6 +77,22 @@ class Seen:
     def bound(self, x: Tensor) -> Tensor:
         """A x, (..., m)."""
         return x @ self.rows.T
+
+    def refuse_contradiction(self, products: Tensor, mean: Tensor) -> None:
+        """Raise ``InputError`` where values without noise contradict each other, or a law with C A^T as rows (m, d) and a mean (d,).
+
+        What they miss is the part of y - A mean along which A C A^T has no variance: exactly what the closed form refuses.
+        """
+        exact = (self.r.diagonal() == 0).nonzero()[:, 0]
+        if not len(exact):
+            return
+        own = self.rows[exact]
+        s = products[exact] @ own.T
+        values, vectors = torch.linalg.eigh(0.5 * (s + s.mT))
+        largest = values.amax().clamp_min(0)
+        none = vectors[:, values <= len(exact) * torch.finfo(s.dtype).eps * largest]
+        y = self.y[:, exact] - own @ mean
+        refuse_missed((y @ none @ none.T).abs(), y, largest.sqrt(), exact)
 
     def around(self, x: Tensor, weights: Tensor) -> Seen:
         """The same with rows that say what the other likelihoods say where the draws x (n, d) with weights (n,) are: one case."""

@@ -15,7 +15,7 @@ from ornstein.covariance import Spectral
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, Particles
 from ornstein.measurements import Measurement
 from ornstein.measurements.noises import NoiseLaw
-from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.given import Given, cases_of, seen_by
 from ornstein.posterior.local import Local, Reference
 from ornstein.posterior.seen import Seen
 
@@ -123,7 +123,7 @@ def drawn_given(
     """``twisted`` for several measurements of the same signals, whose cases have the numbers ``first``, ``first`` + 1, ..."""
     known = Reference(reference)
     event, many = known.event_shape, cases_of(given, known.event_shape)
-    fixed, others = seen(given, event, known.size), [one for one in given if not one.plain]
+    fixed, others = seen_by(given, reference), [one for one in given if not one.plain]
     cases = many or 1
     at_once = 1 if others else max(1, TOGETHER // particles)
     found = []
