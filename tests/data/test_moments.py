@@ -84,6 +84,10 @@ def test_a_lost_day_between_times_of_day_is_noticed(tmp_path: Path) -> None:
         read(table(tmp_path, "Date,Time", first))
 
 
+def test_seconds_beside_a_date_are_seconds(tmp_path: Path) -> None:
+    assert read(table(tmp_path, "date,time", lambda k: f"2024-03-01,{k}")).rate == 1
+
+
 def test_parts_of_a_date_may_be_asked_for(tmp_path: Path) -> None:
     path = table(tmp_path, "Year,Month,Day", lambda k: f"{np.datetime64('2024-01-20') + k}".replace("-", ","))
     assert read(path, channels=["Month", "a"]).channels == ("Month", "a")

@@ -78,10 +78,18 @@ def _of_calendar(parts: list[Column]) -> list[str]:
 
 
 def _date_and_time(sheet: Sheet) -> list[Column]:
-    """The only column of dates without a time, and the only one of times of day; else none."""
+    """The only column of dates without a time, and the only one of times of day; else none.
+
+    Numbers from 0 on beside a single date may count anything, and are no times of day.
+    """
     dates = [c for c in sheet.columns if _dates(c) is not None]
-    times = [c for c in sheet.columns if c not in dates and not _LASTS.search(c.name) and _times(c) is not None]
-    return [dates[0], times[0]] if len(dates) == len(times) == 1 and names.clock(times[0].name.strip("<>")) else []
+    if len(dates) != 1:
+        return []
+    times = [c for c in sheet.columns if c is not dates[0] and not _LASTS.search(c.name) and _times(c) is not None]
+    if len(times) != 1 or not names.clock(times[0].name.strip("<>")):
+        return []
+    counts = times[0].values is not None and times[0].values[0] == 0 and len(set(_dates(dates[0]) or [])) == 1
+    return [] if counts else [dates[0], times[0]]
 
 
 def _beside(date: Column, time: Column) -> list[str]:
