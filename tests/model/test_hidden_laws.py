@@ -32,6 +32,14 @@ def test_surprises_against_hiding_each_entry(law: Gaussian) -> None:
         assert float(found[case, entry]) == pytest.approx(float((X[case, entry] - mean) / deviation), abs=1e-7)
 
 
+def test_laws_of_the_wanted_are_those_of_all() -> None:
+    parts = components(MIXTURE)
+    assert parts is not None
+    wanted = torch.isnan(X) & (Noise(3).uniform(8, (5,)) < 0.5)
+    for some, every in zip(marginals(parts, X, wanted), marginals(parts, X), strict=True):
+        torch.testing.assert_close(some, every[:, wanted[torch.isnan(X)]], rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("law", [A, MIXTURE], ids=["gaussian", "mixture"])
 def test_scores_undo_quantiles(law: Gaussian) -> None:
     parts = components(law)

@@ -95,7 +95,7 @@ def register(app: typer.Typer, words: Words) -> None:
         if fitted.training is not None and isinstance(fitted, orn.Model):
             _show_training(fitted, x, output, words, as_json)
         else:
-            _show_fit(fitted, x, output, model, words, as_json)
+            _show_fit(fitted, x, output, model, words, as_json, corrects=correction is not None)
         if correction is not None and isinstance(fitted, orn.Model) and not as_json:
             found = fitted.correction
             show.line(words("correction-left") if found is None else words("correction-kept").format(law=found.crps[0], bent=found.crps[1]))
@@ -132,7 +132,7 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
     return {"steps": found["steps"], "seconds": f"{found['seconds']:.0f}"}
 
 
-def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool) -> None:
+def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool, *, corrects: bool) -> None:
     spectrum = _known_spectrum(model)
     rank = None if spectrum is None else spectrum.rank()
     effective = None if spectrum is None else float(spectrum.effective_rank())
@@ -146,7 +146,8 @@ def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: st
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
         trained = {} if model.training is None else {"training": model.training}
         learned = model.correction if isinstance(model, orn.Model) else None
-        corrected = {} if learned is None else {"correction": {"law": learned.crps[0], "corrected": learned.crps[1]}}
+        gained = None if learned is None else {"law": learned.crps[0], "corrected": learned.crps[1]}
+        corrected = {"correction": gained} if corrects else {}
         show.machine({**found, **trained, **corrected, "held_out": held, "output": output})
         return
     sentence = words("fitted-plain" if spectrum is None else "fitted")

@@ -130,14 +130,17 @@ class Conditional:
         alive = ~self.still
         return self.restore(filled, x, seen), torch.where(alive & alive.unsqueeze(1), uncertain * outer, torch.zeros_like(outer))
 
-    def expect(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(E[x | what is seen], its standard deviation), both (n, d): the value itself and 0 where it was seen."""
+    def expect(self, x: Tensor, wanted: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(E[x | what is seen], its standard deviation), both (n, d): the value itself and 0 where it was seen.
+
+        A deviation costs a solve for its entry; with ``wanted`` (n, d) there are those of these entries only, and 0 elsewhere.
+        """
         seen = ~torch.isnan(x)
         r = self.residual(x, seen)
         filled, variance = r.clone(), torch.zeros_like(r)
         for block in self.blocks(seen):
             filled[block.cases] += self.shift(r[block.cases], block)
-            variance[block.cases] = self._variance(block)
+            variance[block.cases] = self._variance(block, None if wanted is None else wanted[block.cases])
         deviation = self.scale * torch.where(seen | self.still, torch.zeros_like(variance), variance).clamp_min(0).sqrt()
         return self.restore(filled, x, seen), deviation
 
@@ -173,14 +176,28 @@ class Conditional:
         """Scaled residuals as values: those seen as they came, those that never vary at their mean."""
         return torch.where(seen, x, self.mean + torch.where(self.still, torch.zeros_like(r), self.scale * r))
 
-    def _variance(self, block: Block) -> Tensor:
-        """The conditional variances (b, d) of the scaled entries; not meaningful where seen."""
+    def _variance(self, block: Block, wanted: Tensor | None) -> Tensor:
+        """The conditional variances (b, d) of the scaled entries; not meaningful where seen, nor where not ``wanted``."""
         if block.from_gaps:
             return block.spread(torch.cholesky_inverse(block.factor).diagonal(dim1=1, dim2=2), self.size)
-        rows = self.correlation[block.index] * block.real.unsqueeze(2)
+        if wanted is None:
+            rows = self.correlation[block.index] * block.real.unsqueeze(2)
+            reach = torch.linalg.solve_triangular(block.factor, rows, upper=False)
+            left: Tensor = 1 - reach.square().sum(1)
+            return left
+        column, asked = _packed(wanted)
+        rows = self.correlation[block.index.unsqueeze(2), column.unsqueeze(1)] * block.real.unsqueeze(2)
         reach = torch.linalg.solve_triangular(block.factor, rows, upper=False)
-        left: Tensor = 1 - reach.square().sum(1)
-        return left
+        packed = torch.where(asked, 1 - reach.square().sum(1), 0.0)
+        return packed.new_zeros(wanted.shape).scatter_add_(1, column, packed)
+
+
+def _packed(chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers (b, k) of what was ``chosen`` (b, d) in each row, k as many as in the fullest, and which of those are real."""
+    count = chosen.sum(1)
+    most = int(count.max())
+    index = torch.argsort(chosen.to(torch.uint8), dim=1, descending=True, stable=True)[:, :most]
+    return index, torch.arange(most) < count.unsqueeze(1)
 
 
 def _batches(matrix: Tensor, chosen: Tensor, cases: Tensor, *, from_gaps: bool) -> Iterator[Block]:
@@ -197,8 +214,7 @@ def entries(chosen: Tensor, cases: Tensor) -> Iterator[tuple[Tensor, Tensor, Ten
     for k in torch.unique(width[cases]).tolist():
         members = (cases & (width == k)).nonzero()[:, 0]
         for some in members.split(max(1, _MEMORY // max(k, 1) ** 2)):
-            mine = chosen[some]
-            index = torch.argsort(mine.to(torch.uint8), dim=1, descending=True, stable=True)[:, : min(k, mine.shape[1])]
+            index, _ = _packed(chosen[some])
             index = torch.nn.functional.pad(index, (0, k - index.shape[1]))
             yield some, index, torch.arange(k) < count[some].unsqueeze(1)
 

@@ -148,12 +148,11 @@ def _hidden(problem: Problem, x: Tensor, number: Tensor, noise: Noise, each: int
     truth = hidden.flatten(1) & ~torch.isnan(x).flatten(1)
     place = torch.where(truth, noise.uniform(len(u), (u.shape[1],), _PICK), 2.0)
     last = place.sort(1).values[:, min(each, u.shape[1]) - 1]
-    chosen = (truth & (place <= last.unsqueeze(1)))[torch.isnan(u)].nonzero()[:, 0]
-    known = marginals(problem.parts, u)
-    features, variable = sight(problem.parts, u, known, chosen, problem.event)
-    mine = known.of(chosen)
-    quantiles = torch.stack([mine.quantile(z.expand(len(chosen))) for z in _GRID], 1)
-    case, entry = torch.isnan(u).nonzero()[chosen].T
+    wanted = truth & (place <= last.unsqueeze(1))
+    known = marginals(problem.parts, u, wanted)
+    features, variable = sight(problem.parts, u, known, wanted, problem.event)
+    case, entry = wanted.nonzero().T
+    quantiles = torch.stack([known.quantile(z.expand(len(case))) for z in _GRID], 1)
     standard = (x - problem.scaler.centre) / problem.scaler.scale
     rows = 1 if problem.curves is None else len(problem.curves)
     curve = entry // (u.shape[1] // rows)
@@ -163,9 +162,8 @@ def _hidden(problem: Problem, x: Tensor, number: Tensor, noise: Noise, each: int
 def _trained(problem: Problem, rows: Rows, looked: Rows, steps: int, seed: int, tell: Tell) -> Correction:
     """The weights, of those looked at and of none, that do best on ``looked``."""
     net = Warp(width(problem.event), variables(problem.event), seed=seed)
-    spread = rows.features.double().std(0)
-    found = Correction(net, problem.event, rows.features.double().mean(0), torch.where(spread > 1e-6, spread, 1.0), (0.0, 0.0))
-    seen = found.standardised(rows.features)
+    spread, centre = (part.double() for part in torch.std_mean(rows.features, 0))
+    found = Correction(net, problem.event, centre, torch.where(spread > 1e-6, spread, 1.0), (0.0, 0.0))
     parameters = list(net.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -173,7 +171,7 @@ def _trained(problem: Problem, rows: Rows, looked: Rows, steps: int, seed: int, 
     )
     averages = Averages(net, (_LENGTH,))
     best, least = copy.deepcopy(net), float(_losses(problem, looked, None).mean())
-    batches = max(1, -(-len(seen) // BATCH))
+    batches = max(1, -(-len(rows.case) // BATCH))
 
     def say(step: int, level: float) -> None:
         tell(f"the correction: step {step} of {steps}, CRPS of gaps looked at {level:.4f} deviations")
@@ -181,10 +179,10 @@ def _trained(problem: Problem, rows: Rows, looked: Rows, steps: int, seed: int, 
     say(0, least)
     for step in range(steps):
         if step % batches == 0:
-            order = Noise(seed).uniform(1, (len(seen),), _ORDER + 256 * (step // batches))[0].argsort()
+            order = Noise(seed).uniform(1, (len(rows.case),), _ORDER + 256 * (step // batches))[0].argsort()
         some = order[step % batches :: batches]
         mine = rows.of(some)
-        knots = net(seen[some], mine.variable)
+        knots = net(found.standardised(mine.features), mine.variable)
         loss = pinball(mine.truth, problem.values(knots.T, mine)).mean()
         optimiser.zero_grad()
         loss.backward()

@@ -39,8 +39,7 @@ class Correction:
 
     def __call__(self, parts: Parts, u: Tensor, known: Marginals) -> Bend:
         """The maps of all hidden entries of u (case, d), in order, whose laws are ``known``."""
-        every = torch.arange(known.means.shape[1])
-        features, variable = sight(parts, u, known, every, self.event)
+        features, variable = sight(parts, u, known, torch.isnan(u), self.event)
         return Bend(self.knots(features, variable))
 
     @torch.no_grad()

@@ -55,15 +55,11 @@ class Marginals(NamedTuple):
         apart = self.deviations.square() + (self.means - mean).square()
         return mean, (self.weights * apart).sum(0).sqrt()
 
-    def of(self, chosen: Tensor) -> Marginals:
-        """Those of some entries, by number."""
-        return Marginals(self.weights[:, chosen], self.means[:, chosen], self.deviations[:, chosen])
 
-
-def marginals(parts: Parts, u: Tensor) -> Marginals:
-    """The law of every hidden entry of u (case, d), in order, given the observed ones of its case."""
-    hidden = torch.isnan(u)
-    found = [law.expect(u) for _, law in parts]
+def marginals(parts: Parts, u: Tensor, wanted: Tensor | None = None) -> Marginals:
+    """The law of every hidden entry of u (case, d), or of those ``wanted`` (case, d), in order, given the observed ones of its case."""
+    hidden = torch.isnan(u) if wanted is None else wanted
+    found = [law.expect(u, wanted) for _, law in parts]
     levels = torch.stack([weight + law.log_prob(u) for weight, law in parts]) if len(parts) > 1 else torch.zeros(1, len(u))
     weights = torch.softmax(levels.to(torch.float64), 0)[:, hidden.nonzero()[:, 0]]
     return Marginals(weights, *(torch.stack([one[hidden] for one in part]) for part in zip(*found, strict=True)))

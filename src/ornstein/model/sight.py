@@ -28,8 +28,8 @@ def width(event: tuple[int, ...]) -> int:
     return 26 + 3 * around
 
 
-def sight(parts: Parts, u: Tensor, known: Marginals, chosen: Tensor, event: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """(numbers (n, ``width``), variables (n,)) for the ``chosen`` of the hidden entries of u (case, d), whose laws are ``known``.
+def sight(parts: Parts, u: Tensor, known: Marginals, wanted: Tensor, event: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """(numbers (n, ``width``), variables (n,)) for the ``wanted`` (case, d) of the hidden entries of u (case, d), whose laws are ``known``.
 
     In scores: mean and deviation of the law there, the place in time; how far what was seen is off what the rest of its case says of it
     (``surprises``), over the variable and over the case; how much was seen; the mean of the variable; the two nearest seen values before
@@ -37,9 +37,9 @@ def sight(parts: Parts, u: Tensor, known: Marginals, chosen: Tensor, event: tupl
     signals. Cost: as for conditioning.
     """
     channels, times = _grid(event)
-    case, entry = torch.isnan(u).nonzero()[chosen].T
+    case, entry = wanted.nonzero().T
     channel, time = entry // times, entry % times
-    mean, deviation = known.of(chosen).moments()
+    mean, deviation = known.moments()
     grid = u.view(-1, channels, times)
     seen = ~torch.isnan(grid)
     values, off = torch.nan_to_num(grid), surprises(parts, u).view_as(grid).clamp(-_FAR, _FAR)
