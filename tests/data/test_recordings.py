@@ -208,6 +208,7 @@ def test_wav_lengths(tmp_path):
         ({"size": 40}, "claims 40 bytes of samples, but 40 more follow that are no chunk"),
         ({"size": 200}, "claims 200 bytes of samples, but it holds 80"),
         ({"tail": b"\1\2\3\4\5\6\7\10\11"}, "9 more follow"),
+        ({"tail": b"data" + struct.pack("<I", 4) + bytes(4)}, "a second chunk of samples follows the first"),
         ({"body": b"", "tail": LIST}, "is empty"),
         ({"form": struct.pack("<HHIIHH", 6, 1, 8000, 8000, 1, 8)}, "format 6 with 8 bits, but must be PCM or float"),
         ({"form": b"12"}, "format chunk is cut off"),

@@ -90,7 +90,10 @@ def _length(content: npt.NDArray[np.uint8], start: int, length: int, path: Path)
         return present, [note]
     if length > present:
         raise broken(path, "WAV", f"its header claims {length} bytes of samples, but it holds {present}")
-    if not _chunks_to_end(content, start + length + length % 2) and start + length != size:
+    after = start + length + length % 2
+    if _chunks_to_end(content, after) and bytes(content[after : after + 4]) == b"data":
+        raise broken(path, "WAV", "a second chunk of samples follows the first")
+    if not _chunks_to_end(content, after) and start + length != size:
         raise broken(path, "WAV", f"its header claims {length} bytes of samples, but {present - length} more follow that are no chunk")
     return length, []
 
