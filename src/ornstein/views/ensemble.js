@@ -1,7 +1,7 @@
 // Signals beside one another: many of them faint, one chosen, and what they have in common.
 import { frame } from "./axes.js";
 import { legend } from "./keys.js";
-import { band, line } from "./marks.js";
+import { band, line, lines } from "./marks.js";
 
 const UNITS = [["seconds", 1], ["minutes", 60], ["hours", 3600], ["days", 86400]];
 const FEW = 3; // of a unit, from which on it is used
@@ -20,7 +20,7 @@ export const clock = (length, rate) => Array.from({ length }, (_, i) => i / time
 export function ensemble(surface, { curves, chosen = null, mean = null, deviation = null, rate = null, y, tint = "far", front = "signal", unit = "", alpha = 0.6 }) {
   const { colours, words } = surface, length = (chosen ?? mean ?? curves[0]).length, xs = clock(length, rate);
   const plot = frame(surface, { x: [xs[0], xs[length - 1] || 1], y, xlabel: words[timed(length, rate).word], ylabel: unit || words.value });
-  for (const curve of curves) line(plot, curve, { colour: colours[tint], xs, alpha });
+  lines(plot, curves, { colour: colours[tint], xs, alpha });
   if (mean) {
     band(plot, mean.map((v, i) => v - 2 * deviation[i]), mean.map((v, i) => v + 2 * deviation[i]), { colour: colours.accent, xs, alpha: 0.14 });
     line(plot, mean, { colour: colours.accent, xs, width: 2 });

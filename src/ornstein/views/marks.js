@@ -18,6 +18,24 @@ export function line(plot, values, { colour, width = 1, alpha = 1, dash = [], xs
   g.restore();
 }
 
+const MANY = 8000; // points from which curves are drawn at once
+
+// Many curves of one style, a pixel wide: as one picture where the surface can (veil.js), and a stroke each where it cannot.
+export function lines(plot, curves, { colour, alpha = 1, xs = null } = {}) {
+  const { X, Y, box } = plot;
+  if (!plot.veiled || curves.reduce((n, curve) => n + curve.length, 0) < MANY) for (const curve of curves) line(plot, curve, { colour, alpha, xs });
+  else {
+    const x = positions(Math.max(...curves.map((curve) => curve.length)), (i) => X(xs ? xs[i] : i) - box.left);
+    plot.veiled(curves.map((curve) => [x.subarray(0, curve.length), positions(curve.length, (i) => Y(curve[i]) - box.top)]), box, colour, alpha);
+  }
+}
+
+function positions(n, place) {
+  const out = new Float32Array(n);
+  for (let i = 0; i < n; i++) out[i] = place(i);
+  return out;
+}
+
 // A disc or a ring at a place (not a value) of the surface.
 export function dot({ g }, x, y, radius, colour, alpha = 1, hollow = false) {
   g.globalAlpha = alpha;

@@ -1,8 +1,11 @@
-// A surface is what a view draws on: { g, width, height, colours, words, font, image }. This one is a canvas of the host's page.
+// A surface is what a view draws on: { g, width, height, colours, words, font, image, veiled }. This one is a canvas of the host's page.
 //   g        a 2-D context, or something that answers to the same calls (svg.js)
 //   colours  the palette: one colour for one meaning, by name (colours.js)
 //   words    the dictionary of one language (text/)
 //   image    (matrix, table, low, high, x, y, width, height): a matrix as pixels, coloured from a table of [r, g, b]
+
+//   veiled   (curves, box, colour, alpha): many curves of one pixel's width at once; only where a pixel of the surface is one of the screen
+import { veil } from "./veil.js";
 
 const DENSEST = 2;
 
@@ -13,7 +16,7 @@ export function onCanvas(canvas, colours, words) {
   canvas.height = Math.round(height * dense);
   g.setTransform(dense, 0, 0, dense, 0, 0);
   g.clearRect(0, 0, width, height);
-  return { g, width, height, colours, words, font: view.getComputedStyle(canvas).fontFamily, image };
+  return { g, width, height, colours, words, font: view.getComputedStyle(canvas).fontFamily, image, veiled: dense === 1 ? veiled : null };
 
   function image(matrix, table, low, high, x, y, w, h) {
     const small = page.createElement("canvas"), pen = small.getContext("2d");
@@ -28,6 +31,19 @@ export function onCanvas(canvas, colours, words) {
     pen.putImageData(pixels, 0, 0);
     g.imageSmoothingEnabled = false;
     g.drawImage(small, x, y, w, h);
+  }
+
+  function veiled(curves, { left, top, right, bottom }, colour, alpha) {
+    const small = page.createElement("canvas"), pen = small.getContext("2d");
+    small.width = Math.round(right - left);
+    small.height = Math.round(bottom - top);
+    const pixels = pen.createImageData(small.width, small.height), light = veil(curves, small.width, small.height, alpha);
+    pen.fillStyle = colour;
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16)), tint = (blue << 16) | (green << 8) | red;
+    const whole = new Uint32Array(pixels.data.buffer); // little-endian, as every machine with a browser
+    for (let k = 0; k < light.length; k++) whole[k] = ((255 * (1 - light[k]) + 0.5) << 24) | tint;
+    pen.putImageData(pixels, 0, 0);
+    g.drawImage(small, left, top);
   }
 }
 

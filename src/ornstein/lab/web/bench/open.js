@@ -28,14 +28,14 @@ export function opening(context) {
   context.dropped = null;
 
   async function upload(file) {
-    const kept = await work.start((onEvent) => api.upload(file, (share) => onEvent({ is: "progress", share })));
+    const kept = await work.start((onEvent) => api.upload(file, (share) => onEvent({ is: "progress", share })), undefined, "bench.sending");
     input.value = "";
     if (kept) await begin({ file: kept.id });
     list();
   }
 
   async function begin(question) {
-    if (await work.start((onEvent, onStart) => open(hand, question, onEvent, onStart))) describe();
+    if (await work.start((onEvent, onStart) => open(hand, question, onEvent, onStart), undefined, "bench.reading")) describe();
   }
 
   async function list() {

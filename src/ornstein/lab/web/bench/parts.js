@@ -39,20 +39,24 @@ export function worker({ stoppable = false } = {}) {
   const run = { id: null, turn: 0, element: h("div", { class: "work", "aria-live": "polite" }, busy, problem) };
 
   // ``work(onEvent, onStart)`` begins the job; an earlier one of this place is cancelled. Returns what it returned, or null.
-  run.start = async (work, onEvent = () => {}) => {
+  // Where nothing says how far it is, ``word`` and the seconds so far do.
+  run.start = async (work, onEvent = () => {}, word = "bench.working") => {
     const turn = ++run.turn, began = performance.now();
     if (run.id) api.post(`/api/jobs/${run.id}/cancel`).catch(() => {});
     run.id = null;
     problem.hidden = true;
     const late = setTimeout(() => { if (turn === run.turn) busy.hidden = false; }, 250);
     bar.removeAttribute("value");
-    text.textContent = say("bench.working");
+    text.textContent = say(word);
+    const ticking = setInterval(() => {
+      if (turn === run.turn && bar.position < 0 && run.id) text.textContent = say("bench.so-far", { what: say(word), s: number((performance.now() - began) / 1000, 0) });
+    }, 1000);
     try {
       const found = await work((event) => {
         if (turn !== run.turn) return;
-        if (event.is === "queued" || event.is === "started") text.textContent = say(event.is === "queued" ? "bench.queued" : "bench.working");
+        if (event.is === "queued" || event.is === "started") text.textContent = say(event.is === "queued" ? "bench.queued" : word);
         if (event.is === "progress") {
-          text.textContent = left(event.share, performance.now() - began) || event.note || say("bench.working");
+          text.textContent = left(event.share, performance.now() - began) || event.note || say(word);
           if (event.share) bar.value = event.share;
         }
         onEvent(event);
@@ -66,6 +70,7 @@ export function worker({ stoppable = false } = {}) {
       return null;
     } finally {
       clearTimeout(late);
+      clearInterval(ticking);
       if (turn === run.turn) {
         run.id = null;
         busy.hidden = true;
