@@ -13,8 +13,8 @@ export function veil(curves, width, height, alpha) {
       if (from >= 0) {
         const x0 = x[from] + 1, y0 = y[from] + 1, x1 = x[i] + 1, y1 = y[i] + 1;
         // row by row where a segment is steep, column by column where it is flat
-        if (Math.abs(y1 - y0) >= Math.abs(x1 - x0)) steep(light, columns, rows, x0, y0, x1, y1, alpha);
-        else flat(light, columns, rows, x0, y0, x1, y1, alpha);
+        if (Math.abs(y1 - y0) >= Math.abs(x1 - x0)) byRows(light, columns, rows, x0, y0, x1, y1, alpha);
+        else byColumns(light, columns, rows, x0, y0, x1, y1, alpha);
       }
       from = i;
     }
@@ -25,7 +25,7 @@ export function veil(curves, width, height, alpha) {
 }
 
 // Whole numbers are said to be (| 0): the loops take half as long for it.
-function steep(light, columns, rows, x0, y0, x1, y1, alpha) {
+function byRows(light, columns, rows, x0, y0, x1, y1, alpha) {
   const low = y0 < y1 ? y0 : y1, slope = y0 === y1 ? 0 : (x1 - x0) / (y1 - y0), begin = Math.max(Math.ceil(low - 0.5), 0) | 0, end = Math.min(Math.ceil((y0 < y1 ? y1 : y0) - 0.5), rows) | 0;
   let x = (y0 < y1 ? x0 : x1) + (begin + 0.5 - low) * slope - 0.5;
   for (let r = begin, at = begin * columns; r < end; r++, at += columns, x += slope) {
@@ -37,7 +37,7 @@ function steep(light, columns, rows, x0, y0, x1, y1, alpha) {
   }
 }
 
-function flat(light, columns, rows, x0, y0, x1, y1, alpha) {
+function byColumns(light, columns, rows, x0, y0, x1, y1, alpha) {
   const low = x0 < x1 ? x0 : x1, slope = (y1 - y0) / (x1 - x0), begin = Math.max(Math.ceil(low - 0.5), 0) | 0, end = Math.min(Math.ceil((x0 < x1 ? x1 : x0) - 0.5), columns) | 0;
   let y = (x0 < x1 ? y0 : y1) + (begin + 0.5 - low) * slope - 0.5;
   for (let c = begin; c < end; c++, y += slope) {
