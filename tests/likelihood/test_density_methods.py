@@ -226,3 +226,27 @@ def test_a_density_on_a_support_says_its_dimension_and_what_leaves_it() -> None:
     assert torch.isinf(found.value).tolist() == [False, True, True]
     assert "3 of 4 dimensions, and 2 cases outside it: case 1 is off by 1, most at entry" in found.why
     assert log_density(fit_gaussian(flat), flat).why == "the law has its density in closed form"
+
+
+def test_an_impossible_case_is_said_whatever_the_law_and_the_method() -> None:
+    """A mixture on two lines that span the plane, one on a plane of space, and the flow of another denoiser on that plane."""
+    lines = [Gaussian(torch.zeros(2), Diagonal(torch.tensor(v))) for v in ([1.0, 0.0], [0.0, 1.0])]
+    bare = log_density(Mixture(torch.ones(2), lines), torch.tensor([[0.3, 0.0], [1.0, 1.0]]))
+    assert bare.value.isneginf().tolist() == [False, True]
+    assert "1 case outside its support: case 1 is none that the law can draw" in bare.why
+    flat = normal(60, 3, seed=2)
+    flat = flat - flat.mean(1, keepdim=True)
+    law = fit_gaussian(flat, shrinkage="none")
+    twin = Mixture(torch.ones(2), [law, law])
+    out = flat[:2].clone()
+    out[1] += 0.5
+    for found in (log_density(twin, out), log_density(Mute(law), out, law, method="flow")):
+        assert found.value.isneginf().tolist() == [False, True]
+        assert "1 case outside its support: case 1 is off by 0.866, most at entry" in found.why
+    assert "outside" not in log_density(twin, flat[:2]).why
+
+
+def test_an_exact_trace_of_too_many_dimensions_is_priced() -> None:
+    law = Gaussian(torch.zeros(1500), Diagonal(torch.ones(1500)))
+    with pytest.raises(InputError, match="1500 dimensions take at least 18000 Jacobian products a case: use trace='estimate'"):
+        flow(Mute(law), normal(1, 1500), law, trace="exact")

@@ -94,7 +94,11 @@ def test_bits_of_rounded_data() -> None:
     assert float(bits.min()) > 0
     tenfold = orn.fit(10 * x, "gaussian", folds=0)
     assert torch.allclose(tenfold.bits_per_dim(10 * x[:20], step=10.0), bits, atol=1e-6)
-    assert float((tenfold.bits_per_dim(10 * x[:20]) - model.bits_per_dim(x[:20])).mean()) == pytest.approx(math.log2(10))
+    with pytest.warns(UserWarning, match=r"rounded to 10, .*bits_per_dim\(x, step=10\)"):
+        undeclared = tenfold.bits_per_dim(10 * x[:20])
+    assert float((undeclared - tenfold.bits_per_dim(10 * x[:20])).abs().max()) == 0  # and said once
+    with pytest.warns(UserWarning, match="rounded to 1,"):
+        assert float((undeclared - model.bits_per_dim(x[:20])).mean()) == pytest.approx(math.log2(10))
     with pytest.raises(orn.InputError, match="does not lie on a grid"):
         model.bits_per_dim(X[:5, 0], step=1.0)
 
@@ -123,3 +127,21 @@ def test_where_a_signal_is_odd() -> None:
     assert torch.allclose(larger.where(1000 * x) - law.where(x), torch.tensor(math.log(1000), dtype=torch.float64), atol=1e-6)
     with pytest.raises(orn.InputError, match="floor is"):
         net_model.where(x, floor=0.1)
+
+
+def test_rounded_values_are_said_once_and_never_of_others() -> None:
+    """Nothing is said of continuous values, of fewer than can show a grid, of what was declared, and by what only compares cases."""
+    x = X[:, 0].round()
+    model = orn.fit(x, "gaussian", folds=0)
+    model.bits_per_dim(X[:50, 0])
+    fresh = orn.fit(x, "gaussian")
+    fresh.bits_per_dim(x[:3])
+    fresh.log_prob(x[:50])
+    fresh.surprise(x[:50])
+    fresh.bits_per_dim(x[:50], step=1.0)
+    with pytest.warns(UserWarning, match="x is rounded to 1,"):
+        fresh.bits_per_dim(x[:50])
+    fresh.bits_per_dim(x[:50])
+    half = torch.stack([X[:, 0, 0], X[:, 0, 1].round()], 1)
+    with pytest.warns(UserWarning, match="1 channels of x are rounded to 1,"):
+        orn.fit(half, "gaussian", folds=0).bits_per_dim(half)

@@ -158,7 +158,7 @@ def _write(scored: _Scored, output: Path, force: bool) -> None:
 def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
     """The mean, the most surprising cases, and why there is no p-value, the word of ``unjudged``."""
     nats, p = -scored.density.value, scored.p
-    error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 else 0.0
+    error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 and bool(nats.isfinite().all()) else 0.0
     show.line(words("scored").format(count=len(nats), mean=-float(nats.mean()), error=error))
     estimated = scored.density.method != "exact"
     order = nats.argsort(descending=True)[:top].tolist()
@@ -175,7 +175,7 @@ def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
     show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p", *scored.more())], rows)
     if scored.odd is not None:
         show.aside(words("odd-read"))
-    if estimated:
+    if estimated or bool(nats.isinf().any()):
         show.line(translated(scored.density.why, words.spoken))
     if p is None:
         show.line(words(unjudged))

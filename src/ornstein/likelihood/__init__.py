@@ -6,7 +6,7 @@ from ornstein.likelihood.door import log_density
 from ornstein.likelihood.flow import flow
 from ornstein.likelihood.frame import reference_of
 from ornstein.likelihood.mmse import mmse
-from ornstein.likelihood.quantised import bits_per_dim, probability, quanta, quantum, remarks, repeated
+from ornstein.likelihood.quantised import bits_per_dim, looks_rounded, probability, quanta, quantum, remarks, repeated, rounding
 from ornstein.likelihood.states import path, state
 from ornstein.likelihood.where import local, subspace, where
 
@@ -17,6 +17,7 @@ __all__ = [
     "flow",
     "local",
     "log_density",
+    "looks_rounded",
     "mmse",
     "path",
     "probability",
@@ -25,6 +26,7 @@ __all__ = [
     "reference_of",
     "remarks",
     "repeated",
+    "rounding",
     "state",
     "subspace",
     "where",

@@ -14,7 +14,7 @@ from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Network
 from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
 from ornstein.likelihood.flow import FEW, FIRST, flow, signals
-from ornstein.likelihood.frame import Frame
+from ornstein.likelihood.frame import Frame, reference_of
 from ornstein.likelihood.mmse import CALLS, PILOT, STRATA, mmse
 from ornstein.likelihood.trace import DIRECTIONS
 from ornstein.likelihood.trace import PILOT as PROBES
@@ -55,12 +55,20 @@ def log_density(
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
+    found = _found(denoiser, x, reference, method, error, calls, seed)
+    said = supported(denoiser, signals(denoiser, x)) if found.method == "exact" else ""
+    return found.because(said or _impossible(denoiser, x, reference, found.value))
+
+
+def _found(
+    denoiser: Denoiser, x: object, reference: Gaussian | None, method: str, error: float | None, calls: int | None, seed: int
+) -> Density:
+    """The density, without a word on its support."""
     if method == "exact" or (method == "auto" and closed_form(denoiser)):
         if not closed_form(denoiser):
             kind = type(denoiser).__name__
             raise InputError(f"method is 'exact', but a {kind} has no density in closed form: use 'auto', or fit 'gaussian' or 'mixture'")
-        values = signals(denoiser, x)
-        return Density.exact(denoiser.log_prob(values)).because(supported(denoiser, values))
+        return Density.exact(denoiser.log_prob(signals(denoiser, x)))
     if isinstance(denoiser, Network) and denoiser.inpaints and denoiser.condition is not None and denoiser.condition.signal is not None:
         raise InputError("this network was told entries of the signals themselves, which have no density: ask it without a condition")
     if method == "bound":
@@ -97,11 +105,29 @@ def supported(denoiser: Denoiser, x: Tensor) -> str:
     outside = ~frame.holds(x)
     if not bool(outside.any()):
         return said
+    return f"{said}, and {counted(int(outside.sum()), 'case')} outside it: {_off(frame, x, outside)}"
+
+
+def _off(frame: Frame, x: Tensor, outside: Tensor) -> str:
+    """How far the first case ``outside`` is off the support, and where most."""
     first = int(outside.nonzero()[0])
     off = frame.off(x[first : first + 1])[0]
-    entry = int(off.abs().argmax())
-    many = counted(int(outside.sum()), "case")
-    return f"{said}, and {many} outside it: case {first} is off by {float(off.norm()):.3g}, most at entry {entry}"
+    return f"case {first} is off by {float(off.norm()):.3g}, most at entry {int(off.abs().argmax())}"
+
+
+def _impossible(denoiser: Denoiser, x: object, reference: Gaussian | None, value: Tensor) -> str:
+    """Why cases x (case, *event) have log p = -inf, by what takes them out of the span of the law where anything does; "" without any."""
+    outside = value.isneginf()
+    if not bool(outside.any()):
+        return ""
+    many, values = counted(int(outside.sum()), "case"), signals(denoiser, x)
+    known = reference_of(denoiser.inner if isinstance(denoiser, Colored) else denoiser, reference)
+    if bool((known.covariance().diagonal() > 0).any()):
+        frame = Frame.of(known, 0.0)
+        beyond = outside & ~frame.holds(values)
+        if bool(beyond.any()):
+            return f"{many} outside its support: {_off(frame, values, beyond)}"
+    return f"{many} outside its support: case {int(outside.nonzero()[0])} is none that the law can draw"
 
 
 def closed_form(denoiser: Denoiser) -> TypeGuard[Law | Colored]:

@@ -76,11 +76,12 @@ def flow(
     error      nats: for the discretisation, and for the standard error where the trace is estimated; default 0.05 or 0.001 d
     trace      "exact": d products a level; "estimate": random directions; "auto": exact up to 64 dimensions, and up to 1024 where a trial
                of four directions a level finds that random ones would need more products for ``error``
-    most       products that one case may cost where the trace is estimated
+    most       products that one case may cost where the trace is estimated; above 1024 dimensions an exact one that costs more is refused
     calls      calls and products that one case may cost in all; the grid is then not refined, and the trace not estimated, beyond it
 
     The discretisation error is the difference to the grid with half as many levels. Cost with n levels: 1.5 n calls, and the products:
-    1.5 n d exactly. Raises ``InputError`` for signals of another shape and a module that cannot be differentiated.
+    1.5 n d exactly. Raises ``InputError`` for signals of another shape and a module that cannot be differentiated,
+    and an exact trace of too many dimensions.
     """
     values = signals(denoiser, x)
     if isinstance(denoiser, Colored):
@@ -94,6 +95,11 @@ def flow(
         checks.count(steps, "steps", at_least=FIRST)
     frame = Frame.of(reference_of(denoiser, reference), level)
     allowed = default_error(frame.dimension) if error is None else checks.positive(error, "error")
+    if trace == "exact" and frame.dimension > EXACT and (least := 3 * FIRST * frame.dimension // 2) > most:
+        raise InputError(
+            f"trace is 'exact', but {frame.dimension} dimensions take at least {least} Jacobian products a case: "
+            f"use trace='estimate', which has a standard error, or allow them, most={least}"
+        )
     exactly: bool | None = trace == "exact" or (trace == "auto" and frame.dimension <= FEW)
     if trace == "auto" and FEW < frame.dimension <= EXACT:
         exactly = None

@@ -18,6 +18,8 @@ _FEW = 16
 """Values that a grid is not guessed from: three random numbers have a common divisor of some size, sixteen do not."""
 _DISTINCT = 4096
 """Distinct values that are looked at."""
+_CASES, _CHANNELS = 256, 64
+"""What a glance looks at."""
 _ROUNDING, _FINEST, _AWAY = 3e-7, 30.0, 0.1
 """Share of the largest value that counts as rounding: five times that of float32. How many of it the finest step has that is told from
 it, and how much of a step a value may be away from the grid."""
@@ -135,20 +137,34 @@ def bits_per_dim(log_probability: Tensor, entries: int) -> Tensor:
     return -log_probability / (entries * math.log(2))
 
 
+def rounding(values: Tensor) -> str:
+    """What has to be known of a density of signals (case, *event) that were rounded, with the remedy; "" where no grid is seen."""
+    every = quanta(values)
+    steps = [step for step in every if step is not None]
+    if not steps:
+        return ""
+    channels = "x is" if len(steps) == len(every) else f"{len(steps)} channels of x are"
+    return (
+        f"{channels} rounded to {min(steps):.4g}, and a density of rounded values can be made as large as one likes: "
+        f"declare it, bits_per_dim(x, step={min(steps):.4g}) (--step {min(steps):.4g}), for probabilities"
+    )
+
+
+def looks_rounded(values: Tensor) -> bool | None:
+    """Whether a part of signals (case, *event) lies on a grid: 256 cases, 64 entries or channels; None for fewer than 16 values of each."""
+    part = values[:_CASES]
+    part = part[:, torch.linspace(0, part.shape[1] - 1, min(part.shape[1], _CHANNELS)).long()]
+    return None if part[:, 0].numel() < _FEW else any(step is not None for step in quanta(part))
+
+
 def remarks(values: object, *, declared: bool = False) -> list[str]:
     """What has to be known of signals (case, *event) before their densities are read, a sentence each: rounded and repeated values.
 
     ``declared``: the step was given, so rounding is accounted for.
     """
     x = checks.tensor(values, "values", missing=True)
-    notes = []
-    steps = [] if declared else [step for step in quanta(x) if step is not None]
-    if steps:
-        channels = "x is" if len(steps) == len(quanta(x)) else f"{len(steps)} channels of x are"
-        notes.append(
-            f"{channels} rounded to {min(steps):.4g}, and a density of rounded values can be made as large as one likes: "
-            f"declare it, step={min(steps):.4g} (--step {min(steps):.4g}), for probabilities"
-        )
+    note = "" if declared else rounding(x)
+    notes = [note] if note else []
     if again := repeated(x):
         notes.append(f"{counted(again, 'case')} equal to earlier ones: a kernel density is rewarded for each of them that it was fitted to")
     return notes

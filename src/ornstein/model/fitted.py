@@ -72,6 +72,7 @@ class Fitted:
     reference_classes: Tensor | None = field(default=None, kw_only=True)
     why: str = field(default="", kw_only=True)
     _tuned: dict[tuple[int, Schedule], Tuned] = field(default_factory=dict, init=False, repr=False)
+    _looked: list[bool] = field(default_factory=list, init=False, repr=False)
     _guides: list[Gaussian | Mixture] = field(default_factory=list, init=False, repr=False)
 
     def __repr__(self) -> str:

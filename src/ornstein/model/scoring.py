@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from ornstein.data.mne_back import by_epoch, is_epochs
 from ornstein.data.read import recognised
 from ornstein.denoisers import Law
 from ornstein.fitting.held_out import Surprise, p_value
-from ornstein.likelihood import Density, bits_per_dim, log_density, probability
+from ornstein.likelihood import Density, bits_per_dim, log_density, looks_rounded, probability, rounding
 from ornstein.likelihood.windows import log_prob_windows
 from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
@@ -31,9 +32,18 @@ class Scoring(Fitted):
     def log_prob(self, x: object, *, label: object = None, condition: object = None) -> Tensor:
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical.
 
-        Exact for an analytic law, otherwise the value of ``log_density``, which also says how far it may be off.
+        Exact for an analytic law, otherwise the value of ``log_density``, which also says how far it may be off, and in ``why`` what takes
+        a case out of the support. Of rounded values it can be made as large as one likes: ``bits_per_dim`` declares their step.
         """
         return self.log_density(x, label=label, condition=condition).value
+
+    def _say_rounded(self, values: Tensor) -> None:
+        """Look once, at the first signals (case, *event) that are enough to see a grid in, and warn of one."""
+        if self._looked or (seen := looks_rounded(values.detach())) is None:
+            return
+        self._looked.append(seen)
+        if seen:
+            warnings.warn(rounding(values.detach()), UserWarning, stacklevel=3)
 
     def log_density(
         self,
@@ -93,7 +103,7 @@ class Scoring(Fitted):
             u = self.scaler.lengthened(x.shape[-1]).encode(x.unsqueeze(0)).view(-1, x.shape[-1])
             return log_prob_windows(self.law, u, hop) - self.scaler.log_volume(x.unsqueeze(0), self.moments.covariance())
         parts = x.unfold(-1, times, hop).movedim(-2, 0).split(max(1, TOGETHER // math.prod(self.event_shape)))
-        return torch.cat([self.log_prob(part.contiguous()) for part in parts])
+        return torch.cat([self.log_density(part.contiguous()).value for part in parts])
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""
@@ -155,8 +165,11 @@ class Scoring(Fitted):
         comparable between models, and at least 0. See ``likelihood.probability``; it asks for 16 log-densities.
 
         Without a step, -log2 of the density per entry in the user's units, -log_prob / (d log 2): for continuous data it can be negative.
+        Of rounded data that means nothing, and is warned of once.
         """
         entries = math.prod(self.event_shape)
         if step is None:
-            return bits_per_dim(self.log_prob(x), entries)
-        return bits_per_dim(probability(self.log_prob, self._signals(x), checks.tensor(step, "step")).value, entries)
+            values = self._signals(x)
+            self._say_rounded(values)
+            return bits_per_dim(self.log_prob(values), entries)
+        return bits_per_dim(probability(lambda y: self.log_density(y).value, self._signals(x), checks.tensor(step, "step")).value, entries)
