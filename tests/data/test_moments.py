@@ -157,3 +157,23 @@ def test_levels_of_names_are_joined_in_every_format(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "l.parquet")
     for source in (tmp_path / "l.csv", tmp_path / "l.parquet", frame):
         assert read(source).channels == ("left Fz", "right Cz")
+
+
+@pytest.mark.parametrize("between", [",", " ", "\t"])
+@pytest.mark.parametrize("header", ["", "12:00:00.000 -> a{0}b\n"])
+def test_the_arrow_of_a_serial_monitor_is_a_clock(between: str, header: str, tmp_path: Path) -> None:
+    """The Arduino IDE writes the moment before every line; a header it prints has one too."""
+    lines = [f"12:00:{k // 10:02d}.{k % 10}00 -> {X[k, 0]}{between}{X[k, 1]}\n" for k in range(60)]
+    (tmp_path / "log.txt").write_text(header.format(between) + "".join(lines))
+    x = read(tmp_path / "log.txt")
+    np.testing.assert_array_equal(x.values[0].numpy(), X.T)
+    assert (x.rate, x.channels) == (10.0, ("a", "b") if header else ("ch0", "ch1"))
+
+
+def test_rows_at_even_moments_are_moments_without_a_header(tmp_path: Path) -> None:
+    """Minute by minute they are one recording; day by day, each row may be the curve of a day, and is."""
+    for stamp, shape in ((lambda k: f"2024-03-01 12:{k:02d}", (1, 2, 25)), (lambda k: f"2024-03-{k + 1:02d}", (25, 1, 2))):
+        (tmp_path / "m.csv").write_text("".join(f"{stamp(k)},{X[k, 0]},{X[k, 1]}\n" for k in range(25)))
+        x = read(tmp_path / "m.csv")
+        assert x.shape == shape
+        assert x.rate == (None if len(x) > 1 else pytest.approx(1 / 60))

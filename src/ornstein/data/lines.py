@@ -13,6 +13,8 @@ from pathlib import Path
 from ornstein.common.errors import InputError
 
 _MARKS = ("#", "%", "//")
+_ARROW = re.compile(r"^(\d\d:\d\d:\d\d\.\d{1,6}) -> ", re.MULTILINE)
+"""What the serial monitor of the Arduino IDE writes before every line."""
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^"])"?[\t;,]*', re.IGNORECASE)
 
 
@@ -58,11 +60,16 @@ class Lines:
 
     @classmethod
     def of(cls, text: str, path: Path) -> Lines:
-        """Find the delimiter: that of a line ``sep=``, or the one that the opening lines use."""
+        """Find the delimiter: that of a line ``sep=``, or the one that the opening lines use; an arrow behind a moment becomes one."""
         head, _, rest = text.lstrip("\ufeff").partition("\n")
         named = _SEPARATOR_LINE.fullmatch(head.strip("\r "))
         if named:
             return cls(rest, path, "\t" if named[1] == "\\t" else named[1], first=1)
+        if _ARROW.match(text):
+            bare = delimiter_of(_ARROW.sub("", text))
+            header = re.match(r"[^\n]* -> [^\n]*(?<![\w.])(?!nan|inf)[^\W\d_]", text, re.IGNORECASE)
+            split = _ARROW.sub(lambda moment: ("time" if header and not moment.start() else moment[1]) + bare, text)
+            return cls(split, path, bare)
         return cls(text, path, delimiter_of(text))
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
-from ornstein.data import clock, moments, names, pivot
+from ornstein.data import clock, moments, names, pivot, stamps
 from ornstein.data.loaded import Event, Loaded
 from ornstein.data.rates import rate_of_table
 from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
@@ -20,6 +20,7 @@ from ornstein.data.sheet import Column, Sheet
 
 _NAME_IT = "say time={name} or index={name} (--time, --index), or name the columns to keep with channels= (--channels)"
 _NUMBER_IT = "say index={name} or time={name} (--index, --time), or index='none' if it is a signal"
+_DAY = 86400.0
 
 
 def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
@@ -39,7 +40,7 @@ def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     if asked.orient == "vectors":
         return _vectors(roles)
     one_each = _one_row_each(roles)
-    headless = not sheet.named and len(roles.channels) > 1 and asked.time in (None, NONE)
+    headless = not sheet.named and len(roles.channels) > 1 and asked.time in (None, NONE) and not _are_moments(roles)
     if asked.orient == "rows" or (asked.orient == "auto" and (headless or one_each)):
         return _rows(sheet, roles, asked, where, said=one_each and asked.orient == "auto")
     return _columns(sheet, roles, asked, where)
@@ -67,6 +68,19 @@ def _one_row_each(roles: Roles) -> bool:
         return False
     keys = list(zip(*(c.cells() for c in roles.cases), strict=True))
     return len(keys) > 1 and len(set(keys)) == len(keys)
+
+
+def _are_moments(roles: Roles) -> bool:
+    """Whether a clock that nobody named goes on in even steps of less than a day, over more rows than there are columns beside it."""
+    for one in roles.clocks:
+        if one.stamps and one.words is not None and len(one.words) > len(roles.channels):
+            try:
+                times = stamps.seconds_of(one.words, one.name)
+            except InputError:
+                continue
+            if clock.rises_evenly(times) and times[1] - times[0] < _DAY:
+                return True
+    return False
 
 
 def _rows(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str, said: bool) -> Loaded:
