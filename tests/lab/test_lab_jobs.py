@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 
 import httpx
 import numpy as np
@@ -17,7 +18,7 @@ from laboratory import OWN, opened, serving
 
 from ornstein.lab import events, wire
 from ornstein.lab.limits import Limits
-from ornstein.lab.workers import CONTEXT
+from ornstein.lab.workers import CONTEXT, Workers
 from ornstein.tour.compute import compute
 
 STEPS = 20
@@ -81,8 +82,12 @@ def test_a_training_in_the_lab_is_that_of_the_tour(lab):
     np.testing.assert_array_equal(moment["run"], arrays["reverse_learned"])
 
 
-def test_a_job_does_not_run_the_program_again_that_began_the_server(lab, tmp_path, monkeypatch):
+def test_a_job_does_not_run_the_program_again_that_began_the_server(tmp_path, monkeypatch):
     """What a child of multiprocessing does unless it is told not to: all of the command line, for every job."""
+    own = forkserver.ForkServer()  # the one that this process has may have been begun by other tests, which preload other things
+    for name in ("ensure_running", "connect_to_new_process", "set_forkserver_preload"):
+        monkeypatch.setattr(forkserver, name, getattr(own, name))
+    Workers().prepare()
     program = tmp_path / "program.py"
     program.write_text("from pathlib import Path\nPath(__file__).with_name('ran').touch()\n")
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)

@@ -90,9 +90,11 @@ def _doubled(judged: Callable[[int], Tensor], most: int) -> tuple[int, Tensor]:
 
 
 def _gains(apart: Tensor) -> bool:
-    """Whether paired differences (case,) are above 0 on average, by more than a standard error."""
+    """Whether paired differences (case,) are above 0 on average, by more than a standard error; one alone shows nothing."""
+    if len(apart) < 2:
+        return False
     error = torch.nan_to_num(apart.std(), nan=0.0) / math.sqrt(len(apart))  # infinite differences have no deviation
-    return len(apart) > 1 and float(apart.mean()) > float(error)
+    return float(apart.mean()) > float(error)
 
 
 def _shrinks(structure: str, event: tuple[int, ...]) -> bool:
