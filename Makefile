@@ -29,12 +29,13 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two workers of one thread each: small tensors gain nothing from a second thread, and threads of several processes wait for each other.
+# Workers of one thread each: small tensors gain nothing from a second thread, and threads of several processes wait for each other. Three
+# for two cores, since tests of pages and of processes wait as long as they compute.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 -m "not slow"
 
 test-all: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3
 	$(BIN)/python tests/planted.py
 
 docs: $(READY)
