@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
@@ -225,3 +226,21 @@ def test_plain_and_careful_parsing_agree(tmp_path: Path) -> None:
     decimal_comma = read(save(tmp_path, "\n".join(["a;b;c", *(line.replace(",", ";").replace(".", ",") for line in lines)])))
     for x in (plain, careful, decimal_comma):
         assert torch.equal(x.values[0].T, values)
+
+
+def test_moments_that_no_row_has_stay_moments(tmp_path: Path) -> None:
+    """A gap that all cases share must not close: the samples behind it would move, and no model would fit them any more."""
+    x = np.arange(24.0).reshape(4, 6) ** 2
+    x[:, 2:4] = np.nan
+    rows = "".join(",".join("" if np.isnan(v) else repr(v) for v in row) + "\n" for row in x.tolist())
+    for text in (rows, "0,1,2,3,4,5\n" + rows):
+        (tmp_path / "x.csv").write_text(text)
+        found = read(tmp_path / "x.csv", index="none")
+        np.testing.assert_array_equal(found.values[:, 0].numpy(), x)
+        assert "2 columns without a value in any row, kept as moments that nobody observed" in found.summary()
+    (tmp_path / "x.csv").write_text("".join(f"{k},{k * k},{k % 3},\n" for k in range(8)))
+    ended = read(tmp_path / "x.csv", index="none", orient="rows")
+    assert ended.shape == (8, 1, 3)
+    assert "column 4 is empty and left out" in ended.summary()
+    (tmp_path / "x.csv").write_text("a,b,c\n" + "".join(f"{k * k},,{k % 3}\n" for k in range(8)))
+    assert "`b` is empty and left out" in read(tmp_path / "x.csv").summary()

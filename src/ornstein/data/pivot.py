@@ -39,6 +39,7 @@ def wide(roles: Roles, where: Path | str) -> Roles:
         cases=[_take(c, first) for c in roles.cases],
         label=None if roles.label is None else _take(roles.label, first),
         channels=[replace(_take(values[0], rows), name=name, unit="") for name, rows in of.items()],
+        empty=roles.empty,
         notes=[*roles.notes, f"{variable.shown} names the channels of {values[0].shown}"],
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 from ornstein.data import clock, names
 from ornstein.data.cells import MISSING
 from ornstein.data.sheet import Column, Sheet
@@ -42,7 +42,35 @@ class Roles:
     events: Column | None = None
     variable: Column | None = None
     channels: list[Column] = field(default_factory=list)
+    empty: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def without_empty(self) -> Roles:
+        """The same, where it is said of empty columns that they are left out."""
+        if not self.empty:
+            return self
+        shown = listed([one.shown for one in self.empty], 4)
+        return replace(self, empty=[], notes=[f"{shown} {'is' if len(self.empty) == 1 else 'are'} empty and left out", *self.notes])
+
+    def with_empty(self) -> Roles:
+        """The same, with empty columns among the channels, all missing: where rows are cases, they are moments that nobody observed.
+
+        A single one at the end is what a delimiter after every row leaves, and is left out, which is said.
+        """
+        if not self.empty:
+            return self
+        last = max(self.channels, key=lambda one: one.number).number
+        if len(self.empty) == 1 and self.empty[0].number > last and not self.empty[0].name.strip():
+            return self.without_empty()
+        kept = [replace(one, values=np.full(len(self.channels[0].cells()), np.nan), words=None) for one in self.empty]
+        many = counted(len(kept), "column")
+        columns = sorted([*self.channels, *kept], key=lambda one: one.number)
+        return replace(
+            self,
+            channels=columns,
+            empty=[],
+            notes=[*self.notes, f"{many} without a value in any row, kept as moments that nobody observed"],
+        )
 
 
 def decide(sheet: Sheet, asked: Asked, where: Path | str) -> Roles:
@@ -55,7 +83,6 @@ def decide(sheet: Sheet, asked: Asked, where: Path | str) -> Roles:
         return _ours(sheet, asked, roles, where)
     told = {what: column(sheet, wish, what, where) for what, wish in _wishes(asked).items() if wish not in (None, NONE)}
     left_out: list[str] = []
-    empty: list[str] = []
     for one in sheet.columns:
         role = next((what for what, found in told.items() if found is one), "")
         if role == "labels":
@@ -67,12 +94,11 @@ def decide(sheet: Sheet, asked: Asked, where: Path | str) -> Roles:
         elif sheet.named and one.name.strip() and _title(one) in asked.channels:
             roles.channels.append(_as_channel(one, where))
         elif one.blank:
-            if one.name.strip():
-                empty.append(one.shown)
+            # a delimiter at the end of every line leaves one under an empty title
+            if one.name.strip() or not sheet.named or one is not sheet.columns[-1]:
+                roles.empty.append(one)
         else:
             _by_name(one, sheet.named, asked, roles, left_out, where)
-    if empty:
-        roles.notes.append(f"{listed(empty, 4)} {'is' if len(empty) == 1 else 'are'} empty and left out")
     if left_out:
         roles.notes.append(f"{listed(left_out, 4)} {'is' if len(left_out) == 1 else 'are'} left out")
     if roles.clocks and roles.index and any(c.stamps or not clock.counts(_numbers(c)) for c in roles.clocks):

@@ -38,12 +38,12 @@ def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
         beside = "" if len(sheet.columns) == 1 else " beside clock, cases, labels and events"
         raise InputError(f"{where} has no column with values{beside}")
     if asked.orient == "vectors":
-        return _vectors(roles)
+        return _vectors(roles.without_empty())
     one_each = _one_row_each(roles)
     headless = not sheet.named and len(roles.channels) > 1 and asked.time in (None, NONE) and not _are_moments(roles)
     if asked.orient == "rows" or (asked.orient == "auto" and (headless or one_each)):
-        return _rows(sheet, roles, asked, where, said=one_each and asked.orient == "auto")
-    return _columns(sheet, roles, asked, where)
+        return _rows(sheet, roles.with_empty(), asked, where, said=one_each and asked.orient == "auto")
+    return _columns(sheet, roles.without_empty(), asked, where)
 
 
 def header_of(signals: Signals) -> list[str]:
