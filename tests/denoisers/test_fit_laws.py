@@ -157,6 +157,15 @@ def test_round_laws_and_few_cases_keep_oas() -> None:
     assert torch.equal(fit_mixture(x, 2).log_prob(x), fit_mixture(x, 2, shrinkage="oas").log_prob(x))
 
 
+@pytest.mark.parametrize("rounded", [torch.float64, torch.float32])
+def test_a_direction_without_variance_judges_nothing(rounded: torch.dtype) -> None:
+    """Signals less their own mean: along it the density is 1 / (what shrinkage leaves there), so every smaller weight would gain."""
+    x = normal(400, 8, seed=2) @ normal(8, 8, seed=3)
+    flat = (x - x.mean(1, keepdim=True)).to(rounded).double()
+    assert choose_mixture(flat) == (1, "oas")
+    assert choose_mixture(flat[:, :-1]).shrinkage in ("oas", *WEIGHTS)
+
+
 def test_fitting_is_deterministic() -> None:
     x = TRUE.sample(200, seed=1)
     assert torch.equal(fit_mixture(x, 3, seed=5).log_prob(x), fit_mixture(x, 3, seed=5).log_prob(x))

@@ -24,6 +24,8 @@ WEIGHTS = (0.1, 0.02, 0.002, 0.0005)
 component is thin indeed."""
 STEPS = 40
 """Steps of each EM that is only judged: what later ones gain is small beside what is compared."""
+FLAT = 1e-6
+"""Deviation over the largest one, below which a direction is rounding: that of float32 is 1e-7."""
 _HELD_OUT = 5
 
 
@@ -45,7 +47,8 @@ def choose(x: Tensor, structure: str, options: Options) -> Choice:
     Under each weight of shrinkage the number doubles from 1 as long as the held-out cases gain; a doubling that is level, within its
     paired standard error, is looked past once. Numbers and weights are judged together, since thin components are fewer: what gains
     most under ``FIRST`` is far from what does under a small weight. Another weight is taken if it gains by more than its paired standard
-    error. A choice at which a component collapses is not taken. Raises ``InputError`` where all held-out cases are repeats of the
+    error; none is tried where x has a direction without variance, whose density is whatever the weight leaves there, the more the
+    smaller it is. A choice at which a component collapses is not taken. Raises ``InputError`` where all held-out cases are repeats of the
     others. Cost: an EM for each that is tried.
     """
     held = torch.arange(len(x)) % _HELD_OUT == 0
@@ -63,8 +66,8 @@ def choose(x: Tensor, structure: str, options: Options) -> Choice:
         levels = mixture.log_prob(test)
         return torch.full_like(levels, -math.inf) if collapsed and components > 1 else levels
 
-    most, weights = max(len(train) // 10, 1), WEIGHTS if options.shrinkage == AUTO and _shrinks(structure, tuple(x.shape[1:])) else ()
-    shrinkage = of_one(options.shrinkage)
+    free = options.shrinkage == AUTO and _shrinks(structure, tuple(x.shape[1:])) and not _is_flat(x.flatten(1))
+    most, weights, shrinkage = max(len(train) // 10, 1), WEIGHTS if free else (), of_one(options.shrinkage)
     best, level = _doubled(functools.partial(judged, shrinkage=shrinkage), most)
     chosen = Choice(best, shrinkage)
     for weight in weights:
@@ -95,6 +98,14 @@ def _gains(apart: Tensor) -> bool:
         return False
     error = torch.nan_to_num(apart.std(), nan=0.0) / math.sqrt(len(apart))  # infinite differences have no deviation
     return float(apart.mean()) > float(error)
+
+
+def _is_flat(x: Tensor) -> bool:
+    """Whether cases (case, d), more of them than d, never leave a subspace, up to rounding."""
+    if len(x) <= x.shape[1]:
+        return False
+    values = torch.linalg.svdvals((x - x.mean(0)).to(torch.float64))
+    return bool(values[-1] <= FLAT * values[0])
 
 
 def _shrinks(structure: str, event: tuple[int, ...]) -> bool:
