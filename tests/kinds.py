@@ -34,6 +34,13 @@ from ornstein.samplers.teleport import Teleport
 from ornstein.schedules import VE, VP, Cosine, Discrete, RectifiedFlow, Schedule
 from truth import orthogonal, spectrum_covariance
 
+FIVE = Gaussian(torch.linspace(-1, 1, 5, dtype=torch.float64), Dense(spectrum_covariance([2.0, 1.0, 0.5, 0.3, 0.2], 1)))
+TWO_OF_FIVE = Mixture(
+    torch.tensor([0.3, 0.7]),
+    [FIVE, Gaussian(torch.full((5,), 3.0, dtype=torch.float64), Dense(spectrum_covariance([1.0, 0.8, 0.6, 0.2, 0.1], 2)))],
+)
+"""A Gaussian of five entries, and a mixture of it and another one: what is asked of single entries."""
+
 SCHEDULES: dict[str, Schedule] = {
     "vp": VP(),
     "vp-constant": VP(beta_min=3.0, beta_max=3.0),

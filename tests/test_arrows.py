@@ -15,6 +15,7 @@ LAYERS = (
     ("denoisers",),
     ("samplers", "posterior", "training", "likelihood", "discrete"),
     ("fitting",),
+    ("correction",),
     ("model",),
     ("metrics", "plots", "estimator", "shards"),
     ("tour", "report"),

@@ -10,22 +10,22 @@ import pytest
 import ornstein as orn
 from commands import refused, run
 from ornstein.common.random import Noise
-from ornstein.model import correcting
+from ornstein.correction import learning
 
 
 def test_it_is_kept_or_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "x.npy"
     orn.write(data, orn.Signals(Noise(1).normal(40, (2, 6))))
     words = ["fit", str(data), "--correction", "learned", "--folds", "0"]
-    monkeypatch.setattr(correcting, "ROWS", 1000)
-    monkeypatch.setattr(correcting, "SURE", 1e9)
+    monkeypatch.setattr(learning, "ROWS", 1000)
+    monkeypatch.setattr(learning, "SURE", 1e9)
     code, out, _ = run(capsys, *words, "-o", str(tmp_path / "left"))
     assert code == 0
     assert "did not gain on gaps" in out
     assert orn.load(tmp_path / "left").correction is None
     assert json.loads(run(capsys, *words, "-o", str(tmp_path / "none"), "--json")[1])["correction"] is None
     assert "correction" not in json.loads(run(capsys, "fit", str(data), "--folds", "0", "-o", str(tmp_path / "plain"), "--json")[1])
-    monkeypatch.setattr(correcting, "SURE", -1e9)
+    monkeypatch.setattr(learning, "SURE", -1e9)
     code, out, _ = run(capsys, "--lang", "zh", *words, "-o", str(tmp_path / "kept"))
     assert code == 0
     assert "修正：已保留" in out

@@ -11,17 +11,14 @@ from scipy.stats import norm
 from torch import Tensor
 
 import ornstein as orn
-import truth
+from kinds import FIVE as A
+from kinds import TWO_OF_FIVE as MIXTURE
 from ornstein.common.random import Noise
-from ornstein.covariance import Dense
-from ornstein.denoisers import Gaussian, Mixture
+from ornstein.denoisers import Mixture
 from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Mask
 
 D = 5
-A = Gaussian(torch.linspace(-1, 1, D, dtype=torch.float64), Dense(truth.spectrum_covariance([2.0, 1.0, 0.5, 0.3, 0.2], 1)))
-B = Gaussian(torch.full((D,), 3.0, dtype=torch.float64), Dense(truth.spectrum_covariance([1.0, 0.8, 0.6, 0.2, 0.1], 2)))
-MIXTURE = Mixture(torch.tensor([0.3, 0.7]), [A, B])
 SCALER = Scaler(torch.full((D,), 10.0, dtype=torch.float64), torch.full((D,), 2.0, dtype=torch.float64))
 LEVELS = (0.05, 0.4, 0.5, 0.99)
 

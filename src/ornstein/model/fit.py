@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, cast, overload
@@ -25,10 +24,11 @@ from ornstein.fitting.marginals import MARGINALS, gaussianised
 from ornstein.fitting.marginals_choice import gain_of_curves
 from ornstein.fitting.network import Network
 from ornstein.fitting.recipe import Recipe, Structured, Work
-from ornstein.fitting.recipes import RECIPES, recipe_of
-from ornstein.fitting.scaling import Scaler, spread
+from ornstein.fitting.recipes import recipe_of
+from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
+from ornstein.model.accepted import refuse_conditions, refuse_for_symbols, refuse_one, say_spread, values_of
 from ornstein.model.joint import Joint, is_pair, refuse_listed_pair
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
@@ -39,8 +39,6 @@ FOLDS = 5
 CORRECTIONS = ("learned",)
 FEWEST = 10
 """Cases, beside those set aside, that a correction is learned from."""
-ALIKE = 10.0
-"""Factor between the scales of entries above which it is said."""
 
 
 @overload
@@ -124,12 +122,12 @@ def fit(
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
     if isinstance(recipe, Symbols):
-        _refuse_for_symbols(recipe, x, labels=labels, condition=condition, standardize=standardize, marginals=marginals, engine=engine)
-        values, names = _values(x)
-        _refuse_one(values)
+        refuse_for_symbols(recipe, x, labels=labels, condition=condition, standardize=standardize, marginals=marginals, engine=engine)
+        values, names = values_of(x)
+        refuse_one(values)
         work = Work(checks.seed(seed), progress or (lambda _: None))
         return fit_symbols(values, names, recipe, _folds(len(values), folds, shared, work.tell), work)
-    _refuse_conditions(recipe, labels=labels, condition=condition)
+    refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
         raise InputError(f"folds is {folds}, but a {recipe.name} is trained once: leave folds out, or choose its share held_out")
     if marginals not in (None, *MARGINALS):
@@ -140,9 +138,9 @@ def fit(
         axes = len(getattr(x, "shape", ())) or 3
         streamed = fit_stream(x, recipe, standardize or recipe.standardize(axes), engine or "local", progress)
         return Model(streamed.law, streamed.scaler, *streamed.names)
-    values, names = _values(x)
+    values, names = values_of(x)
     if not (isinstance(recipe, Structured) and alone(values, tuple(values.shape), recipe.structure)):
-        _refuse_one(values)
+        refuse_one(values)
     tell = progress or (lambda _: None)
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
     if known is not None and known.assumed:
@@ -155,7 +153,7 @@ def fit(
     if marginals == "auto":
         marginals = _marginals(values, recipe, scaling, work)
     scaler = _scaler(values, scaling, marginals, work.seed, tell)
-    _say_spread(values, scaling, tell)
+    say_spread(values, scaling, tell)
     u = scaler.encode(values)
     if recipe.scored:
         tell("the law of all cases")
@@ -173,15 +171,6 @@ def fit(
     return replace(whole, reference=scores, reference_classes=classes, training=trained)
 
 
-def _refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:
-    """Symbols have no scale, no pieces, and laws that are told nothing."""
-    for name, value in given.items():
-        if value is not None:
-            raise InputError(f"{name} is given, but model is {recipe.name!r}, whose symbols are taken as they are: leave {name} out")
-    if is_stream(x):
-        raise InputError(f"x is read piece by piece, but model {recipe.name!r} needs all of it: load x into memory")
-
-
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
     """The named arguments of ``fit``, as they were given."""
     return {name: arguments[name] for name in fit.__kwdefaults__ or ()}
@@ -195,7 +184,7 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
         raise InputError("correction is given, but it stands on a Gaussian or a mixture: fit one of these, or leave correction out")
     if given["engine"] is not None or is_stream(x):
         raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
-    values, (channels, units, rate) = _values(x)
+    values, (channels, units, rate) = values_of(x)
     last = len(values) - max(2, len(values) // 10)
     kept = last - (given["overlap"] or 0)
     if kept < FEWEST:
@@ -217,21 +206,6 @@ def _joint(x: tuple[object, object], model: str | Recipe | Symbols | Denoiser | 
     return fit_joint(fit, x, model, options, options["progress"] or (lambda _: None))
 
 
-def _say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:
-    """Entries of a vector with very different scales are worth a word, and a warning where one scale serves all of them."""
-    if values.ndim != 2 or (factor := spread(values)) <= ALIKE:
-        return
-    if standardize == "feature":
-        tell(f"the scales of the entries differ by a factor of {factor:.3g}: each is standardised on its own")
-    else:
-        warnings.warn(
-            f"the scales of the entries differ by a factor of {factor:.3g}, and small ones are lost beside large ones: "
-            "leave standardize out, or choose 'feature'",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
 def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[str, Any]) -> Model:
     """A denoiser as it is, with the names and units of x."""
     if engine is not None or is_stream(x):
@@ -241,7 +215,7 @@ def _wrapped(denoiser: Denoiser, x: object, engine: str | None, options: dict[st
         raise InputError(
             f"{next(iter(options))} is given, but the model is a {type(denoiser).__name__} that is wrapped as it is: leave it out"
         )
-    values, names = _values(x)
+    values, names = values_of(x)
     if denoiser.event_shape != tuple(values.shape[1:]):
         raise InputError(f"x holds signals of shape {tuple(values.shape[1:])}, but the denoiser has event shape {denoiser.event_shape}")
     known = None if isinstance(denoiser, Law) or denoiser.guide is not None else moments(values)
@@ -289,43 +263,3 @@ def _bench(x: Tensor, recipe: Recipe, scaling: tuple[str, str | None], work: Wor
         return scaler, cast("Law", recipe.fit(scaler.encode(cases), work).law)
 
     return judges(x, without, folds, work.tell) if folds else ()
-
-
-def _values(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...], float | None]]:
-    """(values, (channels, units, rate)) of signals, or of an array without names."""
-    if isinstance(x, Signals):
-        values, names = checks.tensor(x.values, "x", missing=True), (x.channels, x.units, x.rate)
-    else:
-        values, names = checks.tensor(x, "x", missing=True), ((), (), None)
-    if values.ndim not in (2, 3, 4):
-        raise InputError(
-            f"x has {values.ndim} axes {tuple(values.shape)}, but must be (case, time), (case, channel, time) or images with 4: "
-            "add a case axis, or cut a recording with Signals.windows"
-        )
-    if 0 in values.shape:
-        raise InputError(f"x is empty {tuple(values.shape)}: give at least two cases")
-    return values, names
-
-
-def _refuse_one(values: Tensor) -> None:
-    """One case has no covariance; what looks like one is usually a recording that is to be cut."""
-    if len(values) == 1:
-        window = _window(values.shape[-1])
-        raise InputError(
-            f"x holds one recording of {values.shape[-1]} samples, but a law needs at least 2 cases: "
-            f"cut it into windows, such as x.windows({window}) (--window {window}), "
-            "or read each row as a case (--orient rows)"
-        )
-
-
-def _window(length: int) -> int:
-    """A window that cuts a recording into about a hundred cases, for advice."""
-    return max(length // 100, min(length // 2, 8), 1)
-
-
-def _refuse_conditions(recipe: Recipe, **given: object) -> None:
-    """Labels and conditions are for recipes that can be told them."""
-    able = [name for name, kind in RECIPES.items() if kind.conditional]
-    for name, value in given.items():
-        if value is not None and not recipe.conditional:
-            raise InputError(f"{name} is given, but model is {recipe.name!r}: {name} belongs to model {', '.join(map(repr, able))}")

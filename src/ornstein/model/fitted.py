@@ -12,13 +12,13 @@ import ornstein.posterior
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.correction.correction import Correction
 from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import guide as fitted_guide
 from ornstein.fitting.held_out import Judge
 from ornstein.fitting.scaling import Scaler
-from ornstein.model.correction import Correction
 from ornstein.model.matching import Matched
 from ornstein.samplers import Tuned
 from ornstein.schedules import Schedule

@@ -13,13 +13,13 @@ from torch import Tensor
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.correction.learning import learned
 from ornstein.data.framed import filled as framed
 from ornstein.data.framed import is_framed
 from ornstein.data.mne_back import filled, is_instrument, opened
 from ornstein.data.read import recognised
 from ornstein.denoisers import Law
 from ornstein.model import forecasting, imputing, recordings
-from ornstein.model.correcting import learned
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
 from ornstein.model.forecasting import Forecast

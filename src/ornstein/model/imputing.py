@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ornstein.common.random import Noise
+from ornstein.correction.correction import Correction
 from ornstein.denoisers import Denoiser, Law
 from ornstein.denoisers.filling import components, draw_gaps
+from ornstein.denoisers.gap_marginals import marginals
 from ornstein.fitting.scaling import Scaler
 from ornstein.measurements import Mask
-from ornstein.model.correction import Correction
-from ornstein.model.marginals import marginals
 from ornstein.nets import Condition
 from ornstein.samplers import Sampler, Steps
 from ornstein.samplers.imputing import impute as sampled

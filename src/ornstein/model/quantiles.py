@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ornstein.denoisers import Gaussian, Law
 from ornstein.denoisers.filling import components
+from ornstein.denoisers.gap_marginals import marginals
 from ornstein.model import recordings
 from ornstein.model.imputing import Exact, Filler, Tell
-from ornstein.model.marginals import marginals
 
 KNOTS = torch.special.ndtri(torch.tensor([0.75, 0.9, 0.95], dtype=torch.float64))
 """Ends of the central 50, 80 and 90 % of a normal law."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ornstein.model.correction import Correction
-from ornstein.model.sight import variables, width
+from ornstein.correction.correction import Correction
+from ornstein.correction.sight import variables, width
 from ornstein.model.storage.part import Part, Spec, Tensors
 from ornstein.nets.warp import Warp
 

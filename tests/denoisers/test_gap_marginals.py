@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
-from test_quantiles import MIXTURE, A
 
+from kinds import FIVE as A
+from kinds import TWO_OF_FIVE as MIXTURE
 from ornstein.common.random import Noise
 from ornstein.denoisers import Gaussian
 from ornstein.denoisers.filling import components
-from ornstein.model.marginals import marginals, surprises
+from ornstein.denoisers.gap_marginals import marginals, surprises
 
 X = torch.where(Noise(2).uniform(8, (5,)) < 0.4, torch.nan, MIXTURE.draw(Noise(1), 8))
 

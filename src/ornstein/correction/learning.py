@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
+from ornstein.correction.correction import Correction
+from ornstein.correction.sight import sight, variables, width
 from ornstein.denoisers import Denoiser, Law
 from ornstein.denoisers.filling import Parts, components
+from ornstein.denoisers.gap_marginals import marginals
 from ornstein.fitting.pinball import pinball
 from ornstein.fitting.scaling import Scaler
-from ornstein.model.correction import Correction
-from ornstein.model.marginals import marginals
-from ornstein.model.sight import sight, variables, width
 from ornstein.nets.warp import KNOTS, Warp
 from ornstein.training import Averages, Masks
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError
 from ornstein.denoisers.filling import Parts
-from ornstein.model.marginals import Marginals, surprises
+from ornstein.denoisers.gap_marginals import Marginals, surprises
 
 WIDEST = 64
 """Entries of a signal up to which each is a variable, and all are looked at; channels up to which those of the same time are."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.correction.sight import sight
 from ornstein.denoisers.filling import Parts
-from ornstein.model.marginals import Marginals
-from ornstein.model.sight import sight
+from ornstein.denoisers.gap_marginals import Marginals
 from ornstein.nets.warp import Warp, bent
 
 _FAR = 6.0

@@ -12,8 +12,8 @@ from torch import Tensor
 
 import ornstein as orn
 from ornstein.common.random import Noise
-from ornstein.model import correcting
-from ornstein.model.correction import Correction
+from ornstein.correction import learning
+from ornstein.correction.correction import Correction
 
 LEVELS = (0.1, 0.5, 0.9)
 SCORES = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float64)).unsqueeze(1)
@@ -28,8 +28,8 @@ def bowl(cases: int, seed: int = 0) -> Tensor:
 @pytest.fixture(scope="module")
 def bent() -> orn.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(correcting, "ROWS", 16_000)
-        patch.setattr(correcting, "BATCH", 256)
+        patch.setattr(learning, "ROWS", 16_000)
+        patch.setattr(learning, "BATCH", 256)
         found = orn.fit(bowl(3000), folds=0).corrected(bowl(3000), bowl(400, 5), steps=400)
     assert found.correction is not None
     return found
@@ -61,32 +61,32 @@ def test_draws_have_the_corrected_quantiles_and_the_ranks_of_the_law(bent: orn.M
 
 def test_a_gaussian_keeps_its_quantiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is there to learn, so nothing is kept; and what was learned, had it been kept, is within 0.06 deviations."""
-    monkeypatch.setattr(correcting, "ROWS", 8000)
-    monkeypatch.setattr(correcting, "BATCH", 512)
+    monkeypatch.setattr(learning, "ROWS", 8000)
+    monkeypatch.setattr(learning, "BATCH", 512)
     mix = torch.tensor([[1, 0.5, 0, 0], [0, 1, 0.4, 0.2], [0, 0, 1.0, 0.5], [0, 0, 0, 1]], dtype=torch.float64)
     x = Noise(3).normal(2000, (4,)) @ mix
     model = orn.fit(x, folds=0)
     said: list[str] = []
-    trained: list[tuple[Correction, correcting.Rows]] = []
-    train = correcting._trained
+    trained: list[tuple[Correction, learning.Rows]] = []
+    train = learning._trained
 
-    def kept(problem: correcting.Problem, rows: correcting.Rows, looked: correcting.Rows, *rest: Any) -> Correction:
+    def kept(problem: learning.Problem, rows: learning.Rows, looked: learning.Rows, *rest: Any) -> Correction:
         trained.append((train(problem, rows, looked, *rest), looked))
         return trained[0][0]
 
-    monkeypatch.setattr(correcting, "_trained", kept)
+    monkeypatch.setattr(learning, "_trained", kept)
     assert model.corrected(x, Noise(4).normal(600, (4,)) @ mix, steps=80, progress=said.append).correction is None
     assert said[-1].startswith("the correction is left out")
     learned, looked = trained[0]
     knots = learned.knots(looked.features, looked.variable)
-    assert float((knots - correcting.KNOTS).square().mean().sqrt()) < 0.06
+    assert float((knots - learning.KNOTS).square().mean().sqrt()) < 0.06
 
 
 def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two channels in time, whatever is gained in so few steps: every law takes a correction, which comes back bit for bit."""
-    monkeypatch.setattr(correcting, "SURE", -1e9)
-    monkeypatch.setattr(correcting, "ROWS", 2000)
-    monkeypatch.setattr(correcting, "BATCH", 256)
+    monkeypatch.setattr(learning, "SURE", -1e9)
+    monkeypatch.setattr(learning, "ROWS", 2000)
+    monkeypatch.setattr(learning, "BATCH", 256)
     walk = Noise(1).normal(120, (1, 12)).cumsum(2) / 4
     x = (walk.expand(-1, 2, -1) + torch.exp(walk) * 0.3 * Noise(2).normal(120, (2, 12))).clone()
     x[Noise(3).uniform(120, (2, 12)) < 0.1] = torch.nan
@@ -110,8 +110,8 @@ def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pyt
 
 
 def test_fit_sets_cases_aside_and_says_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correcting, "ROWS", 4000)
-    monkeypatch.setattr(correcting, "BATCH", 256)
+    monkeypatch.setattr(learning, "ROWS", 4000)
+    monkeypatch.setattr(learning, "BATCH", 256)
     x = bowl(600)
     said: list[str] = []
     model = orn.fit(x, correction="learned", folds=0, progress=said.append)

@@ -1,0 +1,84 @@
+"""What ``fit`` takes: signals with their names, or a sentence on what is wrong with them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ornstein.common import checks
+from ornstein.common.errors import InputError
+from ornstein.common.signals import Signals
+from ornstein.covariance.batches import is_stream
+from ornstein.fitting.recipe import Recipe
+from ornstein.fitting.recipes import RECIPES
+from ornstein.fitting.scaling import spread
+from ornstein.fitting.symbols import Symbols
+
+ALIKE = 10.0
+"""Factor between the scales of entries above which it is said."""
+
+
+def values_of(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...], float | None]]:
+    """(values, (channels, units, rate)) of signals, or of an array without names."""
+    if isinstance(x, Signals):
+        values, names = checks.tensor(x.values, "x", missing=True), (x.channels, x.units, x.rate)
+    else:
+        values, names = checks.tensor(x, "x", missing=True), ((), (), None)
+    if values.ndim not in (2, 3, 4):
+        raise InputError(
+            f"x has {values.ndim} axes {tuple(values.shape)}, but must be (case, time), (case, channel, time) or images with 4: "
+            "add a case axis, or cut a recording with Signals.windows"
+        )
+    if 0 in values.shape:
+        raise InputError(f"x is empty {tuple(values.shape)}: give at least two cases")
+    return values, names
+
+
+def refuse_one(values: Tensor) -> None:
+    """One case has no covariance; what looks like one is usually a recording that is to be cut."""
+    if len(values) == 1:
+        window = _window(values.shape[-1])
+        raise InputError(
+            f"x holds one recording of {values.shape[-1]} samples, but a law needs at least 2 cases: "
+            f"cut it into windows, such as x.windows({window}) (--window {window}), "
+            "or read each row as a case (--orient rows)"
+        )
+
+
+def _window(length: int) -> int:
+    """A window that cuts a recording into about a hundred cases, for advice."""
+    return max(length // 100, min(length // 2, 8), 1)
+
+
+def refuse_for_symbols(recipe: Symbols, x: object, **given: object) -> None:
+    """Symbols have no scale, no pieces, and laws that are told nothing."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} is given, but model is {recipe.name!r}, whose symbols are taken as they are: leave {name} out")
+    if is_stream(x):
+        raise InputError(f"x is read piece by piece, but model {recipe.name!r} needs all of it: load x into memory")
+
+
+def refuse_conditions(recipe: Recipe, **given: object) -> None:
+    """Labels and conditions are for recipes that can be told them."""
+    able = [name for name, kind in RECIPES.items() if kind.conditional]
+    for name, value in given.items():
+        if value is not None and not recipe.conditional:
+            raise InputError(f"{name} is given, but model is {recipe.name!r}: {name} belongs to model {', '.join(map(repr, able))}")
+
+
+def say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) -> None:
+    """Entries of a vector with very different scales are worth a word, and a warning where one scale serves all of them."""
+    if values.ndim != 2 or (factor := spread(values)) <= ALIKE:
+        return
+    if standardize == "feature":
+        tell(f"the scales of the entries differ by a factor of {factor:.3g}: each is standardised on its own")
+    else:
+        warnings.warn(
+            f"the scales of the entries differ by a factor of {factor:.3g}, and small ones are lost beside large ones: "
+            "leave standardize out, or choose 'feature'",
+            UserWarning,
+            stacklevel=3,
+        )
