@@ -131,7 +131,7 @@ def test_the_language_changes_without_a_reload_and_the_theme_is_kept(seen, lab):
 
 
 def test_one_clock_moves_every_figure_by_keys(seen, lab):
-    page = turn(seen, "diffusion")
+    page = go(seen, lab, "diffusion", lang="en")
     page.focus("#time")
     page.keyboard.press("End")
     seen.until("document.querySelector('[data-live=t]').dataset.value === '100'")
@@ -145,7 +145,7 @@ def test_one_clock_moves_every_figure_by_keys(seen, lab):
 
 
 def test_a_gap_is_brushed_by_mouse_and_by_keys(seen, lab):
-    page = turn(seen, "measurement")  # which opens at rest
+    page = go(seen, lab, "measurement", lang="en")
     box = page.locator("canvas[data-view=posterior]").bounding_box()
     at = [box["x"] + share * box["width"] for share in (0.3, 0.5)]
     page.mouse.move(at[0], box["y"] + 90)
@@ -218,7 +218,7 @@ def test_a_training_is_watched_and_told_again_after_a_reload(lab, browser):
 
 
 def test_figures_are_taken_away(seen, lab, tmp_path):
-    page = turn(seen, "diffusion")
+    page = go(seen, lab, "diffusion", lang="en")
     figure = page.locator("#fig-1c")
     for word, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b'"live.curve"')):
         with page.expect_download() as download:

@@ -56,7 +56,7 @@ def test_bands_that_do_not_hold_are_named(found: Analysis, monkeypatch: pytest.M
     assert found.bands is not None
     broken = replace(found.bands, stretch=found.bands.stretch * torch.tensor([[2.0], [1.0]]))
     said = section(replace(found, bands=broken))
-    assert "In <span" in said
+    assert "promise: <span" in said
     assert "ornstein impute MODEL DATA --check --correct" in said
     monkeypatch.setattr(scoring, "_CHECKED", 20)
     assert section(analyse(orn.Signals(walks(30)), folds=2, draws=40)) == ""

@@ -97,6 +97,7 @@ draw("empty", pad, { values: new Float32Array(9).fill(NaN) });
 draw("matrix", heat, { matrix: arrays.similarity(curve), low: 0 });
 draw("blocks", heat, { matrix: { values: Float32Array.from([0, 0, 0, 1, 1, 0]), rows: 2, columns: 3 } });
 draw("small", learned.losses, { losses: d.left.map((v) => v * 1e-5), now: 2 });
+draw("thousand", learned.losses, { losses: Float32Array.from({ length: 1001 }, (_, k) => 1 / (1 + k)), now: 1000 });
 draw("large", reverse.threads, { ...run, y: [-123456, 123456] });
 const shown = arrays.rows(noise), grow = (v, by) => v.map((x) => x + by);
 const bands = [[grow(curve, -2), grow(curve, 2)], [grow(curve, -1), grow(curve, 1)]];
@@ -242,6 +243,19 @@ def test_titles_of_axes_stay_clear_of_their_labels(found):
             checked += 1
     assert checked > 8
     assert any("100000" in text for text in texts(found["drawn"]["large"]))
+
+
+@needs_node
+def test_no_label_across_is_cut_at_the_edge(found):
+    """The last one may stand at the end of its axis, a few pixels from that of the figure."""
+    checked = 0
+    for name, svg in found["drawn"].items():
+        width = float(ET.fromstring(svg).get("viewBox").split()[2])
+        for e in elements(svg, "text"):
+            if e.get("text-anchor") == "middle" and re.fullmatch(r"[−\d.,e]+", e.text or "") and not e.get("transform"):
+                assert float(e.get("x")) + 0.5 * 0.56 * 11 * len(e.text) <= width + 0.1, (name, e.text)
+                checked += 1
+    assert checked > 50
 
 
 @needs_node

@@ -32,7 +32,7 @@ function font({ g, font: family }) {
   g.font = `${SIZE}px ${family}`;
 }
 
-function drawAxes({ g, colours, box, X, Y }, across, up, xlabel, ylabel) {
+function drawAxes({ g, width, colours, box, X, Y }, across, up, xlabel, ylabel) {
   g.fillStyle = colours.panel;
   g.fillRect(box.left, box.top, box.right - box.left, box.bottom - box.top);
   g.strokeStyle = colours.grid;
@@ -42,7 +42,7 @@ function drawAxes({ g, colours, box, X, Y }, across, up, xlabel, ylabel) {
   g.textBaseline = "top";
   for (const [v, text] of across) {
     segment(g, X(v), box.top, X(v), box.bottom);
-    g.fillText(text, X(v), box.bottom + 5);
+    g.fillText(text, Math.min(X(v), width - g.measureText(text).width / 2), box.bottom + 5); // the last one ends with the figure
   }
   g.textAlign = "right";
   g.textBaseline = "middle";
