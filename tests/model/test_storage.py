@@ -148,6 +148,23 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_model(tmp_path):
     assert done.stdout.strip() == "both seen"
 
 
+def test_a_backup_half_deleted_is_not_taken_for_the_newest_model(folder, monkeypatch):
+    """Killed while the first model's folder was deleted, which makes it the last one touched; then between the next renames."""
+
+    def killed(path, **_):
+        if path.exists():
+            (path / "README.md").unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ornstein.model.storage.folder.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            model(1).save(folder, force=True)
+    folder.rename(folder.with_name(".m.old-0123"))
+    x = torch.zeros(1, 4)
+    assert torch.equal(orn.load(folder).log_prob(x), model(1).log_prob(x))
+
+
 def test_a_kill_between_the_two_renames_is_recovered(folder):
     """The one moment without a folder of that name: the old one stands beside it, and the next save cleans up."""
     x = torch.zeros(1, 4)

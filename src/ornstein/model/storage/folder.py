@@ -1,8 +1,10 @@
 """A model folder that is whole or not there.
 
 A new folder is written beside the old one and synced; then two renames swap them. A kill between the renames leaves the old
-folder under its backup name, where ``read_folder`` finds it. Every file is listed with its SHA-256 in config.json, which
-carries a checksum of its own, so a missing, extra, truncated or altered file is named before anything is loaded.
+folder under its backup name, where ``read_folder`` finds it; a third rename takes that name away before anything in it is
+deleted, so a folder of that name is always whole, and the one written last is the last model. Every file is listed with its
+SHA-256 in config.json, which carries a checksum of its own, so a missing, extra, truncated or altered file is named before
+anything is loaded.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +73,7 @@ def write_folder(
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     for leftover in [backup, *superseded, *_stale(target)]:
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover, target.with_name(f".{target.name}.gone-{secrets.token_hex(4)}"))
     return target
 
 
@@ -170,7 +173,14 @@ def _siblings(target: Path, what: str) -> list[Path]:
 def _stale(target: Path) -> list[Path]:
     """What killed processes left behind; younger folders may belong to a save that is still running."""
     before = time.time() - _STALE
-    return [p for p in _siblings(target, "old") + _siblings(target, "new") if p.stat().st_mtime < before]
+    return [p for what in ("old", "new", "gone") for p in _siblings(target, what) if p.stat().st_mtime < before]
+
+
+def _remove(folder: Path, gone: Path) -> None:
+    """Delete a folder under another name: half deleted under its own, it would pass for the newest model."""
+    with suppress(OSError):
+        os.rename(folder, gone)
+        shutil.rmtree(gone)
 
 
 def _json(content: dict[str, Any]) -> bytes:
