@@ -78,6 +78,7 @@ def numbers_of(page, tour, chapter):
         if digits.isdigit() and value != "undefined":
             shown = written.replace("−", "-").replace(",", "")
             assert float(shown) == pytest.approx(float(value), abs=0.5001 * 10.0 ** -int(digits)), name
+            assert not re.fullmatch(r"−[0.]+", written), name
     assert "{" not in page.inner_text("article"), chapter
 
 
@@ -182,6 +183,7 @@ def test_a_curve_drawn_with_the_mouse_becomes_the_lesson(lab, browser):
         assert float(found["raw_mean"]) == pytest.approx(tour.numbers["raw_mean"], rel=1e-9)
         page.click("details.python summary")
         seen.until("document.querySelector('details.python pre').textContent.includes('curve = [')")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280  # a long line scrolls in its own box
 
 
 def test_a_row_of_a_file_becomes_the_lesson_and_a_file_without_any_is_said(lab, browser, tmp_path):

@@ -83,6 +83,9 @@ const thought = [["lawWhite", -9], ["lawKernel", -3], ["lawEnsemble", 2]];
 const verdicts = thought.map(([name, value]) => ({ name, value, colour: "second" }));
 draw("verdicts", odds.verdicts, { laws: verdicts, low: -10, high: 5 });
 draw("excess", odds.excess, { ratios: d.values });
+const narrow = onSvg(260, 200, palette, words);
+filled(narrow, { curve, hidden: [3], bands: [], mean: d.mean, y });
+drawn.narrow = narrow.text();
 draw("bent", odds.bent, { curve, values: d.mean, y });
 const samples = [{ values: d.psi, name: "ddim", colour: "second" }, { values: d.values, name: "ddpm", colour: "accent" }];
 draw("made", accuracy.made, { truth: d.values, samples });
@@ -177,12 +180,18 @@ def path(d):
 
 
 def lines(svg, **wanted):
-    return [path(e.get("d")) for e in elements(svg, "path") if all(e.get(k.replace("_", "-")) == v for k, v in wanted.items())]
+    drawn = [e for e in elements(svg, "path") if e.get("d")]
+    return [path(e.get("d")) for e in drawn if all(e.get(k.replace("_", "-")) == v for k, v in wanted.items())]
 
 
 def colour(name):
     names = re.search(r"NAMES = \[(.*?)\]", views.source("colours"))[1].replace('"', "").split(", ")
     return f"#0000{16 + names.index(name):x}"
+
+
+def curve(svg, **wanted):
+    """The first line that is a curve, not a sample of one in the legend."""
+    return next(points for points in lines(svg, **wanted) if len(points) > 2)
 
 
 def test_every_module_is_listed_once_and_imports_only_earlier_ones():
@@ -290,20 +299,41 @@ def test_curves_are_drawn_where_their_values_are(found, data):
 
     alpha, sigma, values = data["alpha"], data["sigma"], data["values"]
     drawn = found["drawn"]
-    fits(lines(drawn["factors"], stroke=colour("second"), stroke_width="2")[0], alpha)
-    fits(lines(drawn["factors"], stroke=colour("accent"), stroke_width="2")[0], sigma)
-    fits(lines(drawn["result"], stroke=colour("accent"))[0], data["path"][0])
-    fits(lines(drawn["result"], stroke=colour("muted"))[0], data["path"][-1])
-    fits(lines(drawn["spectrum"], stroke=colour("second"), stroke_width="2")[0], values)
-    fits(lines(drawn["motion"], stroke=colour("muted"))[0], np.log10(values))
-    fits(lines(drawn["ratio"], stroke=colour("signal"), stroke_width="2")[0], np.log10(np.maximum(values / values[0], 1e-6)))
-    fits(lines(drawn["mistakes"], stroke=colour("accent"))[0], np.log10((data["eps"] * sigma / alpha)[1:]))
-    fits(lines(drawn["mean"], stroke=colour("accent"))[0], data["curve"] + 0.5 * data["noise"][:3].mean(0))
-    fits(lines(drawn["posterior"], stroke=colour("accent"), stroke_width="2")[0], data["mean"])
-    fits(lines(drawn["bent"], stroke=colour("signal"))[0], data["mean"])
-    fits(lines(drawn["made"], stroke=colour("ink"))[0], np.log10(np.maximum(values, 1e-6)))
-    fits(lines(drawn["pad"], stroke=colour("signal"))[0], data["curve"])
-    fits(lines(drawn["back"], stroke=colour("ink"))[0], (data["path"][3] + data["path"][4]) / 2)
+    fits(curve(drawn["factors"], stroke=colour("second"), stroke_width="2"), alpha)
+    fits(curve(drawn["factors"], stroke=colour("accent"), stroke_width="2"), sigma)
+    fits(curve(drawn["result"], stroke=colour("accent")), data["path"][0])
+    fits(curve(drawn["result"], stroke=colour("muted")), data["path"][-1])
+    fits(curve(drawn["spectrum"], stroke=colour("second"), stroke_width="2"), values)
+    fits(curve(drawn["motion"], stroke=colour("muted")), np.log10(values))
+    fits(curve(drawn["ratio"], stroke=colour("signal"), stroke_width="2"), np.log10(np.maximum(values / values[0], 1e-6)))
+    fits(curve(drawn["mistakes"], stroke=colour("accent")), np.log10((data["eps"] * sigma / alpha)[1:]))
+    fits(curve(drawn["mean"], stroke=colour("accent")), data["curve"] + 0.5 * data["noise"][:3].mean(0))
+    fits(curve(drawn["posterior"], stroke=colour("accent"), stroke_width="2"), data["mean"])
+    fits(curve(drawn["bent"], stroke=colour("signal")), data["mean"])
+    fits(curve(drawn["made"], stroke=colour("ink")), np.log10(np.maximum(values, 1e-6)))
+    fits(curve(drawn["pad"], stroke=colour("signal")), data["curve"])
+    fits(curve(drawn["back"], stroke=colour("ink")), (data["path"][3] + data["path"][4]) / 2)
+
+
+@needs_node
+def test_a_legend_hides_nothing_of_the_plot(found):
+    """Its rows stand above the plot, within the picture; where that is narrow there are more of them."""
+    rows = {}
+    for name, svg in found["drawn"].items():
+        samples = [
+            points
+            for points in lines(svg, stroke_width="2")
+            if len(points) == 2 and np.ptp(points[:, 1]) == 0 and np.isclose(np.ptp(points[:, 0]), 18)
+        ]
+        plot = next((e for e in elements(svg, "rect") if e.get("fill") == colour("panel")), None)
+        if not samples or plot is None:
+            continue
+        places = np.concatenate(samples)
+        assert (places[:, 1] < float(plot.get("y"))).all(), name
+        assert (places > 0).all(), name
+        rows[name] = len(set(places[:, 1]))
+    assert len(rows) > 15
+    assert (rows["filled"], rows["narrow"]) == (1, 2)
 
 
 @needs_node
@@ -311,7 +341,7 @@ def test_a_posterior_has_its_band_and_shades_what_is_hidden(found, data):
     """The band is mean +- 1.6449 deviations, there and back; neighbours that are hidden are one stretch."""
     svg = found["drawn"]["posterior"]
     area = next(path(e.get("d")) for e in elements(svg, "path") if e.get("fill") == colour("accent"))
-    middle = lines(svg, stroke=colour("accent"), stroke_width="2")[0]
+    middle = curve(svg, stroke=colour("accent"), stroke_width="2")
     slope = (middle[:, 1] - middle[0, 1])[1:] / (data["mean"] - data["mean"][0])[1:]
     half = -1.6449 * data["spread"] * np.median(slope)
     np.testing.assert_allclose(area[:D, 1], middle[:, 1] - half, atol=0.03)

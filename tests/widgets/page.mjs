@@ -5,7 +5,7 @@ const sent = JSON.parse(readFileSync("sent.json", "utf8"));
 let queue = [];
 const view = {
   requestAnimationFrame: (f) => queue.push(f), matchMedia: () => ({ matches: false }), setInterval: () => 1, clearInterval: () => {},
-  getComputedStyle: () => ({ fontFamily: "sans-serif" }), devicePixelRatio: 1, ResizeObserver: class { observe() {} disconnect() {} },
+  getComputedStyle: () => ({ getPropertyValue: () => "", fontFamily: "sans-serif" }), devicePixelRatio: 1, ResizeObserver: class { observe() {} disconnect() {} },
 };
 
 // A 2-D context that writes down what is asked of it.

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PureWindowsPath
 
-from ornstein.common.errors import unknown_name
 from ornstein.common.files import write_json
 from ornstein.data.read import SUFFIXES
 from ornstein.lab.limits import Limits, bytes_told
@@ -49,7 +48,10 @@ class Shelf:
         shown = PureWindowsPath(name).name[:LONGEST_NAME]
         suffix = Path(shown).suffix.lower()
         if suffix not in SUFFIXES:
-            raise Refused(422, str(unknown_name("the suffix of the file", suffix, SUFFIXES)))
+            known = ", ".join(sorted(SUFFIXES))
+            raise Refused(
+                422, f"the name of the file ends in {suffix!r}, but files of signals end in one of {known}: save it as one of these"
+            )
         ident, size, room = secrets.token_hex(8), 0, self._limits.kept - used(self._root)
         arriving = self._folder / f".{ident}"
         arriving.mkdir()

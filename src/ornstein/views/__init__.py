@@ -11,7 +11,7 @@ import json
 import re
 from importlib.resources import files
 
-BASE = ("arrays", "ticks", "colours", "veil", "surface", "svg", "pointer", "axes", "marks", "keys", "heat")
+BASE = ("arrays", "ticks", "colours", "veil", "surface", "svg", "pointer", "marks", "keys", "axes", "heat")
 """Modules that views are made of, in the order of their imports."""
 
 EXACT = ("linear", "normals", "gaussian", "conditioning", "eigen", "fewsteps", "strokes")

@@ -1,20 +1,25 @@
 // Axes: a surface with two scales, light grid lines, and labels that never run into one another.
+import { heightOf, inRows, legend } from "./keys.js";
 import { logTicks, ticks } from "./ticks.js";
 
 const SIZE = 11;
+const ABOVE = 12;
 const GAP = 6;
 const BARE = 18; // half of the first label under the axis
 
 // The frame of a drawing: margins, and the scales X and Y from values to places. Where ``xlog`` or ``ylog`` is set, x, y and what
-// X and Y are given are logarithms to base ten; a ``bare`` frame has no scale upwards. The left margin follows the widest label, so the title of the axis stays clear of it.
-export function frame(surface, { x, y, right = 10, bottom = 34, top = 12, xlabel = "", ylabel = "", xlog = false, ylog = false, bare = false }) {
+// X and Y are given are logarithms to base ten; a ``bare`` frame has no scale upwards; ``keys`` [[text, colour, dash], ...] are its legend.
+// The left margin follows the widest label, so the title of the axis stays clear of it.
+export function frame(surface, { x, y, right = 10, bottom = 34, xlabel = "", ylabel = "", xlog = false, ylog = false, bare = false, keys = [] }) {
   const { g, width, height } = surface;
   font(surface);
-  const up = bare ? [] : (ylog ? logTicks : ticks)(y, Math.max(2, Math.min(6, (height - top - bottom) / 38)));
+  const rows = inRows(g, keys, width - right - BARE), top = ABOVE + heightOf(rows);
+  const up = bare ? [] : (ylog ? logTicks : ticks)(y, Math.max(2, Math.min(6, (height - top - bottom) / 34)));
   const labels = Math.max(0, ...up.map(([, text]) => g.measureText(text).width));
   const left = bare ? BARE : Math.ceil(labels) + GAP + (ylabel ? SIZE + GAP + 2 : 2);
   const plot = scales(surface, { left, top, right: width - right, bottom: height - bottom }, x, y);
   drawAxes(plot, (xlog ? logTicks : ticks)(x, Math.max(2, Math.min(6, (plot.box.right - left) / 70))), up, xlabel, ylabel);
+  legend(plot, rows);
   return plot;
 }
 

@@ -3,7 +3,7 @@ import { distance, extent, log10, mix, row } from "./arrays.js";
 import { frame } from "./axes.js";
 import { ramp } from "./colours.js";
 import { heat } from "./heat.js";
-import { bar, legend } from "./keys.js";
+import { bar } from "./keys.js";
 import { block, dot, line } from "./marks.js";
 
 // The curve row by row as a square image; cells past its end stay empty.
@@ -39,7 +39,8 @@ export function nearness(surface, { curves, curve, y, mark = false }) {
 // The mean of the first n copies curve + sigma noise.
 export function mean(surface, { curve, noise, sigma, n, y }) {
   const { colours, words } = surface, sum = new Float32Array(curve.length);
-  const plot = frame(surface, { x: [0, curve.length - 1], y, xlabel: words.dimension });
+  const keys = [[words.mean, colours.accent], [words.curve, colours.signal]];
+  const plot = frame(surface, { x: [0, curve.length - 1], y, xlabel: words.dimension, keys });
   for (let k = 0; k < n; k++) {
     const z = row(noise, k);
     z.forEach((v, i) => { sum[i] += v / n; });
@@ -47,16 +48,15 @@ export function mean(surface, { curve, noise, sigma, n, y }) {
   }
   line(plot, mix(curve, sum, 1, sigma), { colour: colours.accent, width: 1.8 });
   line(plot, curve, { colour: colours.signal, width: 1.6 });
-  legend(plot, [[words.mean, colours.accent], [words.curve, colours.signal]]);
 }
 
 // The variance left in the mean of n copies: ``left`` for sigma = 1 and n = 1, 2, ..., against sigma^2 / n.
 export function remaining(surface, { left, sigma, n }) {
   const { colours, words } = surface, ns = Array.from(left, (_, k) => k + 1), xs = log10(ns), s2 = sigma ** 2;
   const measured = log10(left.map((v) => v * s2)), expected = log10(ns.map((k) => s2 / k));
-  const plot = frame(surface, { x: [0, xs[xs.length - 1] * 1.02], y: extent([measured, expected]), xlog: true, ylog: true, xlabel: words.copies, ylabel: words.variance });
+  const keys = [[words.measured, colours.accent], ["σ²/n", colours.ink, [5, 4]]];
+  const plot = frame(surface, { x: [0, xs[xs.length - 1] * 1.02], y: extent([measured, expected]), xlog: true, ylog: true, xlabel: words.copies, ylabel: words.variance, keys });
   line(plot, expected, { colour: colours.ink, xs, dash: [5, 4] });
   line(plot, measured, { colour: colours.accent, xs, width: 2 });
   dot(plot, plot.X(xs[n - 1]), plot.Y(measured[n - 1]), 5, colours.accent);
-  legend(plot, [[words.measured, colours.accent], ["σ²/n", colours.ink, [5, 4]]]);
 }

@@ -1,6 +1,5 @@
 // Signals beside one another: many of them faint, one chosen, and what they have in common.
 import { frame } from "./axes.js";
-import { legend } from "./keys.js";
 import { band, line, lines } from "./marks.js";
 
 const UNITS = [["seconds", 1], ["minutes", 60], ["hours", 3600], ["days", 86400]];
@@ -19,12 +18,12 @@ export const clock = (length, rate) => Array.from({ length }, (_, i) => i / time
 // ``curves`` behind, ``tint`` of the palette; the mean with its band of two deviations; ``chosen`` in front.
 export function ensemble(surface, { curves, chosen = null, mean = null, deviation = null, rate = null, y, tint = "far", front = "signal", unit = "", alpha = 0.6 }) {
   const { colours, words } = surface, length = (chosen ?? mean ?? curves[0]).length, xs = clock(length, rate);
-  const plot = frame(surface, { x: [xs[0], xs[length - 1] || 1], y, xlabel: words[timed(length, rate).word], ylabel: unit || words.value });
+  const keys = mean ? [[words.meanOfAll, colours.accent], ...(chosen ? [[words.curve, colours[front]]] : [])] : [];
+  const plot = frame(surface, { x: [xs[0], xs[length - 1] || 1], y, xlabel: words[timed(length, rate).word], ylabel: unit || words.value, keys });
   lines(plot, curves, { colour: colours[tint], xs, alpha });
   if (mean) {
     band(plot, mean.map((v, i) => v - 2 * deviation[i]), mean.map((v, i) => v + 2 * deviation[i]), { colour: colours.accent, xs, alpha: 0.14 });
     line(plot, mean, { colour: colours.accent, xs, width: 2 });
-    legend(plot, [[words.meanOfAll, colours.accent], ...(chosen ? [[words.curve, colours.signal]] : [])]);
   }
   if (chosen) line(plot, chosen, { colour: colours[front], xs, width: 1.8 });
   return plot;

@@ -2,7 +2,7 @@
 import { at, extent, histogram, mix, normalCount, rms, row } from "./arrays.js";
 import { frame } from "./axes.js";
 import { ramp } from "./colours.js";
-import { bar, legend } from "./keys.js";
+import { bar } from "./keys.js";
 import { block, dot, line, upright } from "./marks.js";
 
 const RANGE = [-4, 4];
@@ -34,13 +34,13 @@ export function cloud(surface, { curve, noise, alpha, sigma, t, trail, mark = nu
 
 export function factors(surface, { alpha, sigma, t }) {
   const { colours, words } = surface;
-  const plot = frame(surface, { x: [0, alpha.length - 1], y: [-0.03, 1.03], xlabel: words.step });
+  const keys = [[words.signalFactor, colours.second], [words.noiseFactor, colours.accent]];
+  const plot = frame(surface, { x: [0, alpha.length - 1], y: [-0.03, 1.03], xlabel: words.step, keys });
   upright(plot, t, colours.grid);
   for (const [values, colour] of [[alpha, colours.second], [sigma, colours.accent]]) {
     line(plot, values, { colour, width: 2 });
     dot(plot, plot.X(t), plot.Y(at(values, t)), 5, colour);
   }
-  legend(plot, [[words.signalFactor, colours.second], [words.noiseFactor, colours.accent]], "left");
 }
 
 // One run of the chain (step, dimension): every fourth step up to now.
@@ -58,32 +58,26 @@ export function ends(surface, { path, curve, t }) {
   const { colours, words } = surface, now = row(path, Math.round(t)), d = now.length;
   const start = histogram(curve, ...RANGE, BIN), end = histogram(now, ...RANGE, BIN);
   const top = Math.max(...start.counts, ...end.counts, normalCount(d, 0, BIN)) * 1.08, edge = 4.3;
-  const plot = frame(surface, { x: [-edge, edge], y: [0, top], xlabel: words.value, ylabel: words.count });
+  const keys = [["x₀", colours.signal], [`t = ${Math.round(t)}`, colours.accent], ["N(0, 1)", colours.ink, [4, 3]]];
+  const plot = frame(surface, { x: [-edge, edge], y: [0, top], xlabel: words.value, ylabel: words.count, keys });
   const half = 0.42 * (plot.X(BIN) - plot.X(0));
   for (const [counts, colour, shift] of [[start.counts, colours.signal, -half], [end.counts, colours.accent, 0]]) {
     counts.forEach((n, k) => block(plot, plot.X(start.centres[k]) + shift, plot.Y(n), half, plot.Y(0) - plot.Y(n), colour, 0.85));
   }
   const xs = Array.from({ length: 87 }, (_, k) => k / 10 - edge);
   line(plot, xs.map((v) => normalCount(d, v, BIN)), { colour: colours.ink, xs, width: 1.3, dash: [4, 3] });
-  legend(plot, [["x₀", colours.signal], [`t = ${Math.round(t)}`, colours.accent], ["N(0, 1)", colours.ink, [4, 3]]]);
 }
 
 // A curve and the parts that it is the sum of, all faded by ``alpha``; behind them ``noisy``, the curve x_t that they are still in.
 export function components(surface, { parts, curve, alpha = 1, noisy = null, y = extent([curve, parts.values]) }) {
   const { colours, words } = surface, sum = new Float32Array(parts.columns), faded = (values) => values.map((v) => alpha * v);
-  const plot = frame(surface, { x: [0, curve.length - 1], y, xlabel: words.dimension, ylabel: words.value });
+  for (let k = 0; k < parts.rows; k++) row(parts, k).forEach((v, i) => { sum[i] += v; });
+  const whole = rms(sum, curve) <= 1e-3, keys = [[words.curve, colours.signal], [words.component, colours.muted]];
+  if (noisy) keys.push(["xₜ", colours.far]);
+  if (!whole) keys.push([words.sum, colours.accent, [5, 4]]);
+  const plot = frame(surface, { x: [0, curve.length - 1], y, xlabel: words.dimension, ylabel: words.value, keys });
   if (noisy) line(plot, noisy, { colour: colours.far, width: 1.2 });
-  for (let k = 0; k < parts.rows; k++) {
-    const part = row(parts, k);
-    part.forEach((v, i) => { sum[i] += v; });
-    line(plot, faded(part), { colour: colours.muted, alpha: 0.7 });
-  }
+  for (let k = 0; k < parts.rows; k++) line(plot, faded(row(parts, k)), { colour: colours.muted, alpha: 0.7 });
   line(plot, faded(curve), { colour: colours.signal, width: 2.2 });
-  const entries = [[words.curve, colours.signal], [words.component, colours.muted]];
-  if (noisy) entries.push(["xₜ", colours.far]);
-  if (rms(sum, curve) > 1e-3) {
-    line(plot, faded(sum), { colour: colours.accent, width: 1.4, dash: [5, 4] });
-    entries.push([words.sum, colours.accent, [5, 4]]);
-  }
-  legend(plot, entries);
+  if (!whole) line(plot, faded(sum), { colour: colours.accent, width: 1.4, dash: [5, 4] });
 }

@@ -1,6 +1,5 @@
 // A measurement: what is hidden of a curve, and what the law makes of it.
 import { frame } from "./axes.js";
-import { legend } from "./keys.js";
 import { band, block, dot, line } from "./marks.js";
 
 const NINETY = 1.6449;
@@ -19,7 +18,8 @@ export function stretches(index) {
 // The readings at the seen entries (null for none yet), the band of 90 %, the mean and some draws of the posterior, and the curve itself.
 export function posterior(surface, { curve, readings, hidden, mean, deviation, draws, y }) {
   const { colours, words } = surface, d = curve.length, shut = new Set(hidden);
-  const plot = frame(surface, { x: [0, d - 1], y, xlabel: words.dimension, ylabel: words.value }), { box, X, Y } = plot;
+  const keys = [[words.curve, colours.signal, [5, 4]], [words.posterior, colours.accent]];
+  const plot = frame(surface, { x: [0, d - 1], y, xlabel: words.dimension, ylabel: words.value, keys }), { box, X, Y } = plot;
   for (const [first, last] of stretches(hidden)) {
     const left = Math.max(X(first - 0.5), box.left), right = Math.min(X(last + 0.5), box.right);
     block(plot, left, box.top, right - left, box.bottom - box.top, colours.grid, 0.7);
@@ -32,6 +32,5 @@ export function posterior(surface, { curve, readings, hidden, mean, deviation, d
     const every = Math.max(1, Math.round(d / MOST_DOTS));
     for (let i = 0; i < d; i += every) if (!shut.has(i)) dot(plot, X(i), Y(readings[i]), 2, colours.ink, 0.8);
   }
-  legend(plot, [[words.curve, colours.signal, [5, 4]], [words.posterior, colours.accent]]);
   return plot;
 }

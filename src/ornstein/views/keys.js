@@ -16,25 +16,42 @@ export function bar(plot, stops, low, high, title, digits = 1, right = plot.widt
   if (title) g.fillText(title, right - 6, box.top);
 }
 
-// [[text, colour, dash], ...] in the upper right corner, or halfway up on the left.
-export function legend(plot, entries, corner = "right") {
-  const { g, box, colours } = plot, top = corner === "right" ? box.top : (box.top + box.bottom) / 2 - 8 * entries.length;
+const ROW = 16;
+const SAMPLE = 25; // of a line and its distance to the text
+const APART = 14;
+
+// [[text, colour, dash], ...] as the rows of a legend that are not wider than ``width``.
+export function inRows(g, entries, width) {
+  const rows = [];
+  for (const [text, colour, dash = []] of entries) {
+    const long = SAMPLE + g.measureText(text).width, last = rows[rows.length - 1];
+    const at = last ? last[last.length - 1].end + APART : 0;
+    if (last && at + long <= width) last.push({ text, colour, dash, at, end: at + long });
+    else rows.push([{ text, colour, dash, at: 0, end: long }]);
+  }
+  return rows;
+}
+
+// The height that so many rows take above a plot.
+export const heightOf = (rows) => (rows.length ? ROW * rows.length + 2 : 0);
+
+// The rows above a plot, where they hide nothing of it, ending with its right side.
+export function legend({ g, box, colours }, rows) {
   g.textBaseline = "middle";
   g.textAlign = "left";
-  const widest = Math.max(...entries.map(([text]) => g.measureText(text).width));
-  const x = corner === "right" ? box.right - widest - 34 : box.left + 8;
-  block(plot, x, top + 6, widest + 30, 16 * entries.length + 6, colours.panel, 0.85);
-  entries.forEach(([text, colour, dash = []], k) => {
-    const y = top + 17 + 16 * k;
-    g.strokeStyle = colour;
-    g.lineWidth = 2;
-    g.setLineDash(dash);
-    g.beginPath();
-    g.moveTo(x + 4, y);
-    g.lineTo(x + 20, y);
-    g.stroke();
-    g.setLineDash([]);
-    g.fillStyle = colours.ink;
-    g.fillText(text, x + 25, y + 0.5);
+  rows.forEach((row, k) => {
+    const y = box.top - heightOf(rows) + ROW * k + ROW / 2 - 2, left = Math.max(box.right - row[row.length - 1].end, 0);
+    for (const { text, colour, dash, at } of row) {
+      g.strokeStyle = colour;
+      g.lineWidth = 2;
+      g.setLineDash(dash);
+      g.beginPath();
+      g.moveTo(left + at, y);
+      g.lineTo(left + at + 18, y);
+      g.stroke();
+      g.setLineDash([]);
+      g.fillStyle = colours.ink;
+      g.fillText(text, left + at + SAMPLE, y + 0.5);
+    }
   });
 }

@@ -1,7 +1,6 @@
 // A likelihood: what each law thinks of a curve, and which of its modes are to blame.
 import { extent, log10 } from "./arrays.js";
 import { frame } from "./axes.js";
-import { legend } from "./keys.js";
 import { block, dot, line } from "./marks.js";
 
 const FAINTEST = -4;
@@ -24,10 +23,10 @@ export function verdicts(surface, { laws, low, high }) {
 // w_k^2 / V_k of every mode: 1 on average under the law. Far above 1, the curve has more of this mode than the law gives it.
 export function excess(surface, { ratios }) {
   const { colours, words } = surface, xs = Array.from(ratios, (_, k) => k + 1), shown = log10(ratios).map((v) => Math.max(v, FAINTEST));
-  const plot = frame(surface, { x: [0, xs.length + 1], y: [FAINTEST, Math.max(1.5, extent([shown])[1])], ylog: true, xlabel: words.index, ylabel: words.excess });
+  const keys = [[words.expected, colours.ink, [5, 4]]];
+  const plot = frame(surface, { x: [0, xs.length + 1], y: [FAINTEST, Math.max(1.5, extent([shown])[1])], ylog: true, xlabel: words.index, ylabel: words.excess, keys });
   line(plot, xs.map(() => 0), { colour: colours.ink, xs, dash: [5, 4] });
   shown.forEach((v, k) => dot(plot, plot.X(k + 1), plot.Y(v), 2.6, v > 1 ? colours.signal : colours.accent));
-  legend(plot, [[words.expected, colours.ink, [5, 4]]]);
 }
 
 // The curve, and what became of it where a hand bent it.

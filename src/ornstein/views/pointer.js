@@ -1,9 +1,4 @@
-// A pointer on a drawing: where it is, what that means in the drawing's own numbers, and a drag from down to up.
-
-export function spot(canvas, event) {
-  const box = canvas.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top];
-}
+// A pointer on a drawing: what its place means in the drawing's own numbers, and a drag from down to up.
 
 // The nearest of ``count`` places along the frame of a plot, and the value at a height of it.
 export function placeAt({ box }, x, count) {

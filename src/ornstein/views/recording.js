@@ -60,5 +60,5 @@ export function rim(surface, { names, bad, start, stop, rate, left, bottom, scal
     if (x > left + 8 && x < width - 8) g.fillText(text, x, height - bottom + 5);
   }
   g.textAlign = "left";
-  g.fillText(`${words.row}: ${Number(scale.toPrecision(2))}${unit && ` ${unit}`}`, 4, height - bottom + 5);
+  g.fillText(`${words.row} = ${Number(scale.toPrecision(2))}${unit && ` ${unit}`}`, 4, height - bottom + 5);
 }

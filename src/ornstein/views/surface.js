@@ -9,14 +9,24 @@ import { veil } from "./veil.js";
 
 const DENSEST = 2;
 
+// How much larger a page draws its figures, letters and lines too, where it is read from afar: --zoom of its style.
+const zoomOf = (style) => Number(style.getPropertyValue("--zoom")) || 1;
+
+// Where a pointer is on the surface of a canvas.
+export function spot(canvas, event) {
+  const box = canvas.getBoundingClientRect(), zoom = zoomOf(canvas.ownerDocument.defaultView.getComputedStyle(canvas));
+  return [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
+}
+
 export function onCanvas(canvas, colours, words) {
-  const page = canvas.ownerDocument, view = page.defaultView, dense = Math.min(view.devicePixelRatio || 1, DENSEST);
-  const width = canvas.clientWidth, height = canvas.clientHeight, g = canvas.getContext("2d");
+  const page = canvas.ownerDocument, view = page.defaultView, style = view.getComputedStyle(canvas), zoom = zoomOf(style);
+  const dense = zoom * Math.min(view.devicePixelRatio || 1, DENSEST), width = canvas.clientWidth / zoom, height = canvas.clientHeight / zoom;
+  const g = canvas.getContext("2d");
   canvas.width = Math.round(width * dense);
   canvas.height = Math.round(height * dense);
   g.setTransform(dense, 0, 0, dense, 0, 0);
   g.clearRect(0, 0, width, height);
-  return { g, width, height, colours, words, font: view.getComputedStyle(canvas).fontFamily, image, veiled: dense === 1 ? veiled : null };
+  return { g, width, height, colours, words, font: style.fontFamily, image, veiled: dense === 1 ? veiled : null };
 
   function image(matrix, table, low, high, x, y, w, h) {
     const small = page.createElement("canvas"), pen = small.getContext("2d");

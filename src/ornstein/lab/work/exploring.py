@@ -12,7 +12,7 @@ from ornstein.covariance import estimate
 from ornstein.fitting.scaling import Scaler
 from ornstein.lab import store, wire
 from ornstein.lab.worker import Job
-from ornstein.metrics import sample_spectrum
+from ornstein.metrics import Significant, sample_spectrum
 
 DENSE = 256
 """Entries up to which the matrix itself is a picture; beyond, there is none."""
@@ -24,12 +24,13 @@ def run(job: Job) -> dict[str, Any]:
     job.tell(stage="spectrum", share=0.2, always=True)
     found = sample_spectrum(x, overlap=job.asked.get("overlap", False))
     job.tell(stage="covariance", share=0.6, always=True)
+    edge = None if found.noise is None or _endless(found.spectrum.eigenvalues, found.noise) else found.noise.edge
     told: dict[str, Any] = {
         "cases": found.cases,
         "rank": found.spectrum.rank,
         "effective": found.spectrum.effective_rank,
         "ninety": found.spectrum.directions(0.9),
-        "edge": None if found.noise is None else found.noise.edge,
+        "edge": edge,
         "above": None if found.noise is None else found.noise.count,
         "reason": found.reason,
         "size": math.prod(x.shape[1:]),
@@ -47,6 +48,11 @@ def run(job: Job) -> dict[str, Any]:
         arrays["correlation"] = covariance / scale / scale[:, None]
     write_bytes(job.folder / "result.bin", wire.pack(told, arrays), force=True)
     return {"effective": told["effective"], "above": told["above"], "edge": told["edge"]}
+
+
+def _endless(eigenvalues: torch.Tensor, noise: Significant) -> bool:
+    """Whether the count ended for want of eigenvalues that would tell the noise: the next one is above the edge as well."""
+    return noise.count < len(eigenvalues) and float(eigenvalues[noise.count]) > noise.edge
 
 
 def _deviation(x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 // Brush a gap: what a Gaussian law makes of the hidden stretch, as it is dragged.
 import { conditioned } from "./law.js";
 import { posterior } from "../../views/gap.js";
-import { dragged, placeAt, spot } from "../../views/pointer.js";
+import { dragged, placeAt } from "../../views/pointer.js";
+import { spot } from "../../views/surface.js";
 import { floats, staged } from "./host.js";
 
 export function render({ model, el }) {

@@ -1,6 +1,7 @@
 // A pad to draw a curve on: what is drawn is the model's ``values``, complete after every stroke.
 import { pad } from "../../views/pad.js";
-import { dragged, heightAt, placeAt, spot } from "../../views/pointer.js";
+import { dragged, heightAt, placeAt } from "../../views/pointer.js";
+import { spot } from "../../views/surface.js";
 import { completed, stroke } from "../../views/strokes.js";
 import { staged } from "./host.js";
 

@@ -47,7 +47,7 @@ export async function show(root) {
   function missing(name) {
     const key = single(hand) ? "bench.needs-windows" : "bench.needs-model";
     const to = single(hand) ? "open" : "fit";
-    return { elements: [h("p", { class: "lead" }, label(key)), h("p", {}, h("button", { type: "button", onclick: () => go(to) }, label(`bench.step.${to}`)))] };
+    return { elements: [h("p", { class: "lead" }, label(key)), h("p", {}, h("button", { type: "button", class: "main", onclick: () => go(to) }, label(`bench.to-${to}`)))] };
   }
 
   // A file is opened wherever on the page it is dropped; a browser would leave the page for it.

@@ -46,7 +46,7 @@ export function explore({ hand }) {
   return { elements };
 }
 
-function sentence({ size, effective, ninety, above, reason }) {
+function sentence({ size, effective, ninety, above, edge, reason }) {
   const first = say("bench.rank", { size: number(size, 0), effective: number(effective, 1), ninety: number(ninety, 0) });
-  return joined(first, above === null ? say(`bench.no-edge.${reason}`) : say("bench.above", { above: number(above, 0) }));
+  return joined(first, above === null ? say(`bench.no-edge.${reason}`) : say(edge === null ? "bench.above-least" : "bench.above", { above: number(above, 0) }));
 }

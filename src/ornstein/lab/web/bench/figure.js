@@ -2,21 +2,22 @@
 import { h } from "../dom.js";
 import { palette, say, surface, viewWords } from "../frame/frame.js";
 import { onSvg } from "/views/svg.js";
-import { follow } from "./parts.js";
+import { follow, told } from "./parts.js";
 
 const SIZE = [960, 420];
 
-// ``drawing()`` gives [view, data] or null; ``name`` is the file's, and bench.alt.<name> describes it.
-export function figure(name, drawing, { tall = false, table = null, interactive = false } = {}) {
+// ``drawing()`` gives [view, data] or null; ``name`` is the file's, and bench.alt.<name>, or what ``alt()`` names, says what it shows, below it too unless ``plain``.
+export function figure(name, drawing, { tall = false, table = null, interactive = false, plain = false, alt = () => name } = {}) {
   const canvas = h("canvas", { class: tall ? "tall" : "", role: "img", tabindex: interactive ? "0" : null, "data-figure": name });
   const taken = h("div", { class: "taken" }, ...["svg", "png", "csv"].map((kind) => h("button", { class: "quiet", type: "button", onclick: () => take(kind) }, kind.toUpperCase())));
-  const element = h("figure", {}, canvas, taken);
+  const caption = plain ? null : told("figcaption", { "aria-hidden": "true" }, () => say(`bench.alt.${alt()}`)); // the canvas is called the same
+  const element = h("figure", {}, canvas, h("div", { class: "below" }, caption, taken));
   let asked = false, plot = null;
 
   function draw() {
     asked = false;
     const found = drawing();
-    canvas.setAttribute("aria-label", say(`bench.alt.${name}`));
+    canvas.setAttribute("aria-label", say(`bench.alt.${alt()}`));
     element.hidden = !found;
     if (!found || !canvas.clientWidth) return;
     plot = found[0](surface(canvas), found[1]);

@@ -7,6 +7,8 @@ import { hiding, measured, posteriorDeviation, posteriorDraw, posteriorMean } fr
 import { filled } from "/views/filled.js";
 import { placed } from "/views/gaussian.js";
 import { normals } from "/views/normals.js";
+import { placeAt } from "/views/pointer.js";
+import { spot } from "/views/surface.js";
 import { figure } from "./figure.js";
 import { button, channelChoice, chooser, slow, takeaway, told, worker } from "./parts.js";
 import { known, length, signal, without } from "./state.js";
@@ -23,7 +25,7 @@ export function fill({ hand }) {
   const choose = chooser(hand, load), channel = channelChoice(hand, () => picture.redraw(), () => list);
   const clear = button("bench.clear", () => { scene.hidden.clear(); update(); }, { class: "quiet" });
   const told1 = told("p", { class: "lead", id: "filled" }, () => sentence());
-  const picture = figure("gap", drawing, { tall: true, interactive: true, table });
+  const picture = figure("gap", drawing, { tall: true, interactive: true, table, plain: true });
   const { canvas } = picture;
 
   function drawing() {
@@ -116,10 +118,7 @@ export function fill({ hand }) {
   }
 
   // Brushing: drag to hide, drag over a gap to move its end; the keyboard does the same.
-  const sampleAt = (e) => {
-    const { box } = picture.plot(), at = (e.clientX - canvas.getBoundingClientRect().left - box.left) / (box.right - box.left);
-    return Math.min(Math.max(Math.round(at * (t - 1)), 0), t - 1);
-  };
+  const sampleAt = (e) => placeAt(picture.plot(), spot(canvas, e)[0], t);
   let from = null, before = null;
   canvas.addEventListener("pointerdown", (e) => {
     if (!picture.plot()) return;

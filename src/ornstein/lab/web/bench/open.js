@@ -9,6 +9,7 @@ import { button, channelChoice, label, told, worker } from "./parts.js";
 import { firstRows } from "./rows.js";
 import { open, pictures, single } from "./state.js";
 
+const SHORTEST = 4; // samples of a recording that can be cut into two windows
 const EXAMPLES = ["heartbeats", "electricity", "cosines"];
 const ACCEPTED = ".csv,.tsv,.txt,.npy,.npz,.wav,.edf,.bdf,.parquet";
 const TABLES = /\.(csv|tsv|txt|parquet)$/i, ORIENTED = /\.(csv|tsv|txt|parquet|npy|npz)$/i;
@@ -54,7 +55,7 @@ export function opening(context) {
       const curves = pictures(hand, hand.channel, 60);
       const rate = hand.signals.rate && (hand.signals.rate * curves[0].length) / hand.signals.shape[2];
       return [ensemble, { curves, chosen: single(hand) ? null : curves[0], tint: single(hand) ? "near" : "far", alpha: single(hand) ? 1 : 0.6, rate, y: extent(curves), unit: hand.signals.units[hand.channel] }];
-    });
+    }, { alt: () => (single(hand) ? "recorded" : "preview") });
     const notes = [...hand.signals.notes], onward = single(hand) ? null : [button("bench.onward", () => go("explore"), { class: "main" }), button("bench.onward-fill", () => go("fill"), { id: "onward-fill" })];
     replace(what,
       h("div", { class: "row" }, channelChoice(hand, picture.redraw), onward),
@@ -62,13 +63,13 @@ export function opening(context) {
       firstRows(hand),
       notes.length ? h("div", { class: "note" }, told("h3", {}, () => say("bench.assumed")), h("ul", {}, notes.map((note) => h("li", {}, note)))) : null,
       hand.badCases.size ? told("p", { class: "small", id: "left-out" }, () => say("bench.left-out", { n: number(hand.badCases.size, 0) })) : null,
-      single(hand) ? cutting() : null,
+      single(hand) ? (hand.signals.shape[2] >= SHORTEST ? cutting() : told("p", { class: "note" }, () => say("bench.too-short"))) : null,
       differently());
   }
 
   // A recording becomes signals by being cut.
   function cutting() {
-    const { shape, rate, asked } = hand.signals, whole = shape[2], guess = Math.max(8, Math.min(Math.round(rate ? rate : whole / 100), 512, whole >> 1));
+    const { shape, rate, asked } = hand.signals, whole = shape[2], usual = Math.round(rate >= 8 ? rate : whole / 100), guess = Math.min(Math.max(8, Math.min(usual, 512)), whole >> 1);
     const window = h("input", { type: "number", min: "2", max: String(whole), value: String(guess), "aria-label": say("bench.window") });
     const seconds = told("span", { class: "small" }, () => (rate ? say("bench.lasts", { s: number(Number(window.value) / rate, 2) }) : ""));
     window.addEventListener("input", () => seconds.again());

@@ -10,7 +10,7 @@ const DIGITS = 4;
 export function firstRows(hand) {
   const { values, shape: [n, c, m] } = hand.signals.arrays.head, { shape, channels, units, rate } = hand.signals;
   const at = (k, j, i) => written(values[(k * c + j) * m + i]), across = shape[1] === 1 && !single(hand);
-  const when = (i) => (rate ? number(i / rate, i ? DIGITS : 0, "s") : number(i + 1, 0)), more = (shown, all) => (shown < all ? ["…"] : []);
+  const when = (i) => (rate ? `${written(i / rate)}\u202fs` : number(i + 1, 0)), more = (shown, all) => (shown < all ? ["…"] : []);
   const count = (length) => Array.from({ length }, (_, k) => k);
   const top = () => (across ? [say("bench.rows.signal"), ...count(m).map(when), ...more(m, shape[2])] : [say(rate ? "bench.rows.time" : "bench.rows.sample"), ...count(c).map((j) => named(channels[j], units[j])), ...more(c, shape[1])]);
   const body = () => (across ? count(n).map((k) => [number(k + 1, 0), ...count(m).map((i) => at(k, 0, i)), ...more(m, shape[2])]) : count(m).map((i) => [when(i), ...count(c).map((j) => at(0, j, i)), ...more(c, shape[1])]));

@@ -4,6 +4,7 @@ import { h, replace } from "../dom.js";
 import { number, say } from "../frame/frame.js";
 import { extent, row } from "/views/arrays.js";
 import { oddness, ranks } from "/views/ranked.js";
+import { spot } from "/views/surface.js";
 import { figure } from "./figure.js";
 import { button, channelChoice, takeaway, told, worker } from "./parts.js";
 import { known, length } from "./state.js";
@@ -43,7 +44,7 @@ export function score({ hand, go }) {
   }
 
   overview.canvas.addEventListener("pointerdown", (e) => {
-    const { box } = overview.plot(), part = (e.clientX - overview.canvas.getBoundingClientRect().left - box.left) / (box.right - box.left);
+    const { box } = overview.plot(), part = (spot(overview.canvas, e)[0] - box.left) / (box.right - box.left);
     choose(Math.round(part * scene.found.arrays.order.length - 0.5));
   });
   overview.canvas.addEventListener("keydown", (e) => {

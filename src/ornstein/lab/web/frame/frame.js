@@ -25,8 +25,8 @@ export const onChange = (listener) => { listeners.add(listener); return () => li
 
 export const changed = () => { colours = null; listeners.forEach((listener) => listener()); };
 
-// A value with so many digits after the point, as the language writes it.
-export const number = (value, digits = 2, unit = "") => value.toLocaleString(spoken, { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−") + (unit && `\u202f${unit}`);
+// A value with so many digits after the point, as the language writes it; what rounds to 0 has no sign.
+export const number = (value, digits = 2, unit = "") => value.toLocaleString(spoken, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" }).replace("-", "−") + (unit && `\u202f${unit}`);
 
 export function palette() {
   if (!colours) {

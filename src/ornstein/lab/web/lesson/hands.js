@@ -1,6 +1,7 @@
 // Hands: what a reader does on a figure itself, by pointer or by keys. Each takes the canvas, the frame of its last drawing, the scene
 // and a way to change the state; the lesson's words say below each figure what its hand does.
-import { dragged, heightAt, placeAt, spot } from "/views/pointer.js";
+import { dragged, heightAt, placeAt } from "/views/pointer.js";
+import { spot } from "/views/surface.js";
 
 function keys(canvas, moves, act) {
   canvas.tabIndex = 0;

@@ -1,6 +1,7 @@
 // The reader's own curve: drawn with the mouse or by keys, a row of a file, or five random cosines.
 import { pad } from "/views/pad.js";
-import { dragged, heightAt, placeAt, spot } from "/views/pointer.js";
+import { dragged, heightAt, placeAt } from "/views/pointer.js";
+import { spot } from "/views/surface.js";
 import { h } from "../dom.js";
 import { post } from "../api.js";
 import { number, say, surface } from "../frame/frame.js";
@@ -16,7 +17,8 @@ export function ownCurve(chosen) {
   const problem = h("p", { class: "problem", role: "alert" });
   const use = h("button", { type: "button", class: "main", id: "use-drawing", disabled: true, "data-say": "own.use", onclick: () => keep(completed(values)) }, say("own.use"));
   const clear = h("button", { type: "button", class: "quiet", "data-say": "own.clear", onclick: () => { values.fill(NaN); last = null; draw(); } }, say("own.clear"));
-  const file = h("input", { type: "file", id: "own-file", accept: ".csv,.txt,.tsv", onchange: () => file.files[0] && read(file.files[0]) });
+  const file = h("input", { type: "file", id: "own-file", accept: ".csv,.txt,.tsv", hidden: true, onchange: () => file.files[0] && read(file.files[0]) }), named = h("span");
+  const choose = h("button", { type: "button", class: "quiet", "data-say": "bench.choose-file", onclick: () => file.click() }, say("bench.choose-file"));
   const row = h("input", { type: "range", min: "0", value: "0", "data-aria": "own.row", "aria-label": say("own.row"), oninput: () => pick() });
   const shown = h("output"), useRow = h("button", { type: "button", class: "main", id: "use-row", "data-say": "own.use", onclick: () => keep(rows[Number(row.value)]) }, say("own.use"));
   const picked = h("p", { class: "control", hidden: true }, h("label", { "data-say": "own.row" }, say("own.row")), " ", row, shown, " ", useRow);
@@ -24,7 +26,7 @@ export function ownCurve(chosen) {
   const standard = h("button", { type: "button", class: "quiet", id: "use-cosines", "data-say": "own.cosines", onclick: () => { element.close(); chosen(null, null); } }, say("own.cosines"));
   const element = h("dialog", { id: "own", "aria-labelledby": "own-title" },
     h("h2", { id: "own-title", "data-say": "own.title" }, say("own.title")), canvas, h("p", { class: "hint", "data-t": "own.hint" }),
-    h("p", { class: "control" }, use, " ", clear), h("p", { class: "control" }, h("label", { for: "own-file", "data-say": "own.file" }, say("own.file")), " ", file), picked, problem,
+    h("p", { class: "control" }, use, " ", clear), h("p", { class: "control" }, h("span", { "data-say": "own.file" }, say("own.file")), " ", choose, named, file), picked, problem,
     h("p", { class: "control" }, standard, close));
 
   function draw() {
@@ -56,7 +58,9 @@ export function ownCurve(chosen) {
   });
 
   async function read(chosenFile) {
+    named.textContent = chosenFile.name;
     rows = rowsOf(await chosenFile.text());
+    file.value = "";
     problem.textContent = rows.length ? "" : say("own.no-rows", { points: number(FEWEST, 0) });
     picked.hidden = !rows.length;
     row.max = String(Math.max(rows.length - 1, 0));

@@ -26,11 +26,13 @@ export function contents(current, turn) {
   return h("ol", {}, items);
 }
 
+const turned = (rel, element) => Object.assign(element, { rel });
+
 export function article(chapter, page, turn) {
   const k = CHAPTERS.indexOf(chapter), before = CHAPTERS[k - 1], after = CHAPTERS[k + 1], { scene } = page.of();
   const over = chapter.advantage ? say("chapter.advantages") : say("chapter.count", { k: k + 1, n: CHAPTERS.length });
   const opening = k === 0 && [h("p", { class: "lead", "data-t": "lesson.lead" }), h("p", { class: "origin", "data-t": scene.own ? "lesson.own" : "lesson.cosines" })];
   return h("article", { "data-chapter": chapter.id }, h("p", { class: "mark" }, over), h("h1", {}, name(chapter)), opening || null,
     chapter.items.map((item) => part(item, page)), !after && animated(page),
-    h("p", { class: "turn" }, before && link(before, null, turn, "← ", name(before)), after && link(after, null, turn, name(after), " →")));
+    h("p", { class: "turn" }, before && turned("prev", link(before, null, turn, "←\u00a0", name(before))), after && turned("next", link(after, null, turn, name(after), "\u00a0→"))));
 }

@@ -10,9 +10,10 @@ export async function learnWords() {
   found.formulas = tour.formulas;
 }
 
-// {word.key} becomes a word, {name:digits} a number that follows the state; {mn ...} is one inside a formula.
+// An equation stays on one line; {word.key} becomes a word, {name:digits} a number that follows the state; {mn ...} is one inside a formula.
 function filled(text) {
   return text
+    .replace(/ = /g, "\u00a0=\u00a0")
     .replace(/\{(word\.\w+)\}/g, (_, key) => found[language()][key])
     .replace(/\{(?:(mn) )?~?(\w+):(\w+)\}/g, (_, tag, name, digits) => `<${tag ?? "span"} data-live="${name}" data-digits="${digits}"></${tag ?? "span"}>`);
 }
