@@ -14,7 +14,7 @@ from torch import Tensor
 from ornstein.denoisers import Denoiser, Posterior
 
 SIZE, NOISE = 64, 1.0
-SWEEPS, BURN_IN = 600, 100
+SWEEPS, BURN_IN = 2500, 500
 RARE, FREEDOM = 0.1, 3.0
 LAWS = ("Gaussian", "Laplace", "Bernoulli-Laplace", "Student-t")
 

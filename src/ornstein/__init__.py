@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from ornstein.model.exporting import export
     from ornstein.model.fit import fit
     from ornstein.model.label import Label
-    from ornstein.model.model import Model, load
+    from ornstein.model.loading import load
+    from ornstein.model.model import Model
     from ornstein.model.sharing import from_pretrained
     from ornstein.model.symbols import SymbolModel
     from ornstein.model.together import together
@@ -123,7 +124,8 @@ _NAMES = {
     "model.fit": ("fit",),
     "model.label": ("Label",),
     "model.together": ("together",),
-    "model.model": ("Model", "load"),
+    "model.loading": ("load",),
+    "model.model": ("Model",),
     "model.sharing": ("from_pretrained",),
     "model.symbols": ("SymbolModel",),
     "shards.workers": ("Drawer", "Imputer", "Scorer"),

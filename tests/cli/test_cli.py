@@ -2,13 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import ornstein as orn
-from commands import run
+from commands import refused, run
 from kinds import normal
 from ornstein.cli import main
 from ornstein.data.laws import ornstein_uhlenbeck
@@ -99,6 +100,31 @@ def test_posteriors_are_checked(room, capsys):
         code, _, err = run(capsys, "check", "days.model", "--measure", measure)
         assert code == 2
         assert says in err
+
+
+def test_parameters_are_fitted_saved_and_drawn(room, capsys):
+    """x = theta + N(0, 0.1): the posterior of two parameters is near the observation; other commands refuse the folder."""
+    theta = torch.randn(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    files = {"theta": theta, "x": theta + 0.1 * torch.randn(60, 2, generator=torch.Generator().manual_seed(1)), "seen": theta[:1]}
+    for name, rows in files.items():
+        Path(f"{name}.csv").write_text("".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))
+    code, out, _ = run(capsys, "fit", "x.csv", "--parameters", "theta.csv", "-o", "both.model", "--json")
+    told = json.loads(out)
+    assert (code, told["parameters"], told["observation"]) == (0, [1, 2], [1, 2])
+    assert told["chosen"].startswith("gaussian")
+    assert run(capsys, "sample", "both.model", "--observation", "seen.csv", "-n", "50", "-o", "drawn.csv")[0] == 0
+    drawn = orn.read("drawn.csv").values
+    assert drawn.shape == (50, 2, 1)
+    assert float((drawn[..., 0].mean(0) - theta[0]).abs().max()) < 0.12
+    for words, says in (
+        (["score", "both.model", "x.csv"], "holds parameters and simulations, not signals"),
+        (["sample", "both.model", "-o", "new.csv"], "--observation is needed"),
+        (["sample", "both.model", "-o", "new.csv", "--observation", "x.csv"], "one observation is asked at a time"),
+        (["sample", "both.model", "-o", "new.csv", "--observation", "seen.csv", "--steps", "3"], "--steps is given"),
+        (["fit", "x.csv", "--parameters", "theta.csv", "--labels", "2", "-o", "new.model"], "--labels is given"),
+        (["fit", "x.csv", "--parameters", "seen.csv", "-o", "new.model"], "theta has shape"),
+    ):
+        refused(capsys, room, words, says)
 
 
 def test_impute_writes_medians_and_bands(room, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -187,6 +188,53 @@ def test_an_inverse_network_starts_from_the_linear_answer():
     z = (drawn.mean(0) - observed / 2) / (0.05 / 400) ** 0.5
     assert float(z.abs().max()) < 6
     assert float((drawn.std(0) / 0.05**0.5 - 1).abs().max()) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "asked"),
+    [
+        ("gaussian", {"marginals": "gaussian"}, {}),
+        ("mixture", {"components": 2}, {}),
+        ("empirical", {}, {}),
+        ("network", {"steps": 2, "held_out": 0.0}, {"particles": 9, "steps": 4}),
+        ("network", {"steps": 2, "held_out": 0.0, "masks": orn.training.Masks()}, {"particles": 9, "steps": 4}),
+    ],
+)
+def test_a_folder_keeps_parameters_and_simulations(model: str, options: dict, asked: dict, tmp_path):
+    joint = orn.fit(simulations(60), model, **options)
+    again = orn.load(joint.save(tmp_path / "m"))
+    assert repr(again) == repr(joint)
+    many = simulations(2, 9)[1]
+    torch.testing.assert_close(again.posterior(many, **asked).sample(9), joint.posterior(many, **asked).sample(9), rtol=1e-9, atol=1e-12)
+    with pytest.raises(orn.InputError, match="--force"):
+        joint.save(tmp_path / "m")
+
+
+def test_a_folder_keeps_a_learned_simulator(learned: Joint, tmp_path):
+    again = orn.load(learned.save(tmp_path / "m"))
+    assert torch.equal(again.posterior([0.25], 0.1, particles=100).law.points, learned.posterior([0.25], 0.1, particles=100).law.points)
+    with pytest.raises(orn.InputError, match="the model is of parameters and simulations: leave module out"):
+        orn.load(tmp_path / "m", module=torch.nn.Linear(1, 1))
+
+
+def test_curved_marginals_of_parameters_and_simulations():
+    """x = exp(theta) e: the logarithms are Gaussian, and so is the posterior of theta, N(log x / 1.01, 0.01 / 1.01)."""
+    theta = Noise(11).normal(4000, (1,))
+    joint = orn.fit((theta, (theta + 0.1 * Noise(12).normal(4000, (1,))).exp()), "gaussian", marginals="gaussian")
+    drawn = joint.posterior([2.0]).sample(1000)
+    assert abs(float(drawn.mean()) - math.log(2.0) / 1.01) < 0.06
+    assert float(drawn.std()) < 0.2  # 0.1 in truth, and more by the curve of x; 0.6 by a Gaussian of x itself
+
+
+def test_an_empirical_joint_law_is_the_kernel_density_of_both():
+    """Its posterior has the moments of the entries of theta under the law of both, given x."""
+    joint = orn.fit((*simulations(40),), "empirical")
+    law, there = joint.model.law, torch.arange(10) >= 5
+    many = simulations(2, 9)[1]
+    post, exact = joint.posterior(many), joint.model.posterior(orn.Mask(there), many)
+    torch.testing.assert_close(post.mean(), exact.mean()[:, :5])
+    torch.testing.assert_close(post.law.covariance().dense(), exact.law.covariance().dense()[:, :5, :5])
+    assert law.kernel is not None
 
 
 def test_a_network_with_masks_fills_the_parameters():

@@ -244,10 +244,10 @@ def test_old_folders_are_of_format_one_and_networks_of_two(tmp_path):
     assert "training" not in config
     network = model(NETS["mlp"]()).save(tmp_path / "m")
     assert json.loads((network / CONFIG).read_text())["format"] == 2
-    config = json.loads((network / CONFIG).read_text()) | {"format": 4}
+    config = json.loads((network / CONFIG).read_text()) | {"format": 5}
     del config["checksum"]
     (network / CONFIG).write_text(json.dumps(config | {"checksum": _checksum(config)}))
-    with pytest.raises(orn.InputError, match="format 4, but this version reads 1, 2, 3"):
+    with pytest.raises(orn.InputError, match="format 5, but this version reads 1, 2, 3"):
         orn.load(network)
 
 

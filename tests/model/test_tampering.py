@@ -20,14 +20,19 @@ from ornstein.covariance import Autoregressive, Diagonal
 from ornstein.covariance.coregionalised import Coregionalised
 from ornstein.covariance.kernel_sum import KernelSum
 from ornstein.covariance.time_kernels import TimeKernel
-from ornstein.denoisers import ByCondition, Denoiser, Empirical, Gaussian, Law, Network, Particles
+from ornstein.denoisers import ByCondition, Denoiser, Empirical, Gaussian, Law, Mixture, Network, Particles
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.held_out import Judge
+from ornstein.fitting.prior import Prior
 from ornstein.fitting.scaling import Scaler
+from ornstein.fitting.simulated import Simulated
 from ornstein.model import Model, saving
+from ornstein.model.joint import Inverse, Joint, JointLaw, Simulator
 from ornstein.model.storage import decode_law, encode_law
 from ornstein.model.storage.folder import CONFIG, PREPROCESSING, TENSORS, _checksum, _json, read_folder, write_folder
+from ornstein.model.storage.joints import decode_joint
 from ornstein.nets import MLP, Condition
+from ornstein.nets.mixture_density import MixtureDensity
 
 Folder = tuple[dict[str, Any], dict[str, Any], dict[str, Tensor]]
 Change = Callable[[Folder], None]
@@ -74,6 +79,39 @@ def around(law: Denoiser) -> Model:
     judges = tuple(Judge(law, scaler, normal(4, seed=k).sort().values) for k in range(2 * judged))
     return Model(law, scaler, *names, 250.0, scores, normal(1, *batch, seed=4)[0], conditions, training, judges)
 
+
+FACTOR = torch.tensor([[1.0, 0.0], [0.5, 2.0]], dtype=torch.float64)
+
+
+def unit(size: int, seed: int = 0) -> Gaussian:
+    return Gaussian(normal(size, seed=seed), Diagonal(torch.ones(size, dtype=torch.float64)))
+
+
+def inverse() -> Inverse:
+    net = MLP((2,), width=8, depth=1, vector=3, seed=1)
+    told = Conditions(0, (), Scaler(normal(3), torch.ones(3, dtype=torch.float64)))
+    model = Model(Network.of(net, unit(2)), Scaler(normal(2), normal(2).abs() + 0.5), conditions=told)
+    prior = Prior(torch.tensor([True, False]), normal(2), normal(2) + 2, unit(2))
+    return Inverse((2,), (3,), "network, as asked for", prior, model, normal(3, 2), normal(2), FACTOR.clone())
+
+
+def simulator() -> Simulator:
+    prior = Prior(torch.tensor([True, False]), normal(2), normal(2) + 2, mixture_of(2))
+    members = (MixtureDensity(2, 2, components=2, width=4, depth=1, seed=1),)
+    learned = Simulated(Scaler(normal(2), normal(2).abs() + 0.5), normal(2, 2), normal(2), FACTOR, members, normal(2), FACTOR, 3.0)
+    return Simulator((2,), (1, 2), "likelihood, as asked for", prior, learned)
+
+
+def mixture_of(size: int) -> Mixture:
+    first = unit(size, 1)
+    return Mixture(torch.tensor([0.3, 0.7]), [first, Gaussian(normal(size, seed=2), first.operator)])  # a covariance that is shared
+
+
+JOINTS: dict[str, Callable[[], Joint]] = {
+    "law of both": lambda: JointLaw((1, 2), (3,), "mixture, as asked for", around(mixture_of(5))),
+    "simulator": simulator,
+    "inverse": inverse,
+}
 
 JSON = [
     None,
@@ -167,7 +205,7 @@ ARRAYS: dict[str, Callable[[Tensor], Tensor]] = {
     "-inf at the end": _with(-math.inf),
     "-1e3 at the end": _with(-1e3),
     "1e200 at the end": _with(1e200),
-    "turned": torch.neg,
+    "turned": lambda t: ~t if t.dtype == torch.bool else -t,
     "doubled": lambda t: 2 * t,
     "zero": torch.zeros_like,
     "float32": lambda t: t.float() if t.dtype == torch.float64 else t.double(),
@@ -195,8 +233,23 @@ def of_tensors(folder: Folder) -> Iterator[tuple[str, Change]]:
         yield f"tensor {extra}", lambda f, extra=extra: f[2].update({extra: torch.ones(2)})
 
 
-def works(model: Model) -> None:
+def answers(joint: Joint) -> None:
+    """Finite draws of the parameters, or densities of simulations."""
+    seen = torch.zeros(2, *joint.observation, dtype=torch.float64)
+    if isinstance(joint, Simulator):
+        found = joint.simulated.log_prob(joint.prior.decode(joint.prior.law.sample(2)), seen.flatten(1))
+    elif isinstance(joint, Inverse):
+        found = joint.posterior(seen, particles=2, steps=4).sample(2)
+    else:
+        found = joint.posterior(seen, 0.1).sample(2)
+    assert not bool(torch.isnan(found).any())
+
+
+def works(model: Model | Joint) -> None:
     """Finite draws, moments and densities, and a folder of its own."""
+    if isinstance(model, Joint):
+        answers(model)
+        return
     shape = model.event_shape
     assert math.prod(shape) < 100
     label = model.conditions.names[0] if model.conditions is not None and model.conditions.names else None
@@ -232,15 +285,17 @@ def outcome(what: str) -> str:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Folder]:
     place = tmp_path_factory.mktemp("models")
-    return {name: read_folder(around(make()).save(place / name.replace(" ", "-"))) for name, make in MODELS.items()}
+    saved = {name: around(make()).save(place / name.replace(" ", "-")) for name, make in MODELS.items()}
+    saved |= {name: make().save(place / name.replace(" ", "-")) for name, make in JOINTS.items()}
+    return {name: read_folder(folder) for name, folder in saved.items()}
 
 
 @pytest.mark.parametrize("every", [FEW, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *JOINTS])
 def test_every_single_change(name: str, every: int, whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:
     """Some hundred changes of each kind of law, one at a time: a sentence or an unharmed model, never another error, never NaN."""
     folder, outcomes = whole[name], Counter[str]()
-    for what, change in [*of_descriptions(folder), *of_tensors(folder)][list(MODELS).index(name) % every :: every]:
+    for what, change in [*of_descriptions(folder), *of_tensors(folder)][[*MODELS, *JOINTS].index(name) % every :: every]:
         changed = copy.deepcopy(folder)
         change(changed)
         monkeypatch.setattr(saving, "read_folder", lambda _, found=changed: found)
@@ -250,7 +305,7 @@ def test_every_single_change(name: str, every: int, whole: dict[str, Folder], mo
     assert refused > 5 * harmless > 0  # means, names and rates may have other values
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *JOINTS])
 def test_nothing_changed_is_a_model(name: str, whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saving, "read_folder", lambda _: whole[name])
     works(orn.load("here"))
@@ -319,6 +374,23 @@ def test_what_is_said(name: str, tensor: str, change: Callable[[Tensor], Tensor]
     whole = tensor if tensor in tensors else f"covariance.{tensor}"
     with pytest.raises(orn.InputError, match=f"{tensor.replace('.', chr(92) + '.')}.* {says}.*; restore the folder"):
         decode_law(spec, {**tensors, whole: change(tensors[whole])})
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "change", "says"),
+    [
+        ("simulator", "simulated.factor", lambda t: t.mT.contiguous(), "lower triangular"),
+        ("inverse", "factor", torch.neg, "lower triangular"),
+        ("inverse", "prior.high", lambda t: t - 3, "not above low"),
+    ],
+)
+def test_what_is_said_of_parameters(
+    name: str, tensor: str, change: Callable[[Tensor], Tensor], says: str, whole: dict[str, Folder]
+) -> None:
+    config, _, tensors = whole[name]
+    changed = {f"joint.{tensor}": change(tensors[f"joint.{tensor}"])}
+    with pytest.raises(orn.InputError, match=f"{tensor} is .*{says}|{tensor} .*{says}"):
+        decode_joint(config["joint"], {**tensors, **changed}, JOINTS[name]()._saved().model)
 
 
 def test_scores_in_order_and_nothing_left_over(whole: dict[str, Folder], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import ornstein as orn
 from ornstein import plots
+from ornstein.cli.simulations import of_signals
 from ornstein.common.checks import count
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
@@ -69,7 +70,7 @@ def gaussian_of(
         covariance = Dense(law())
         return Gaussian(torch.zeros(covariance.size), covariance)
     if path.is_dir():
-        model = orn.load(path)
+        model = of_signals(path)
         if not isinstance(model, orn.Model):
             raise InputError(f"{path} holds a law of symbols, but bench measures samplers of signals: give a model of signals")
         found = model.moments

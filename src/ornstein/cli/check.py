@@ -10,6 +10,7 @@ from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError, unknown_name
 
@@ -42,7 +43,7 @@ def register(app: typer.Typer, words: Words) -> None:
     ) -> None:
         from ornstein.metrics import check as checked
 
-        model = orn.load(path)
+        model = of_signals(path)
         measurement = measured(measure, model.event_shape[-1])
         x = None if signals is None else model.signals_of(read_as_told(signals, reading, words, as_json))
         with counting(words("checking"), None, as_json):

@@ -11,6 +11,7 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing, write_text
@@ -42,7 +43,7 @@ def register(app: typer.Typer, words: Words) -> None:
             refuse_existing(output, force)
         *folders, signals = paths
         names = [folder.name for folder in folders]
-        models = {str(f) if names.count(f.name) > 1 else f.name: orn.load(f) for f in folders}
+        models = {str(f) if names.count(f.name) > 1 else f.name: of_signals(f) for f in folders}
         x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (signals, *filter(None, [fitted]))]
         with counting(words("comparing"), None, as_json):
             found = orn.compare(models, x, train=train[0] if train else None, step=step, error=within, seed=seed)

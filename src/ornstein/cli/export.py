@@ -9,6 +9,7 @@ import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing
 
@@ -26,7 +27,7 @@ def register(app: typer.Typer, words: Words) -> None:
     ) -> None:
         refuse_existing(output, force)
         with counting(words("export"), None, as_json):
-            model = orn.load(path)
+            model = of_signals(path)
             orn.export(model, output, force=force)
         if as_json:
             show.machine({"shape": list(model.event_shape), "output": output})

@@ -14,6 +14,7 @@ from ornstein.cli.laws import law_options, law_parameters
 from ornstein.cli.progress import fitting
 from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.sample import read_condition
+from ornstein.cli.simulations import fit_pair, refuse_beside
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.fitting.recipes import owners
@@ -39,13 +40,14 @@ def register(app: typer.Typer, words: Words) -> None:
     def fit(
         path: Annotated[Path, typer.Argument(help=words("data"))],
         output: Annotated[Path, option(("--output", "-o"), "fit-output")] = Path("signals.model"),
-        model: Annotated[str, option("--model", "model")] = "gaussian",
+        model: Annotated[str | None, option("--model", "model")] = None,
         standardize: Annotated[str | None, option("--standardize", "standardize")] = None,
         marginals: Annotated[str | None, option("--marginals", "marginals")] = None,
         correction: Annotated[str | None, option("--correction", "correction")] = None,
         folds: Annotated[int | None, option("--folds", "folds")] = None,
         labels: Annotated[str | None, option("--labels", "labels")] = None,
         condition: Annotated[Path | None, option("--condition", "condition")] = None,
+        parameters: Annotated[Path | None, option("--parameters", "parameters")] = None,
         tensorboard: Annotated[Path | None, option("--tensorboard", "tensorboard")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         force: Annotated[bool, option("--force", "force")] = False,
@@ -57,9 +59,17 @@ def register(app: typer.Typer, words: Words) -> None:
         from ornstein.model.storage import refuse_folder
 
         refuse_folder(output, force)
+        if parameters is not None:
+            refuse_beside(labels=labels, condition=condition, correction=correction, tensorboard=tensorboard)
         overlap = overlap_told(more)
         in_file = labels is not None and Path(labels).is_file()
         x = read_as_told(path, more, words, as_json, labels=None if in_file else labels)
+        if parameters is not None:
+            theta = read_as_told(parameters, {}, words, as_json)
+            given = {"standardize": standardize, "marginals": marginals, "folds": folds, "seed": seed, **law_options(more)}
+            fit_pair(theta, x, model, output, given, words, as_json, force=force)
+            return
+        model = model or "gaussian"
         if overlap and not as_json:
             show.aside(words("fit-overlap").format(overlap=overlap))
         told = None if labels is None else read_labels(labels) if in_file else list(x.labels)

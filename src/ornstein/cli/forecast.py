@@ -13,6 +13,7 @@ from ornstein.cli.errors import error_heads, errors_row
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -49,7 +50,7 @@ def register(app: typer.Typer, words: Words) -> None:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         from ornstein.metrics import backtest as measured
 
-        model = orn.load(path)
+        model = of_signals(path)
         x = read_as_told(signals, reading, words, as_json)
         told: dict[str, Any] = {"horizon": horizon}
         with counting(words("forecasting"), None, as_json):

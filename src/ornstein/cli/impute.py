@@ -13,6 +13,7 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.shards import over_shards
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -58,7 +59,7 @@ def register(app: typer.Typer, words: Words) -> None:
             raise InputError("no output is given: name a file with -o, or ask for a check of the bands with --check")
         for target in filter(None, (output, bands)):
             refuse_existing(target, force)
-        model = orn.load(path)
+        model = of_signals(path)
         if bands is not None and isinstance(model, orn.SymbolModel):
             raise InputError(f"--bands is {bands}, but symbols have no order and so no bands: leave it out")
         x = read_as_told(signals, reading, words, as_json)
@@ -86,7 +87,7 @@ def _check(path: Path, x: "Signals", correct: bool, seed: int, as_json: bool, wo
     """Coverage in held-out gaps as a table, and the model with the correction in its place where that is asked for."""
     from ornstein.metrics import check_bands
 
-    model = orn.load(path)
+    model = of_signals(path)
     with counting(words("checking"), None, as_json):
         found = check_bands(model, x, seed=seed)
     changed = correct and not found.holds

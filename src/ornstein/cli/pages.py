@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.files import refuse_existing
@@ -42,7 +42,7 @@ def register(app: typer.Typer, words: Words) -> None:
 
         refuse_existing(output, force)
         if by:
-            models = {folder.name: orn.load(folder) for folder in by}
+            models = {folder.name: of_signals(folder) for folder in by}
             x = read_as_told(path, reading, words, as_json)
             with show.stages(words("working"), as_json, words.spoken):
                 written = write_scored(output, models, x, seed=seed, language=language, title=path.name, force=force)

@@ -11,6 +11,7 @@ from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told
 from ornstein.cli.shards import over_shards
+from ornstein.cli.simulations import parameters_of
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
@@ -36,6 +37,7 @@ def register(app: typer.Typer, words: Words) -> None:
         grid: Annotated[str, option("--grid", "bench-grid")] = "own",
         label: Annotated[str | None, option("--label", "label")] = None,
         condition: Annotated[Path | None, option("--condition", "sample-condition")] = None,
+        observation: Annotated[Path | None, option("--observation", "observation")] = None,
         guidance: Annotated[float, option("--guidance", "guidance")] = 1.0,
         device: Annotated[str | None, option("--device", "sample-device")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
@@ -50,10 +52,18 @@ def register(app: typer.Typer, words: Words) -> None:
             drawer = orn.Drawer(path, seed=seed, sampler=sampler, steps=steps, schedule=schedule, grid=grid, device=device)
             over_shards(drawer, number, output, workers, {}, words, as_json)
             return
+        from ornstein.model.joint import Joint
+
         refuse_existing(output, force)
         with counting(words("sampling"), None, as_json):
             model = orn.load(path)
-            if isinstance(model, orn.SymbolModel):
+            if observation is not None or isinstance(model, Joint):
+                asked = {"label": label, "condition": condition, "sampler": sampler, "steps": steps, "device": device}
+                if given := _first(asked):
+                    raise InputError(f"--{given} is given, but this model is of parameters and simulations, which has none: leave it out")
+                seen = None if observation is None else read_as_told(observation, {}, words, as_json)
+                drawn = parameters_of(model, path, seen, number, seed)
+            elif isinstance(model, orn.SymbolModel):
                 asked = {"schedule": schedule != "vp", "grid": grid != "own", "label": label, "condition": condition, "device": device}
                 _refuse_signals_options(asked, guidance, sampler, steps)
                 drawn = model.sample(number, steps=steps, chain=sampler or "masked", seed=seed)
@@ -70,7 +80,7 @@ def register(app: typer.Typer, words: Words) -> None:
                     device=device,
                     seed=seed,
                 )
-        orn.write(output, model.signals(drawn), force=force)
+        orn.write(output, drawn if isinstance(model, Joint) else model.signals(drawn), force=force)
         if as_json:
             show.machine({"cases": number, "shape": list(drawn.shape), "seed": seed, "output": output})
         else:
@@ -81,10 +91,15 @@ def register(app: typer.Typer, words: Words) -> None:
 
 def _refuse_signals_options(asked: "Mapping[str, object]", guidance: float, sampler: str | None, steps: int | None) -> None:
     """Bits and symbols are drawn exactly, or by a run of a chain, whose name is that of the sampler."""
-    if given := next((name for name, value in {**asked, "guidance": guidance != 1}.items() if value), None):
+    if given := _first({**asked, "guidance": guidance != 1}):
         raise InputError(f"--{given} is given, but this model is a law of symbols, which has none: leave it out")
     if sampler is not None and steps is None:
         raise InputError(f"--sampler is {sampler}, but without --steps the draws of symbols are exact and take none: give --steps")
+
+
+def _first(asked: "Mapping[str, object]") -> str | None:
+    """The first option that was given."""
+    return next((name for name, value in asked.items() if value), None)
 
 
 def _labels(text: str, model: "Model") -> object:

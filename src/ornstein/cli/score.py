@@ -16,6 +16,7 @@ from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
 from ornstein.cli.shards import over_shards
+from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.files import refuse_existing, write_text
 
@@ -61,7 +62,7 @@ def register(app: typer.Typer, words: Words) -> None:
             return
         for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
-        model = orn.load(path)
+        model = of_signals(path)
         if annotate is None and reading.get("read_hop") is not None and reading.get("read_window") is None:
             asked = {
                 "--where": where,

@@ -8,13 +8,14 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Operator
 from ornstein.denoisers.base import Law
+from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.particles import Particles
 
 
 def marginal(law: Law, entries: Tensor) -> Law:
-    """The law of the entries with these numbers, as vectors: a Gaussian of a Gaussian, a mixture of a mixture, particles of particles.
+    """The law of the entries with these numbers, as vectors: of the same kind as the law.
 
     Raises ``InputError`` for every other law. Cost: products with the covariance, one for each entry.
     """
@@ -24,6 +25,10 @@ def marginal(law: Law, entries: Tensor) -> Law:
     if isinstance(law, Mixture):
         parts = [part for part in (marginal(c, entries) for c in law.components) if isinstance(part, Gaussian)]
         return Mixture.from_log_weights(law.log_weights, parts)
+    if isinstance(law, Empirical):
+        kernel = None if law.kernel is None else Dense(_block(law.kernel, entries))
+        points, offset = law.points.flatten(1)[:, entries], law.offset[..., entries]
+        return Empirical(points, kernel, log_weights=law.cloud.log_weights, offset=offset)
     if isinstance(law, Particles):
         return Particles(law.points[..., entries], law.log_weights)
     raise InputError(f"a {law.described()} has no marginal in closed form: draw from it, and take the entries of the draws")

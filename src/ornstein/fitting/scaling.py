@@ -95,6 +95,11 @@ class Scaler:
         lead = self.scale.shape[:-1]
         return Scaler(self.centre[..., :1].expand(*lead, times), self.scale[..., :1].expand(*lead, times), self.curves)
 
+    def first(self, count: int) -> Scaler:
+        """That of the first entries of vectors."""
+        curves = self.curves and Curves(self.curves.values[:count], self.curves.scores[:count], self.curves.slopes[:count])
+        return Scaler(self.centre[:count], self.scale[:count], curves)
+
     def log_volumes(self, x: Tensor) -> Tensor:
         """log dx/du of every entry at x (case, *event), (case, *event); (1, *event) where it is the same for all."""
         if self.curves is not None:

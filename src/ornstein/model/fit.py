@@ -29,10 +29,11 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
 from ornstein.model.accepted import refuse_conditions, refuse_for_symbols, refuse_one, say_spread, values_of
-from ornstein.model.joint import Joint, is_pair, refuse_listed_pair
+from ornstein.model.joint import Joint
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
 from ornstein.model.model import Model
+from ornstein.model.pairs import is_pair, refuse_listed_pair
 from ornstein.model.symbols import SymbolModel, fit_symbols
 
 FOLDS = 5

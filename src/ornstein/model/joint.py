@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
-from ornstein.common.signals import Signals
-from ornstein.data.objects import is_foreign
-from ornstein.data.read import recognised
 from ornstein.denoisers import Law, Network, Particles
 from ornstein.denoisers.marginal import marginal
 from ornstein.fitting.prior import Prior
@@ -24,18 +22,17 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.simulated import Simulated
 from ornstein.measurements import Mask
 from ornstein.model.label import Label
-from ornstein.model.model import Model
+from ornstein.model.model import Model, restored
+from ornstein.model.saving import write_joint
+from ornstein.model.storage.joints import INVERSE, LAW, LIKELIHOOD, SavedJoint
 from ornstein.posterior import Twisted
 from ornstein.posterior.annealed import annealed
-
-PARTS = (Tensor, np.ndarray, list, tuple, Signals)
-"""What may stand in a pair; objects of other libraries may too."""
 
 FAR = 1.5
 """Times the distance of the farthest simulation at which an observation is said to be unlike all of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Joint(ABC):
     """Parameters theta and simulations x of them; what ``orn.fit((theta, x), ...)`` returns.
 
@@ -66,17 +63,31 @@ class Joint(ABC):
             raise InputError("observation is NaN in every entry: give what was observed")
         return self._given(flat, noise, options)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(parameters={self.parameters}, observation={self.observation}, chosen={self.chosen!r})"
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write a folder that ``orn.load`` reads, whole or not there; never a pickle. ``force`` replaces a model."""
+        return write_joint(path, self._saved(), force=force)
+
+    @abstractmethod
+    def _saved(self) -> SavedJoint:
+        """What a folder holds of it."""
+
     @abstractmethod
     def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         """The posterior for x (q,) or (case, q)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class JointLaw(Joint):
     """The law of vectors (theta, x), each entry standardised on its own, conditioned: exactly for a Gaussian and a mixture, by particles
     otherwise, and by draws of the gap for a network that was trained with masks."""
 
     model: Model
+
+    def _saved(self) -> SavedJoint:
+        return SavedJoint(LAW, self.parameters, self.observation, self.chosen, self.model)
 
     def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         count = math.prod(self.parameters)
@@ -103,7 +114,7 @@ class JointLaw(Joint):
 
     def _scaler(self, count: int) -> Scaler:
         """The standardisation of the parameters."""
-        return Scaler(self.model.scaler.centre[:count], self.model.scaler.scale[:count])
+        return self.model.scaler.first(count)
 
     def _filled(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         _only(options, "particles", "seed", "sampler", "steps", "schedule")
@@ -114,12 +125,15 @@ class JointLaw(Joint):
         return _drawn(drawn.movedim(0, 1), x.ndim > 1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Simulator(Joint):
     """What was thought of theta, and p(x | theta) as it was learned: the posterior is their product, drawn by annealed particles."""
 
     prior: Prior
     simulated: Simulated
+
+    def _saved(self) -> SavedJoint:
+        return SavedJoint(LIKELIHOOD, self.parameters, self.observation, self.chosen, None, self.prior, self.simulated)
 
     def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         _only(options, "particles", "seed", "first")
@@ -152,7 +166,7 @@ class Simulator(Joint):
         return Twisted(Particles.equal(self.prior.decode(found.law.points)), *(getattr(found, name) for name in _NUMBERS))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Inverse(Joint):
     """p(theta | x) by a network that is told x and stands on the linear Gaussian answer: theta = decode(B x + b + L r), r given x.
 
@@ -164,6 +178,10 @@ class Inverse(Joint):
     slope: Tensor
     offset: Tensor
     factor: Tensor
+
+    def _saved(self) -> SavedJoint:
+        linear = self.slope, self.offset, self.factor
+        return SavedJoint(INVERSE, self.parameters, self.observation, self.chosen, self.model, self.prior, None, linear)
 
     def _given(self, x: Tensor, noise: object, options: dict[str, Any]) -> Model:
         _no_noise(noise)
@@ -177,6 +195,18 @@ class Inverse(Joint):
             rest = told.sample(particles, first=k * particles, **options)
             drawn.append(self.prior.decode(one @ self.slope + self.offset + rest @ self.factor.T))
         return _drawn(torch.stack(drawn), x.ndim > 1)
+
+
+def from_saved(saved: SavedJoint) -> Joint:
+    """What was saved."""
+    shapes = saved.parameters, saved.observation, saved.chosen
+    if saved.simulated is not None and saved.prior is not None:
+        return Simulator(*shapes, saved.prior, saved.simulated)
+    assert saved.model is not None  # as the folder was read
+    model = restored(saved.model)
+    if saved.linear is None or saved.prior is None:
+        return JointLaw(*shapes, model)
+    return Inverse(*shapes, saved.prior, model, *saved.linear)
 
 
 _NUMBERS = ("log_evidence", "evidence_error", "effective", "least", "ancestors", "discretisation")
@@ -218,34 +248,3 @@ def _no_noise(noise: object) -> None:
 def _only(options: dict[str, Any], *known: str) -> None:
     if unknown := sorted(options.keys() - set(known)):
         raise unknown_name("the argument", unknown[0], known)
-
-
-def is_pair(x: object) -> bool:
-    """Whether ``x`` is a pair (theta, x): a tuple of two tensors, arrays, lists, Signals or objects of other libraries."""
-    return isinstance(x, tuple) and len(x) == 2 and all(isinstance(part, PARTS) or is_foreign(part) for part in x)
-
-
-def refuse_listed_pair(x: object) -> None:
-    """A list of two is two signals; two sets of rows, as many of each and of other lengths, were meant as a pair."""
-    if not isinstance(x, list) or not is_pair(tuple(x)) or any(is_foreign(part) or isinstance(part, Signals) for part in x):
-        return
-    try:
-        first, second = (np.shape(part) for part in x)
-    except ValueError:  # rows of different lengths, which are refused where they are read
-        return
-    if first[:1] == second[:1] and first[1:] != second[1:]:
-        raise InputError(
-            f"x is a list of two arrays of shapes {first} and {second}: give parameters and their simulations as a pair, (theta, x)"
-        )
-
-
-def vectors(theta: object, x: object) -> tuple[Tensor, Tensor, tuple[int, ...], tuple[int, ...]]:
-    """theta (case, p) and x (case, q) in float64, and the shapes of one case of each; a frame without a clock holds vectors."""
-    parts = (("theta", recognised(theta)), ("x", recognised(x)))
-    first, second = (checks.tensor(part.values.squeeze(-1) if isinstance(part, Signals) else part, name) for name, part in parts)
-    if first.ndim < 1 or second.ndim < 1 or len(first) != len(second) or len(first) < 2:
-        raise InputError(
-            f"theta has shape {tuple(first.shape)} and x {tuple(second.shape)}, but both must have one row per simulation, as many of each"
-        )
-    first, second = (part.unsqueeze(1) if part.ndim == 1 else part for part in (first, second))
-    return first.flatten(1).double(), second.flatten(1).double(), tuple(first.shape[1:]), tuple(second.shape[1:])

@@ -17,8 +17,9 @@ from ornstein.fitting.recipe import Recipe
 from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.simulated import ENTRIES, fit_simulated, held_out
 from ornstein.fitting.whitening import Whitening
-from ornstein.model.joint import Inverse, Joint, JointLaw, Simulator, vectors
+from ornstein.model.joint import Inverse, Joint, JointLaw, Simulator
 from ornstein.model.model import Model
+from ornstein.model.pairs import vectors
 
 Fit = Callable[..., Any]
 """``orn.fit``, which this module stands before."""
@@ -134,7 +135,7 @@ def _law(fit: Fit, both: Tensor, model: str | Recipe, options: dict[str, Any]) -
     A Gaussian and a mixture are fitted in coordinates of unit covariance: shrinkage and k-means then see the error of a simulation, which
     is small beside its parameters.
     """
-    if model in ("gaussian", "mixture") and options["standardize"] is None and not options["folds"]:
+    if model in ("gaussian", "mixture") and not any(options[name] for name in ("standardize", "marginals", "folds")):
         scaler = Scaler.fit(both, "feature")
         white = Whitening.of(scaler.encode(both))
         if white is not None:

@@ -6,10 +6,9 @@ import math
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
@@ -19,14 +18,13 @@ from ornstein.fitting.curved_moments import curved_moments
 from ornstein.fitting.scaling import Stretched
 from ornstein.model.conditioning import Conditioning
 from ornstein.model.drawing import run_of, under
+from ornstein.model.fitted import Fitted
 from ornstein.model.functionals import Functionals
 from ornstein.model.gaps import Gaps
 from ornstein.model.methods import schedule_named
-from ornstein.model.saving import read, write
+from ornstein.model.saving import write
 from ornstein.model.scoring import Scoring
 from ornstein.model.sharing import push
-from ornstein.model.storage.symbols import SavedSymbols
-from ornstein.model.symbols import SymbolModel
 from ornstein.samplers import Sampler, Steps, Tuned, sample, tune
 from ornstein.schedules import Schedule
 
@@ -130,13 +128,6 @@ class Model(Scoring, Gaps, Conditioning, Functionals):
         return push(self, repository, private=private, token=token, message=message)
 
 
-def load(path: str | os.PathLike[str], *, module: nn.Module | None = None) -> Model | Any:
-    """The model that ``save`` wrote, after its checksums: a ``Model``, or a ``SymbolModel`` where it was fitted to bits or symbols.
-
-    ``module`` is the architecture of a network that is not one of ``ornstein.nets``; the saved weights are put into it. Raises
-    ``InputError`` naming a missing, extra or damaged file, a class that is missing, and parameters that do not fit.
-    """
-    found = read(path, module)
-    if isinstance(found, SavedSymbols):
-        return SymbolModel(*found)
+def restored(found: Fitted) -> Model:
+    """The model with these fields."""
     return Model(**{field.name: getattr(found, field.name) for field in fields(found) if field.init})

@@ -54,7 +54,7 @@ def from_pretrained(
     Raises ``InputError`` for what is neither a folder nor the name of a repository, and as ``orn.load`` does; ``RunError`` where the hub
     does not answer. Needs the extra ``hub``, but for a folder.
     """
-    from ornstein.model.model import load
+    from ornstein.model.loading import load
 
     return load(pull(name, revision=revision, token=token), module=module)
 

@@ -15,6 +15,9 @@ from ornstein.nets.layers import seeded, zeroed
 SMALL = 0.1
 """Weights of the last layer at the start, over those of a usual one: the first densities hardly depend on what is told."""
 
+STEEP = 20.0
+"""Largest |log| of a deviation in units of x: answers of unusual weights stay within float32."""
+
 
 class Kernels(NamedTuple):
     """sum_k w_k N(m_k, (F_k^T F_k)^-1) for every case: log w (case, K), m (case, K, q), F lower triangular (case, K, q, q)."""
@@ -75,5 +78,5 @@ class MixtureDensity(nn.Module):
         weights, means, scales, rest = out.split([1, self.size, self.size, self.numbers - 1 - 2 * self.size], -1)
         unit = torch.zeros(*out.shape[:-1], self.size, self.size, dtype=out.dtype, device=out.device)
         unit[..., self.below[0], self.below[1]] = rest
-        factors = scales.exp().unsqueeze(-1) * (unit + torch.eye(self.size, dtype=out.dtype, device=out.device))
+        factors = scales.clamp(-STEEP, STEEP).exp().unsqueeze(-1) * (unit + torch.eye(self.size, dtype=out.dtype, device=out.device))
         return Kernels(torch.log_softmax(weights.squeeze(-1), -1), means, factors)

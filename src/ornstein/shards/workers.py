@@ -23,7 +23,8 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, listed
-from ornstein.model.model import Model, load
+from ornstein.model.loading import load_signals
+from ornstein.model.model import Model
 from ornstein.model.storage.folder import checksum_of
 
 Batch = Mapping[str, Any]
@@ -179,4 +180,4 @@ def _tensor(column: object) -> Tensor:
 @functools.lru_cache(maxsize=2)
 def _loaded(path: str, checksum: str) -> Model:
     """The model of a folder; the checksum tells two states of the folder apart."""
-    return load(path)
+    return load_signals(path)

@@ -12,8 +12,8 @@ from ornstein.nets.warp import Warp
 
 def encode_correction(correction: Correction, tensors: Tensors, prefix: str) -> Spec:
     """The description; weights and features are added to ``tensors``."""
-    tensors |= {prefix + "centre": correction.centre.contiguous(), prefix + "spread": correction.spread.contiguous()}
-    tensors |= {f"{prefix}net.{name}": value.detach().double().contiguous() for name, value in correction.net.state_dict().items()}
+    tensors |= {prefix + "centre": correction.centre, prefix + "spread": correction.spread}
+    tensors |= {f"{prefix}net.{name}": value.detach().double() for name, value in correction.net.state_dict().items()}
     return {"width": correction.net.width, "crps": list(correction.crps)}
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -28,8 +29,8 @@ from ornstein.common.files import possible, sync
 
 CONFIG, TENSORS, PREPROCESSING, CARD = "config.json", "model.safetensors", "preprocessing.json", "README.md"
 FORMAT = 1
-READABLE = (1, 2, 3)
-"""Format 1 holds analytic laws; 2 may hold a network; 3 holds a law of bits or symbols."""
+READABLE = (1, 2, 3, 4)
+"""Format 1 holds analytic laws; 2 may hold a network; 3 holds a law of bits or symbols; 4 parameters and simulations of them."""
 _STALE = 3600.0
 """Seconds after which a leftover folder cannot belong to a running save."""
 
@@ -49,13 +50,15 @@ def write_folder(
     """
     target = _path(path)
     refuse_folder(target, force)
+    # a copy of each, since the format has no shared memory: components may share a covariance, and tied weights theirs
+    apart = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
     token = secrets.token_hex(4)
     fresh, backup = (target.with_name(f".{target.name}.{what}-{token}") for what in ("new", "old"))
     superseded = [] if target.exists() else _siblings(target, "old")
     try:
         fresh.mkdir()
         contents = {
-            TENSORS: safetensors.torch.save(tensors),
+            TENSORS: safetensors.torch.save(apart),
             PREPROCESSING: _json(preprocessing),
             CARD: card.encode(),
         }

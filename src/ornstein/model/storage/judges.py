@@ -22,8 +22,8 @@ def encode_judges(judges: Sequence[Judge]) -> tuple[list[Spec], Tensors]:
         specs.append(spec)
         tensors |= {f"{PREFIX}{k}.{_LAW}{name}": value for name, value in law.items()}
         encode_scaler(judge.scaler, tensors, f"{PREFIX}{k}.scaler.")
-        tensors[f"{PREFIX}{k}.scores"] = judge.scores.contiguous()
-    return specs, {name: value.clone() for name, value in tensors.items()}  # the format has no shared memory
+        tensors[f"{PREFIX}{k}.scores"] = judge.scores
+    return specs, tensors
 
 
 def decode_judges(specs: object, tensors: Tensors, event: tuple[int, ...]) -> tuple[Judge, ...]:

@@ -25,10 +25,14 @@ def encode_law(law: Denoiser) -> tuple[Spec, Tensors]:
     """(description, tensors) of an analytic law or a network. Raises ``InputError`` for one that has no finite description."""
     tensors: Tensors = {}
     if isinstance(law, Network):
-        spec = {"kind": NETWORK, **encode_network(law, tensors, ""), "reference": _encode(law.preconditioning.law, tensors, "reference.")}
+        spec = {
+            "kind": NETWORK,
+            **encode_network(law, tensors, ""),
+            "reference": encode_single(law.preconditioning.law, tensors, "reference."),
+        }
     else:
-        spec = _encode(law, tensors, "")
-    return spec, {name: t.contiguous() for name, t in tensors.items()}
+        spec = encode_single(law, tensors, "")
+    return spec, tensors
 
 
 def decode_law(spec: object, tensors: Tensors, module: nn.Module | None = None) -> Law | Network:
@@ -40,7 +44,7 @@ def decode_law(spec: object, tensors: Tensors, module: nn.Module | None = None) 
     kind = part.word("kind", (*LAWS, NETWORK))
     law: Law | Network
     if kind == NETWORK:
-        law = decode_network(part, _reference(part.part("reference")), module)
+        law = decode_network(part, decode_single(part.part("reference")), module)
     else:
         if module is not None:
             raise InputError(f"module is a {type(module).__name__}, but the model is a {kind} law: leave module out")
@@ -50,17 +54,18 @@ def decode_law(spec: object, tensors: Tensors, module: nn.Module | None = None) 
     return law
 
 
-def _encode(law: Denoiser, tensors: Tensors, prefix: str) -> Spec:
+def encode_single(law: Denoiser, tensors: Tensors, prefix: str) -> Spec:
+    """The description of a law in closed form; its arrays are added to ``tensors`` under ``prefix``."""
     for row in LAWS.values():
         if type(law) is row.kind:
             return {"kind": row.name, **row.encode(law, tensors, prefix)}
     raise InputError(f"a {type(law).__name__} cannot be saved: only Gaussian, mixture and empirical laws and networks have a file format")
 
 
-def _reference(part: Part) -> Gaussian | Mixture:
-    """The law that a network stands on."""
+def decode_single(part: Part) -> Gaussian | Mixture:
+    """One Gaussian or mixture, such as a network stands on."""
     law: Any = LAWS[part.word("kind", (GAUSSIAN.name, MIXTURE.name))].decode(part)
     part.finish()
     if not isinstance(law, Gaussian | Mixture) or law.batch_shape:
-        raise part.wrong("", "holds several laws, but a network stands on one")
+        raise part.wrong("", "holds several laws in place of one")
     return law

@@ -30,8 +30,7 @@ def encode_network(network: Network, tensors: dict[str, Tensor], prefix: str) ->
     for name, value in module.state_dict().items():
         if not isinstance(value, Tensor):
             raise InputError(f"{name_of(module)} keeps {name} as a {type(value).__name__}, which has no file format: keep it as a buffer")
-        # a copy of each, since the format has no shared memory, and tied weights share theirs
-        tensors[f"{prefix}{_MODULE}{name}"] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        tensors[f"{prefix}{_MODULE}{name}"] = value.detach().cpu()
     if network.condition is not None:
         for field in fields(network.condition):
             if (part := getattr(network.condition, field.name)) is not None:

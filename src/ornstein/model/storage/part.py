@@ -67,6 +67,13 @@ class Part:
             raise self.wrong(key, f"is {shown(found)}, but must be one of {', '.join(allowed)}")
         return found
 
+    def text(self, key: str) -> str:
+        """One line for people."""
+        found = self.value(key)
+        if not isinstance(found, str) or not found.isprintable():
+            raise self.wrong(key, f"is {shown(found)}, but must be a line of text")
+        return found
+
     def whole(self, key: str, at_least: int = 0) -> int:
         """A whole number in range."""
         found = self.value(key)

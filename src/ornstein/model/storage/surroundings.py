@@ -26,7 +26,7 @@ def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
     encode_scaler(model.scaler, tensors, "scaler.")
     for name in ("reference", "reference_classes", "log_evidence", "bands"):
         if (value := getattr(model, name)) is not None:
-            tensors[name] = value.contiguous()
+            tensors[name] = value
     shape = list(model.law.event_shape)
     spec: Spec = {"channels": list(model.channels), "units": list(model.units), "rate": model.rate, "event_shape": shape}
     if model.correction is not None:
@@ -101,9 +101,9 @@ def _decode_conditions(part: Part) -> Conditions:
 
 def encode_scaler(scaler: Scaler, tensors: Tensors, prefix: str) -> None:
     """Add a standardisation to the tensors."""
-    tensors |= {prefix + "centre": scaler.centre.contiguous(), prefix + "scale": scaler.scale.contiguous()}
+    tensors |= {prefix + "centre": scaler.centre, prefix + "scale": scaler.scale}
     if scaler.curves is not None:
-        tensors |= {f"{prefix}curves.{name}": getattr(scaler.curves, name).contiguous() for name in _CURVES}
+        tensors |= {f"{prefix}curves.{name}": getattr(scaler.curves, name) for name in _CURVES}
 
 
 def decode_scaler(part: Part, prefix: str, event: tuple[int, ...] | None = None, *, axes: int = 1) -> Scaler:

@@ -42,12 +42,12 @@ class SavedJudge(NamedTuple):
 
 def encode_symbols(model: SavedSymbols) -> tuple[Spec, Spec, Tensors]:
     """(description of the laws, what stands around them, tensors)."""
-    tensors: Tensors = {"alphabet": model.alphabet.contiguous()}
+    tensors: Tensors = {"alphabet": model.alphabet}
     config: Spec = {"law": _encode(model.law, tensors, "law."), "judges": []}
     for k, judge in enumerate(model.judges):
         same = judge.law is model.law  # a network judges by itself
         config["judges"].append({"kind": "same"} if same else _encode(judge.law, tensors, f"judges.{k}."))
-        tensors[f"judges.{k}.scores"] = judge.scores.contiguous()
+        tensors[f"judges.{k}.scores"] = judge.scores
     config["training"] = dict(model.training) if model.training is not None else None
     around: Spec = {
         "event_shape": list(model.event_shape),
@@ -55,7 +55,7 @@ def encode_symbols(model: SavedSymbols) -> tuple[Spec, Spec, Tensors]:
         "units": list(model.units),
         "rate": model.rate,
     }
-    return config, around, {name: value.clone() for name, value in tensors.items()}
+    return config, around, tensors
 
 
 def decode_symbols(config: Mapping[str, Any], around: Spec, tensors: Tensors) -> SavedSymbols:

@@ -15,8 +15,7 @@ def encode_told(told: ByCondition, tensors: Tensors, prefix: str) -> Spec:
     if told.slope is not None:
         own["slope"] = told.slope
     operators = [encode_operator(one, own, f"{k}.") for k, one in enumerate(told.operators)]
-    # a copy of each, since the format has no shared memory, and classes of few signals share their covariance
-    tensors.update({f"{prefix}{name}": value.clone(memory_format=torch.contiguous_format) for name, value in own.items()})
+    tensors.update({f"{prefix}{name}": value for name, value in own.items()})
     return {"labelled": told.labelled, "operators": operators}
 
 
