@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from kinds import normal
-from ornstein.covariance import Dense
-from ornstein.denoisers import Gaussian, Mixture, Network, completion
+from ornstein.common.random import Noise
+from ornstein.covariance import Dense, Kronecker, LowRank, Stationary
+from ornstein.denoisers import (
+    Gaussian,
+    Mixture,
+    Network,
+    completion,
+    completion_blocks,
+    completion_products,
+    completion_spectral,
+    completion_terms,
+    preconditioning,
+)
 from ornstein.denoisers.completion import Completion
 from ornstein.measurements import Mask
 from ornstein.nets import MLP, Condition
@@ -31,11 +44,10 @@ def law(spectrum: tuple[float, ...]) -> Gaussian:
 @pytest.mark.parametrize("spectrum", [(3.0, 1.0, 0.5, 0.2, 0.1, 0.05), (3.0, 1.0, 0.5, 0.2, 0.0, 0.0)])
 def test_each_pattern_against_dense_algebra(monkeypatch: pytest.MonkeyPatch, spectrum: tuple[float, ...], rows: int) -> None:
     """Condition on what is known, then denoise what is hidden, case by case. The ridge of 1e-8 and the far level 1e6 leave 1e-5."""
-    monkeypatch.setattr(completion, "TOGETHER", rows)
+    monkeypatch.setattr(completion_terms, "TOGETHER", rows)
     gaussian = law(spectrum)
     cov = gaussian.operator.dense()
     full = Completion.of(gaussian, torch.device("cpu"))
-    assert full is not None
     # on the support of the law, where the known entries must lie
     x = gaussian.sample(CASES, seed=2).flatten(1)
     got = full(x, SIGMAS, HIDDEN)
@@ -62,7 +74,6 @@ def test_a_mixture_is_completed_as_its_own_conditional_denoises() -> None:
     )
     mixture = Mixture(torch.tensor([0.7, 0.3]), [first, second])
     full = Completion.of(mixture, torch.device("cpu"))
-    assert full is not None
     x = mixture.sample(CASES, seed=4).flatten(1)
     got = full(x, SIGMAS, HIDDEN)
     for i in range(CASES):
@@ -74,17 +85,19 @@ def test_a_mixture_is_completed_as_its_own_conditional_denoises() -> None:
         assert float(got.deviation[i]) == pytest.approx(float(left.mean().clamp_min(0).sqrt()) if HIDDEN[i].any() else 0.0, abs=1e-4)
 
 
-def test_networks_that_inpaint() -> None:
+@pytest.mark.parametrize("largest", [1024, 0])
+def test_networks_that_inpaint(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
     """A new network, which returns 0, answers as the Gaussian given the known entries, keeps these, and does not look at x there.
 
-    So it does in float32 and for signals too large for it, where the skip is the plain Gaussian denoiser.
+    So it does in float32 and for signals of any size; one whose folder says that it knew it for small ones only keeps to that.
     """
+    monkeypatch.setattr(completion, "LARGEST", largest)
+    monkeypatch.setattr(preconditioning, "LARGEST", largest)
     gaussian = law((3.0, 1.0, 0.5, 0.2, 0.1, 0.05))
     network = Network.of(MLP(EVENT, width=8, depth=1, signal=2), gaussian, inpaints=True)
     signal = X.masked_fill(HIDDEN, torch.nan).view(-1, *EVENT)
     noisy = (X + 5 * normal(CASES, SIZE, seed=4)).view(-1, *EVENT)
     full = Completion.of(gaussian, torch.device("cpu"))
-    assert full is not None
     expected = full(torch.where(HIDDEN, noisy.flatten(1), X), SIGMAS, HIDDEN).mean
     got = network.given(Condition(signal=signal))(noisy, SIGMAS).mean.flatten(1)
     assert torch.allclose(got, expected, atol=1e-4)
@@ -92,5 +105,75 @@ def test_networks_that_inpaint() -> None:
     elsewhere = torch.where(HIDDEN.view(-1, *EVENT), noisy, 100.0)
     assert torch.equal(network.given(Condition(signal=signal))(elsewhere, SIGMAS).mean.flatten(1), got)
     assert torch.allclose(network(noisy, 1.0).mean, gaussian(noisy, 1.0).mean, atol=1e-5)
+    old = replace(network, preconditioning=replace(network.preconditioning, completes="law")).given(Condition(signal=signal))
+    skip = gaussian(torch.where(HIDDEN.view(-1, *EVENT), noisy, signal), SIGMAS).mean.flatten(1)
+    assert torch.allclose(old(noisy, SIGMAS).mean.flatten(1)[HIDDEN], (expected if largest else skip)[HIDDEN], atol=1e-4)
     plain = Network.of(MLP(EVENT, width=8, depth=1, signal=2), gaussian)
     assert torch.allclose(plain.given(Condition(signal=signal))(noisy, 1.0).mean, gaussian(noisy, 1.0).mean, atol=1e-5)
+
+
+LAG = torch.arange(12, dtype=torch.float64)
+NINE = spectrum_covariance((3.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.04, 0.03, 0.02, 0.02, 0.01, 0.01), 3)
+LARGE = {
+    "dense": Dense(NINE),
+    "without variance in five directions": Dense(spectrum_covariance((3.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.04) + (0.0,) * 5, 3)),
+    "low-rank": LowRank(torch.linalg.qr(normal(12, 3, seed=2)).Q, torch.tensor([4.0, 2.0, 1.0], dtype=torch.float64), 0.2),
+    "stationary": Stationary(torch.exp(-torch.minimum(LAG, 12 - LAG) / 3)),
+    "kronecker": Kronecker(Dense(NINE[:3, :3]), Dense(NINE[3:7, 3:7])),
+}
+FAR = torch.tensor([0.3, 2.0, 2.0, 0.5, math.inf, 0.0, 1e-3], dtype=torch.float64)
+
+
+def seen_in_part() -> Tensor:
+    """Patterns (7, 12): all hidden, none, and five between, two of them alike."""
+    hidden = Noise(4).uniform(7, (12,)) < 0.5
+    hidden[0], hidden[3], hidden[2] = True, False, hidden[1]
+    return hidden
+
+
+@pytest.mark.parametrize("table", [1 << 26, 0], ids=["table", "rows when needed"])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_laws_stand_on_their_known_entries_alone(monkeypatch: pytest.MonkeyPatch, name: str, table: int) -> None:
+    """As by one system of all entries (above), whatever the structure: by blocks, and by products, whose variance is an estimate."""
+    law, hidden = Gaussian(normal(12, seed=1), LARGE[name]), seen_in_part()
+    x = law.sample(7, seed=2)
+    small = Completion.of(law, torch.device("cpu"))(x, FAR, hidden)
+    monkeypatch.setattr(completion, "LARGEST", 0)
+    monkeypatch.setattr(completion_blocks, "_TABLE", table)
+    found = Completion.of(law, torch.device("cpu"))(x, FAR, hidden)
+    torch.testing.assert_close(found.mean, small.mean, rtol=0, atol=2e-5)
+    torch.testing.assert_close(found.deviation, small.deviation, rtol=1e-4, atol=2e-4)
+    if not table:
+        monkeypatch.setattr(completion_spectral, "DIRECT", 0)
+        monkeypatch.setattr(completion_products, "PROBES", 100)
+        other = Completion.of(law, torch.device("cpu"))(x, FAR, hidden)
+        torch.testing.assert_close(other.mean, small.mean, rtol=0, atol=2e-5)
+        torch.testing.assert_close(other.deviation, small.deviation, rtol=0.2, atol=1e-3)
+
+
+def test_a_large_mixture_weighs_its_components_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [Gaussian(normal(12, seed=1), LARGE["dense"]), Gaussian(normal(12, seed=1) + 0.4, LARGE["low-rank"])]
+    mixture, hidden = Mixture(torch.tensor([0.7, 0.3]), parts), seen_in_part()
+    x = mixture.sample(7, seed=4)
+    small = Completion.of(mixture, torch.device("cpu"))(x, FAR, hidden)
+    monkeypatch.setattr(completion, "LARGEST", 0)
+    monkeypatch.setattr(completion_spectral, "DIRECT", 0)  # which is for one Gaussian only
+    found = Completion.of(mixture, torch.device("cpu"))(x, FAR, hidden)
+    torch.testing.assert_close(found.mean, small.mean, rtol=0, atol=2e-5)
+    torch.testing.assert_close(found.deviation, small.deviation, rtol=1e-4, atol=2e-4)
+
+
+def test_draws_of_one_case_share_a_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two patterns at one level, seven rows: two blocks are factored, and each row gets what it gets alone."""
+    made: list[int] = []
+    plain = completion_blocks.factored
+    monkeypatch.setattr(completion_blocks, "factored", lambda block, real: made.append(len(block)) or plain(block, real))
+    monkeypatch.setattr(completion, "LARGEST", 0)
+    full = Completion.of(Gaussian(normal(12, seed=1), LARGE["dense"]), torch.device("cpu"))
+    x, hidden, level = normal(7, 12, seed=6), seen_in_part()[[1, 4, 1, 4, 4, 1, 1]], torch.full((7,), 0.5, dtype=torch.float64)
+    together = full(x, level, hidden)
+    assert sum(made) == 2
+    for k in range(7):
+        alone = full(x[k : k + 1], level[:1], hidden[k : k + 1])
+        torch.testing.assert_close(alone.mean[0], together.mean[k], rtol=0, atol=1e-12)
+        torch.testing.assert_close(alone.deviation[0], together.deviation[k], rtol=0, atol=1e-12)

@@ -197,7 +197,7 @@ def _packed(chosen: Tensor) -> tuple[Tensor, Tensor]:
     count = chosen.sum(1)
     most = int(count.max())
     index = torch.argsort(chosen.to(torch.uint8), dim=1, descending=True, stable=True)[:, :most]
-    return index, torch.arange(most) < count.unsqueeze(1)
+    return index, torch.arange(most, device=count.device) < count.unsqueeze(1)
 
 
 def _batches(matrix: Tensor, chosen: Tensor, cases: Tensor, *, from_gaps: bool) -> Iterator[Block]:
@@ -216,13 +216,13 @@ def entries(chosen: Tensor, cases: Tensor) -> Iterator[tuple[Tensor, Tensor, Ten
         for some in members.split(max(1, _MEMORY // max(k, 1) ** 2)):
             index, _ = _packed(chosen[some])
             index = torch.nn.functional.pad(index, (0, k - index.shape[1]))
-            yield some, index, torch.arange(k) < count[some].unsqueeze(1)
+            yield some, index, torch.arange(k, device=count.device) < count[some].unsqueeze(1)
 
 
 def factored(block: Tensor, real: Tensor) -> Tensor:
     """Cholesky factors (b, k, k) of blocks whose entries that are not ``real`` stand alone with variance 1."""
     both = real.unsqueeze(1) & real.unsqueeze(2)
-    return _factor(torch.where(both, block, torch.eye(block.shape[1], dtype=block.dtype)))
+    return _factor(torch.where(both, block, torch.eye(block.shape[1], dtype=block.dtype, device=block.device)))
 
 
 _LIFTS = 16
@@ -235,7 +235,7 @@ def _factor(blocks: Tensor) -> Tensor:
     factor, failed = torch.linalg.cholesky_ex(blocks)
     own = blocks.diagonal(dim1=1, dim2=2).abs()
     own = torch.where(own > 0, own, 1.0)  # each entry by its own variance: a large one would drown the others
-    lift, least = torch.zeros(len(blocks), 1, dtype=blocks.dtype), 10 * blocks.shape[1] * torch.finfo(blocks.dtype).eps
+    lift, least = torch.zeros_like(own[:, :1]), 10 * blocks.shape[1] * torch.finfo(blocks.dtype).eps
     for _ in range(_LIFTS):
         if not bool(failed.any()):
             break

@@ -36,7 +36,7 @@ class Network(Denoiser):
     highest          the noise level above which the Gaussian skip is the answer and no network is asked, unless it is told something:
                      E[x_0 | condition] is not the mean of all signals
     inpaints         whether the signal of a condition holds the observed entries of x_0 itself, NaN where they are hidden. Then the
-                     observed entries of x are replaced by them, without noise, and returned as they are; up to 1024 entries the
+                     observed entries of x are replaced by them, without noise, and returned as they are; the
                      skip is the law, Gaussian or mixture, given them (``Completion``), and C_out its posterior deviation in the gaps
     first            the number of the case that the first of many rows of the condition belongs to
 
@@ -161,7 +161,7 @@ class Network(Denoiser):
 
     def completed(self, x: Tensor, sigma: Tensor, condition: Condition | None) -> Completed | None:
         """What the law makes of x (case, *event), whose entries given by the condition are in place; None without such
-        a condition, and for signals too large for it."""
+        a condition, and for large signals of a network that was trained without it."""
         if not self.inpaints or condition is None or condition.signal is None or self.preconditioning.completion is None:
             return None
         return self.preconditioning.completion(x.flatten(1), sigma, torch.isnan(condition.signal).flatten(1))

@@ -14,7 +14,7 @@ from ornstein.covariance import Diagonal, Sigma, Spectral
 from ornstein.covariance.base import column, posterior_variance, shrinkage
 from ornstein.covariance.moving import moved
 from ornstein.denoisers.by_condition import ByCondition, Stand
-from ornstein.denoisers.completion import Completion
+from ornstein.denoisers.completion import LARGEST, Completion
 from ornstein.denoisers.experts import Experts
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.matched import matched
@@ -23,7 +23,7 @@ from ornstein.nets import Condition
 
 FORMS = ("covariance", "whitened", "diagonal", "scalar")
 
-COMPLETES = ("law", "gaussian")
+COMPLETES = ("given", "law", "gaussian")
 
 LOWEST = 1e-4
 """Noise, for signals of unit variance, below which the network is told, and has its input scaled for, this level. Its answer counts
@@ -77,8 +77,9 @@ class Preconditioning:
     told: ByCondition | None = None
     """The law of signals with a condition, in float64, and ``telling`` the same where the network computes."""
     telling: ByCondition | None = None
-    completes: str = "law"
-    """What partly known signals are completed by: the law, or, as networks beside a mixture once were trained, its Gaussian."""
+    completes: str = "given"
+    """What partly known signals are completed by: the law given what is known, of any size; or, as networks were once trained, up to 1024
+    entries the "law", or the "gaussian" of a mixture, and beyond nothing."""
 
     @classmethod
     def of(cls, law: Gaussian | Mixture, form: str = "covariance", told: ByCondition | None = None) -> Preconditioning:
@@ -118,8 +119,10 @@ class Preconditioning:
 
     @cached_property
     def completion(self) -> Completion | None:
-        """The denoiser of partly known signals, where they have few enough entries for it; of every form."""
-        return Completion.of(self.law if self.completes == "law" else self.reference, self.mean.device)
+        """The denoiser of partly known signals, of every form; None for large ones of a network that was trained without it."""
+        if self.completes != "given" and self.law.size > LARGEST:
+            return None
+        return Completion.of(self.reference if self.completes == "gaussian" else self.law, self.mean.device)
 
     def parts(self, x: Tensor, sigma: Tensor) -> Parts:
         """(input of the network, skip) for x (case, d) and sigma (case,); the input as at ``LOWEST`` for any sigma below."""

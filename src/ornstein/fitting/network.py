@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ornstein import training
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
+from ornstein.covariance import as_spectral
 from ornstein.denoisers import ByCondition, Gaussian, Mixture, fit_by_condition, fit_gaussian, fit_mixture
 from ornstein.denoisers.components_choice import of_one
 from ornstein.fitting.recipe import Fitted, Recipe, Work
@@ -117,13 +118,15 @@ def fit_reference(
 
     Vectors, and signals that an ``MLP`` is to see, get a mixture up to 64 entries, where held-out cases support more than one
     component: pieces that are Gaussian save such a network most of its work. One that sees neighbourhoods (U-Net, transformer) finds
-    the pieces by itself, and ends better without (``docs/experiments.md``).
+    the pieces by itself, and ends better without (``docs/experiments.md``). A covariance that is known by its products only, as that of a
+    long sum of kernels, gets an eigenbasis; ``InputError`` where that is too large.
     """
     gaps, global_view = bool(torch.isnan(x).any()), x.ndim == 2 or isinstance(module, MLP)
     if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
         mixture = fit_mixture(x[:: -(-len(x) // CASES)], shrinkage=shrinkage)
         return mixture if len(mixture.components) > 1 else mixture.components[0]
-    return fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
+    law = fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
+    return Gaussian(law.mean(), as_spectral(law.operator))
 
 
 def fit_told(
