@@ -125,9 +125,9 @@ FAR = torch.tensor([0.3, 2.0, 2.0, 0.5, math.inf, 0.0, 1e-3], dtype=torch.float6
 
 
 def seen_in_part() -> Tensor:
-    """Patterns (7, 12): all hidden, none, and five between, two of them alike."""
+    """Patterns (7, 12): all hidden, none, and five between, three of them alike, two at the same noise."""
     hidden = Noise(4).uniform(7, (12,)) < 0.5
-    hidden[0], hidden[3], hidden[2] = True, False, hidden[1]
+    hidden[0], hidden[3], hidden[2], hidden[6] = True, False, hidden[1], hidden[1]
     return hidden
 
 
