@@ -209,8 +209,8 @@ class Spectral(Covariance):
         level = self.eigenvalues + column(sigma, self.eigenvalues) ** 2
         # divided before it is squared, so that neither square of two large numbers overflows to inf * 0
         distance = (w * _inverse(level).sqrt()).square().sum(-1)
-        if not isinstance(sigma, Tensor) and sigma > 0:
-            return distance  # noise reaches every direction
+        if not isinstance(sigma, Tensor) and (sigma > 0 or bool((level > 0).all())):
+            return distance  # noise, or the law itself, reaches every direction
         off = torch.where(level > 0, torch.zeros_like(w), w).norm(dim=-1)
         allowed = 1e-8 * (self.trace().sqrt() + w.norm(dim=-1))
         return torch.where(off > allowed, torch.full_like(distance, torch.inf), distance)

@@ -20,9 +20,9 @@ from ornstein.likelihood.windows import BLOCK
 from ornstein.model import Model
 
 ZARR = ".zarr"
-ENTRIES = 1 << 21
-"""Numbers of a piece: 16 MiB, which bounds the memory of an answer."""
-PIECES = 8
+ENTRIES = 1 << 18
+"""Numbers of a piece: 2 MiB, which stay inside a processor's cache from one step of an answer to the next."""
+PIECES = 64
 """Of a shard of draws."""
 
 
