@@ -91,6 +91,17 @@ def test_conditioning_on_entries_is_that_of_the_matrix(noise: float, monkeypatch
         close(chain.covariance.logdet(), dense.covariance.logdet())
 
 
+def test_draws_given_entries_are_those_of_the_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What white noise becomes, W of a draw W z: W W^T is the conditional covariance, also where the noise has states of its own."""
+    monkeypatch.setattr("ornstein.covariance.conditioning.CONDITION_DENSE", 4)
+    seen = (Noise(5).uniform(1, (24,))[0] < 0.5).nonzero()[:, 0]
+    mask = LinearMap(lambda x: x[..., seen], 24, len(seen), selects=True)
+    y = torch.zeros(len(seen), dtype=torch.float64)
+    chain, dense = (condition(c, mask, y, 0.3).covariance for c in (KernelSum(law(), UNEVEN), Dense(law().matrix(UNEVEN))))
+    made = chain.color(torch.eye(chain.white_size, dtype=torch.float64))
+    close(made.T @ made, dense.dense())
+
+
 def test_the_chain_is_differentiable() -> None:
     chain, dense = KernelSum(law(), UNEVEN), Dense(law().matrix(UNEVEN))
     x = Noise(8).normal(2, (24,)).requires_grad_()

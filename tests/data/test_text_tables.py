@@ -119,6 +119,37 @@ def test_times_that_are_not_uniform(tmp_path: Path, times: list[str], sentence: 
         read(path)
 
 
+def test_nanoseconds_are_one_moment_however_they_are_read(tmp_path: Path) -> None:
+    """As pandas writes them: cut or rounded to microseconds they differ, which is not day against month."""
+    stamps = [f"2026-01-01 00:00:0{k // 4}.{k % 4 * 250000000 + 17:09d}" for k in range(12)]
+    assert read(save(tmp_path, "\n".join(["time,x", *(f"{stamp},1" for stamp in stamps)]))).rate == 4
+
+
+def test_uneven_times_are_kept_where_it_is_asked(tmp_path: Path) -> None:
+    table = "\n".join(["time (ms),x", *(f"{time},{k}" for k, time in enumerate((5, 10, 16, 30, 31)))])
+    x = read(save(tmp_path, table), uneven=True)
+    assert (x.rate, x.summary().split(";")[0]) == (None, "1 case of 1 channel x, 5 samples at uneven times over 0.026 s")
+    assert torch.allclose(x.times, torch.tensor([0, 5, 11, 25, 26], dtype=torch.float64) / 1000)
+    assert "every sample keeps its time" in x.summary()
+    with pytest.warns(UserWarning, match="jumps"):
+        assert read(save(tmp_path, table), uneven=True, rate=100).rate == 100
+    for suffix in (".csv", ".tsv", ".npz", ".parquet"):
+        write(tmp_path / f"again{suffix}", x, force=True)
+        again = read(tmp_path / f"again{suffix}")
+        assert again.times.equal(x.times)
+        assert (again.values.equal(x.values), again.rate) == (True, None)
+    for times, sentence in (
+        ((0, 1, 1, 3), "holds 1 twice"),
+        ((0, 2, 1, 3), "falls from 2 to 1"),
+        ((0, 1, "", 4), "no value in data row 3"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            read(save(tmp_path, "\n".join(["time,x", *(f"{time},1" for time in times)])), uneven=True)
+    cases = "\n".join(["id,time,x", *(f"{case},{time + case * (time == 3)},1" for case in (0, 1) for time in (0, 1, 3))])
+    with pytest.raises(InputError, match="cases have samples at different times"):
+        read(save(tmp_path, cases), uneven=True)
+
+
 def test_a_lost_sample_is_noticed_anywhere_in_printed_times(tmp_path: Path) -> None:
     times = [f"{i / 360:.3f}" for i in range(60)]
     for lost in range(1, 59):

@@ -28,6 +28,7 @@ _OPTIONS = {
     "index": str,
     "channels": str,
     "labels": str,
+    "uneven": bool,
     "events": str,
     "before": float,
     "after": float,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, counted, listed
+from ornstein.common.times import rising
 
 _SLOW = 0.1
 """Samples per second below which seconds per sample are easier to read."""
@@ -28,6 +29,7 @@ class Signals:
     channels  one name per channel
     units     one unit per channel, such as "mV"; "" where unknown. Blanks around names and units are cut off.
     labels    the class of each case, numbers or words, where a reader found one; -1 or "" where it is not known
+    times     the moment of every sample (time,) in seconds, the same for all cases, where they are not evenly spaced; there is no rate then
     notes     what a reader assumed or left out, a sentence each; ``summary`` says them after the shape
 
     Raises ``InputError`` when the shapes, names and units do not agree, or values are infinite.
@@ -39,6 +41,7 @@ class Signals:
     units: tuple[str, ...] = ()
     labels: tuple[int, ...] | tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    times: Tensor | None = None
 
     def __post_init__(self) -> None:
         # a file may hold any finite number; what squares its signals refuses those that are too large
@@ -55,6 +58,10 @@ class Signals:
         if self.labels and len(self.labels) != len(values):
             raise InputError(f"labels has {len(self.labels)} entries, but values has {len(values)} cases: give one per case")
         rate = None if self.rate is None else checks.positive(self.rate, "rate")
+        if rate is not None and self.times is not None:
+            raise InputError(f"rate is {rate:g}, but the samples have times of their own: leave one of the two out")
+        if self.times is not None:
+            object.__setattr__(self, "times", rising(self.times, values.shape[2]))
         for field, value in (("values", values), ("channels", channels), ("units", units), ("rate", rate)):
             object.__setattr__(self, field, value)
 
@@ -76,6 +83,8 @@ class Signals:
         names = [f"{name} [{unit}]" if unit and len(units) > 1 else name for name, unit in zip(self.channels, self.units, strict=True)]
         shown = listed(names, 6) + (f" [{units[0]}]" if len(units) == 1 and units[0] else "")
         at = "" if self.rate is None else f" at {self.rate:.6g} Hz" if self.rate >= _SLOW else f", one every {1 / self.rate:.6g} s"
+        if self.times is not None:
+            at = f" at uneven times over {float(self.times[-1] - self.times[0]):.6g} s"
         gaps = int(torch.isnan(self.values).sum())
         missing = [f"{gaps} of {self.values.numel()} values are missing"] if gaps else []
         kinds = [f"{label} × {count}" for label, count in Counter(self.labels).items()]
@@ -113,6 +122,8 @@ class Signals:
         Raises ``InputError`` for signals whose rate is not known, gaps, and rates that are no simple ratio (a / b with b up to 1000).
         """
         rate = checks.positive(rate, "rate")
+        if self.times is not None:
+            raise InputError("the samples are not evenly spaced, so they cannot be resampled: put them on a grid first, NaN between")
         if self.rate is None:
             raise InputError("the signals have no rate, so they cannot be resampled: give it, rate=")
         if bool(torch.isnan(self.values).any()):
@@ -128,6 +139,11 @@ class Signals:
         A window has the label of its case. A rest shorter than a window at the end is left out. Raises ``InputError`` when a
         window is longer than the signals.
         """
+        if self.times is not None:
+            raise InputError(
+                "the samples are not evenly spaced, so they cannot be cut into windows of one law: put them on a grid first, NaN between, "
+                "or pass rate= (--rate), which counts them evenly"
+            )
         length = self.values.shape[2]
         window = checks.count(window, "window")
         hop = checks.count(window if hop is None else hop, "hop")

@@ -135,8 +135,9 @@ class Conditioned(Covariance):
 
     def color(self, z: Tensor) -> Tensor:
         """Matheron's rule: a draw of the prior, moved by what its own noisy measurement gets wrong."""
-        x = self.prior.color(z[..., : self.size])
-        return x - self.pull(self.measurement(x) + self.variances.sqrt() * z[..., self.size :])
+        own = self.prior.white_size
+        x = self.prior.color(z[..., :own])
+        return x - self.pull(self.measurement(x) + self.variances.sqrt() * z[..., own:])
 
     def log_evidence(self, y: Tensor) -> Tensor:
         """log N(y; 0, S), shape (...); above CHOLESKY_LIMIT measurements the determinant is a stochastic Lanczos estimate."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.times import rising
 from ornstein.covariance.time_kernels import SCALED, TimeKernel
 
 
@@ -64,16 +63,4 @@ def grid(length: int) -> Tensor:
 
 def stamps(times: object, length: int) -> Tensor:
     """The times (length,) in float64; None stands for a grid. Raises ``InputError`` where they do not rise, and for another number."""
-    if times is None:
-        return grid(length)
-    found = checks.tensor(times, "times", ndim=(1,))
-    if len(found) != length:
-        raise InputError(f"times has {len(found)} entries, but the signals have {length} samples: give one per sample")
-    steps = found.diff()
-    if bool((steps == 0).any()):
-        where = int((steps == 0).nonzero()[0, 0])
-        raise InputError(f"times holds {float(found[where]):g} twice, at samples {where} and {where + 1}: average them, or drop one")
-    if bool((steps < 0).any()):
-        where = int((steps < 0).nonzero()[0, 0])
-        raise InputError(f"times falls from {float(found[where]):g} to {float(found[where + 1]):g} at sample {where + 1}: sort the samples")
-    return found
+    return grid(length) if times is None else rising(times, length)

@@ -19,24 +19,30 @@ from ornstein.covariance.time_kernels import SCALED, TimeKernel, correlation
 
 PASSES, BATCH, STEPS = 5, 100, 100
 """Passes over the cases in batches, and the least number of steps."""
+_FEW = 8
+"""Pieces of a batch where each has times of its own, and so its own table of kernels."""
 _RATE = 0.015
 """Of 0.06, 0.03 and 0.015 the one that leaves 560 of the intensive-care records to fit most likely; 0.03 costs 0.002 nats per value."""
-WHOLE, _PIECE, _SHORTEST = 2048, 384, 16
-"""Entries up to which a case is taken as a whole; entries of a piece of a longer one, and samples that it has at least."""
+WHOLE, _PIECE, _SHORTEST = 1024, 384, 16
+"""Values up to which a case is taken as a whole; entries of a piece of a longer one, and samples that it has at least."""
 _STREAM = 4 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Lags:
-    """The distances of ``length`` times: all different ones (lag,), and which of them belongs to each pair (length, length)."""
+    """The distances of times: all different ones (lag,), and which of them belongs to each pair of a case, (case, time, time), or of all
+    cases, (1, time, time)."""
 
     distance: Tensor
     place: Tensor
 
     @classmethod
     def on(cls, times: Tensor) -> Lags:
-        """Those of the times (time,); distances equal to nine digits of the longest are one."""
-        apart = (times.unsqueeze(1) - times).abs()
+        """Those of the times (time,) of all cases, where distances equal to nine digits of the longest are one, or (case, time) of each."""
+        rows = times.view(-1, times.shape[-1])
+        apart = (rows.unsqueeze(2) - rows.unsqueeze(1)).abs()
+        if times.ndim > 1:
+            return cls(apart.flatten(), torch.arange(apart.numel()).view_as(apart))
         unit = float(apart.max()) * 1e-9 or 1.0
         whole, place = torch.unique((apart / unit).round(), return_inverse=True)
         return cls(whole * unit, place)
@@ -58,7 +64,8 @@ def likelihood_gradient(x: Tensor, levels: Tensor, table: Tensor, nugget: Tensor
     flat = table.flatten()
     for some, index, real in entries(seen, seen.any(1)):
         channel, time = index // length, index % length
-        place = (lags.place[time.unsqueeze(2), time.unsqueeze(1)] * channels + channel.unsqueeze(2)) * channels + channel.unsqueeze(1)
+        case = some.view(-1, 1, 1) if len(lags.place) > 1 else 0
+        place = (lags.place[case, time.unsqueeze(2), time.unsqueeze(1)] * channels + channel.unsqueeze(2)) * channels + channel.unsqueeze(1)
         block = flat[place]
         block.diagonal(dim1=1, dim2=2).add_(nugget[channel])
         factor = factored(block, real)
@@ -86,7 +93,7 @@ def fit_coregionalised(
 
     ``times`` (time,) are the stamps of the samples, in any unit and with any distances (default: 0, 1, 2, ...). Started from the
     moments by lag, or from ``start``, whose kernels are kept. Five passes, or 100 steps where cases are few. Cases without a value say
-    nothing and are left out; those longer than 2048 entries on a grid are fitted in pieces, whose neighbours count as independent.
+    nothing and are left out; where one saw more than 1024 values, all are fitted in pieces, whose neighbours count as independent.
     Cost per pass: see ``likelihood_gradient``; a case, or piece, that saw k values takes k^3 operations.
     Raises ``InputError`` for a channel without any value.
     """
@@ -99,17 +106,19 @@ def fit_coregionalised(
     scale = torch.where(deviation > 1e-12 * centre.abs(), deviation, torch.ones_like(deviation))
     u = (x - centre.unsqueeze(1)) / scale.unsqueeze(1)
     stamps = grid(length) if times is None else times
-    law = _Free.at(fit_by_moments(u, stamps) if start is None else _scaled(start, centre, scale))
-    u, stamps = _pieces(u, stamps)
-    lags = Lags.on(stamps)
-    batches = -(-len(u) // BATCH)
+    pieces, placed = _pieces(u, stamps)
+    first = fit_by_moments(*((pieces, placed) if placed.ndim > 1 else (u, stamps))) if start is None else _scaled(start, centre, scale)
+    law, u, stamps = _Free.at(first), pieces, placed
+    shared = Lags.on(stamps) if stamps.ndim == 1 else None
+    batches = -(-len(u) // (BATCH if shared else _FEW))
     steps = max(PASSES * batches, STEPS)
     optimiser = torch.optim.Adam(law.parameters, lr=_RATE, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / steps)))
     for step in range(steps):
         if step % batches == 0:
             order = Noise(seed).uniform(1, (len(u),), _STREAM + 1 + step)[0].argsort()
-        some = u[order[step % batches :: batches]]
+        chosen = order[step % batches :: batches]
+        some, lags = u[chosen], shared or Lags.on(stamps[chosen])
         table, nugget = law.table(lags.distance), law.nugget.exp()
         level, *gradients = likelihood_gradient(some, law.levels.detach(), table.detach(), nugget.detach(), lags)
         count = int((~torch.isnan(some)).sum())
@@ -124,13 +133,18 @@ def fit_coregionalised(
 
 
 def _pieces(x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Cases that saw something, and their times; long ones on a grid are cut into pieces, which count as cases of their own."""
+    """Cases that saw something, and their times (time,); long ones are cut into pieces, cases of their own with times (case, time) where
+    these are uneven."""
     width = max(_SHORTEST, _PIECE // x.shape[1])
-    steps = times.diff()
-    if x[0].numel() > WHOLE and x.shape[2] > width and float(steps.max() - steps.min()) <= 1e-9 * float(steps.max()):
-        whole = torch.nn.functional.pad(x, (0, -x.shape[2] % width), value=math.nan)
-        x, times = whole.unfold(2, width, width).transpose(1, 2).flatten(0, 1), times[:width]
-    return x[(~torch.isnan(x)).flatten(1).any(1)], times
+    steps, extra = times.diff(), -x.shape[2] % width
+    if int((~torch.isnan(x)).flatten(1).sum(1).max()) > WHOLE and x.shape[2] > width:
+        whole = torch.nn.functional.pad(x, (0, extra), value=math.nan)
+        after = times[-1] + steps.mean() * torch.arange(1, extra + 1)
+        uneven = float(steps.max() - steps.min()) > 1e-9 * float(steps.max())
+        times = torch.cat([times, after]).unfold(0, width, width).repeat(len(x), 1) if uneven else times[:width]
+        x = whole.unfold(2, width, width).transpose(1, 2).flatten(0, 1)
+    seen = (~torch.isnan(x)).flatten(1).any(1)
+    return x[seen], times[seen] if times.ndim > 1 else times
 
 
 def _scaled(law: Coregionalised, centre: Tensor, scale: Tensor) -> Coregionalised:

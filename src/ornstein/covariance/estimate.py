@@ -29,7 +29,7 @@ _LONG = 2048
 _FEWEST = 4
 FOLDS = 5
 ONE_ENOUGH = ("dense", "coregionalised")
-"""Structures that one series with gaps determines, by laws that are steady in time; up to so many entries:"""
+"""Structures that one series determines, by laws that are steady in time; "dense" where it has gaps, up to so many entries:"""
 ONE_CASE = 2048
 
 
@@ -111,8 +111,8 @@ def estimate(
 
     x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
     n d log d for stationary, n d b for autoregressive; (1 + folds) fits in all.
-    Raises ``InputError`` for fewer than two cases (one series with gaps is enough for "dense" and "coregionalised"), and d too large for
-    dense or, with gaps, for any structure but "low-rank".
+    Raises ``InputError`` for fewer than two cases (one series is enough for "coregionalised", one with gaps for "dense"), and d too large
+    for dense or, with gaps, for any structure but "low-rank".
     """
     stamped = None if times is None else tuple(checks.tensor(times, "times", ndim=(1,)).tolist())
     options = Options(shrinkage, rank, seed, stamped)
@@ -201,10 +201,12 @@ def _low_rank(x: object, options: Options) -> _Fitted:
 
 
 def alone(x: object, shape: tuple[int, ...], structure: str) -> bool:
-    """Whether x is one series with gaps and the ``structure`` needs no second case, since it falls back to laws that are steady in time."""
-    if shape[0] != 1 or structure not in ONE_ENOUGH or not is_series(shape[1:]) or math.prod(shape) > ONE_CASE:
+    """Whether x is one series and the ``structure`` needs no second case: it is steady in time, or falls back to such laws in gaps."""
+    if shape[0] != 1 or structure not in ONE_ENOUGH or not is_series(shape[1:]):
         return False
-    return bool(torch.isnan(checks.tensor(x, "x", missing=True)).any())
+    if structure == "coregionalised":
+        return True
+    return math.prod(shape) <= ONE_CASE and bool(torch.isnan(checks.tensor(x, "x", missing=True)).any())
 
 
 def _shape(x: object, structure: str) -> tuple[int, ...]:

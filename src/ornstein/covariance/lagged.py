@@ -37,8 +37,10 @@ class Lagged(NamedTuple):
 
 
 def lagged(r: Tensor, times: Tensor) -> Lagged:
-    """The products of residuals r (case, channel, time), NaN for gaps, by the distance of their times (time,)."""
+    """The products of residuals r (case, channel, time), NaN for gaps, by the distance of their times (time,), or (case, time)."""
     steps = times.diff()
+    if times.ndim > 1:
+        return _all_pairs(r, times)
     if len(steps) and float(steps.max() - steps.min()) > 1e-9 * float(steps.max()):
         return _all_pairs(r, times)
     _, channels, length = r.shape
@@ -53,23 +55,26 @@ def lagged(r: Tensor, times: Tensor) -> Lagged:
 
 
 def _all_pairs(r: Tensor, times: Tensor) -> Lagged:
-    """On uneven stamps: every pair of times, distance 0 apart, the others in bins of equal number."""
+    """On uneven stamps: every pair of times of a case, distance 0 apart, the others in bins of equal number.
+
+    Cases with times of their own go one by one, so that the memory is that of one case's pairs.
+    """
     _, channels, length = r.shape
     refuse_dense(channels * length, "a sum of kernels on uneven time stamps")
-    flat = torch.nan_to_num(r).flatten(1)
-    there = (~torch.isnan(r)).flatten(1).to(torch.float64)
-    apart = (times.unsqueeze(1) - times).abs().flatten()
+    rows = times.view(-1, length)
+    apart = (rows.unsqueeze(2) - rows.unsqueeze(1)).abs().flatten(1)
     ordered = apart[apart > 0].sort().values
-    edges = ordered[torch.linspace(0, len(ordered) - 1, min(_BINS, length)).long()].unique()
+    edges = ordered[torch.linspace(0, len(ordered) - 1, min(_BINS, length), dtype=torch.float64).long()].unique()
     bins = torch.where(apart > 0, 1 + torch.searchsorted(edges[1:].contiguous(), apart), torch.zeros((), dtype=torch.long))
-    many = torch.bincount(bins, minlength=int(bins.max()) + 1).clamp_min(1)
-    distance = torch.zeros(len(many), dtype=torch.float64).index_add_(0, bins, apart) / many
-    found = []
-    for rows in (flat, there):
-        products = (rows.T @ rows).view(channels, length, channels, length).permute(1, 3, 0, 2).reshape(-1, channels, channels)
-        total = torch.zeros(len(many), channels, channels, dtype=torch.float64).index_add_(0, bins, products)
-        found.append((total + total.mT) / 2)
-    return Lagged(distance, *found)
+    many = torch.bincount(bins.flatten(), minlength=int(bins.max()) + 1).clamp_min(1)
+    distance = torch.zeros(len(many), dtype=torch.float64).index_add_(0, bins.flatten(), apart.flatten()) / many
+    sums, counts = (torch.zeros(len(many), channels, channels, dtype=torch.float64) for _ in range(2))
+    for case, place in zip(r.split(1) if len(rows) > 1 else [r], bins, strict=True):
+        for total, values in ((sums, torch.nan_to_num(case)), (counts, (~torch.isnan(case)).to(torch.float64))):
+            flat = values.flatten(1)
+            products = (flat.T @ flat).view(channels, length, channels, length).permute(1, 3, 0, 2).reshape(-1, channels, channels)
+            total.index_add_(0, place, products)
+    return Lagged(distance, (sums + sums.mT) / 2, (counts + counts.mT) / 2)
 
 
 def fit_by_moments(x: Tensor, times: Tensor | None = None, *, coupled: float = 1.0) -> Coregionalised:
@@ -86,7 +91,7 @@ def fit_by_moments(x: Tensor, times: Tensor | None = None, *, coupled: float = 1
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     eye = torch.eye(channels, dtype=torch.float64)
     moments = sums / counts.clamp_min(1) / torch.outer(scale, scale) * (coupled + (1 - coupled) * eye)
-    step = float((times[-1] - times[0]) / (length - 1))
+    step = float((times[..., -1] - times[..., 0]).mean() / (length - 1))
     reaches = torch.logspace(math.log10(_SHORTEST), math.log10(_LONGEST * length), _SCALES, dtype=torch.float64) * step
     level = (TimeKernel("constant"),) if len(x) > 1 else ()
     found = []

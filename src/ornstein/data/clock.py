@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.errors import InputError
+from ornstein.common.times import rising
 from ornstein.data.names import SECONDS
 
 _AT_RATE = re.compile(r"s at (\S+) Hz")
 NO_RATE = "sample [no rate]"
+UNEVEN = "time [s, uneven]"
 _STEPS = 5
 """A column that rises in equal steps over fewer rows than this may do so by chance."""
 _SINCE_1970 = {1.0: "s", 1e3: "ms", 1e6: "µs", 1e9: "ns"}
@@ -21,14 +23,14 @@ _LONG = 12
 _YEARS_1990_TO_2100 = (6.3e8, 4.11e9)
 
 
-def header(rate: float | None) -> str:
+def header(rate: float | None, uneven: bool) -> str:
     """The name of the first column: it carries the rate to the last bit, which the times alone would not."""
-    return NO_RATE if rate is None else f"time [s at {float(rate)!r} Hz]"
+    return UNEVEN if uneven else NO_RATE if rate is None else f"time [s at {float(rate)!r} Hz]"
 
 
 def is_ours(cell: str) -> bool:
     """Whether ``header`` wrote this name."""
-    return cell == NO_RATE or bool(re.fullmatch(r"time \[s at \S+ Hz\]", cell))
+    return cell in (NO_RATE, UNEVEN) or bool(re.fullmatch(r"time \[s at \S+ Hz\]", cell))
 
 
 def since_1970(times: npt.NDArray[np.float64]) -> str:
@@ -112,7 +114,7 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
     if not 0 < step < math.inf or (steps <= 0).any() or drift > 0.01 * step + min(half, 0.2 * step):
         raise InputError(
             f"the time column is not uniform: the step after data row {worst + 1} is {steps[worst]:g}, the usual one {usual:g}; "
-            "resample to a uniform step, or pass rate= (--rate), which counts samples evenly"
+            "resample to a uniform step, pass rate= (--rate), which counts samples evenly, or uneven=True (--uneven) to keep their times"
         )
     if exact is None:
         return _round_number(1 / (step * SECONDS.get(unit, 1.0)), 2 * half / span if drift > 1e-6 * step else 0.0)
@@ -120,6 +122,21 @@ def rate_of(times: npt.NDArray[np.float64], unit: str) -> float | None:
     if not abs(rate * step - 1) <= 0.01 + 2 * half / span:
         raise InputError(f"the time column's header says {rate:g} Hz, but its steps of {step:g} s say {1 / step:g} Hz: correct one of them")
     return rate
+
+
+def rate_or_times(times: npt.NDArray[np.float64], unit: str, uneven: bool) -> tuple[float | None, npt.NDArray[np.float64] | None]:
+    """``rate_of``; or, where steps are not uniform and may be ``uneven``, no rate and the seconds from the first time on.
+
+    Raises ``InputError`` as ``rate_of`` does, and for times that do not rise.
+    """
+    try:
+        return rate_of(times, unit), None
+    except InputError:
+        if not (uneven and np.isfinite(times).all()):
+            raise
+    seconds = (times - times[0]) * SECONDS.get(unit.split(",")[0].casefold(), 1.0)
+    rising(seconds, len(seconds), "the time column")
+    return None, seconds
 
 
 def _half_resolution(times: npt.NDArray[np.float64]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.errors import InputError, listed
@@ -31,6 +32,7 @@ class Loaded:
     asked     the labels were asked for by name, so that none may be lost
     events    what happened and when
     notes     what was assumed or left out, a sentence each
+    times     the seconds of every sample (time,), where they are not evenly spaced
     """
 
     values: npt.NDArray[Any]
@@ -41,6 +43,7 @@ class Loaded:
     asked: bool = False
     events: tuple[Event, ...] = ()
     notes: tuple[str, ...] = ()
+    times: npt.NDArray[np.float64] | None = None
 
 
 def broken(path: Path, kind: str, error: object) -> InputError:

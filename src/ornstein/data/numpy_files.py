@@ -28,6 +28,7 @@ _BESIDE = {
     "rate": ("rate", "fs", "Fs", "sfreq", "srate", "sampling_rate", "sample_rate"),
     "channels": ("channels", "ch_names", "channel_names", "names"),
     "units": ("units",),
+    "uneven_times": ("uneven_times",),
 }
 """What stands beside an array, under the names that programs give it; those of ``write`` first."""
 
@@ -58,7 +59,7 @@ def read_npz(path: Path, orient: str, key: str | None) -> Loaded:
     left = [f"`{other}`" for other in members if other != name and other not in known]
     notes = (*found.notes, *([f"{listed(left, 4)} {'is' if len(left) == 1 else 'are'} left out"] if left else []))
     rate, channels, units = _rate(beside.get("rate"), path), _words(beside, "channels", path), _words(beside, "units", path)
-    return Loaded(found.values, rate, channels, units, notes=notes)
+    return Loaded(found.values, rate, channels, units, notes=notes, times=_numbers(beside.get("uneven_times"), path))
 
 
 def write_npy(path: Path, signals: Signals) -> None:
@@ -68,10 +69,12 @@ def write_npy(path: Path, signals: Signals) -> None:
 
 
 def write_npz(path: Path, signals: Signals) -> None:
-    """Arrays ``values``, ``channels``, ``units`` and, where known, ``rate``; numbers and text only, no pickle."""
+    """Arrays ``values``, ``channels``, ``units`` and, where known, ``rate`` or ``uneven_times``; numbers and text only, no pickle."""
     arrays = {"values": signals.values.cpu().numpy(), "channels": np.array(signals.channels), "units": np.array(signals.units)}
     if signals.rate is not None:
         arrays["rate"] = np.array(signals.rate)
+    if signals.times is not None:
+        arrays["uneven_times"] = signals.times.numpy()
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -150,7 +153,7 @@ def _beside(
         for word in (word for word in words if word in members and word != name):
             head = _head(archive, members[word], word, path)
             number = what == "rate" and math.prod(head.shape) == 1 and head.dtype.kind in "fiu"
-            if number or (what != "rate" and head.shape == (channels,) and head.dtype.kind == "U"):
+            if number or (what in ("channels", "units") and head.shape == (channels,) and head.dtype.kind == "U"):
                 found.setdefault(what, _load(archive, members[word], what, path))
     return found
 
@@ -210,6 +213,12 @@ def _rate(value: npt.NDArray[Any] | None, path: Path) -> float | None:
     if value.size != 1:
         raise InputError(f"'rate' in {path} has shape {value.shape}, but must be one number in Hz")
     return float(value.reshape(()))
+
+
+def _numbers(value: npt.NDArray[Any] | None, path: Path) -> npt.NDArray[np.float64] | None:
+    if value is not None and value.dtype.kind not in "fiu":
+        raise InputError(f"'uneven_times' in {path} must hold numbers, but has type {value.dtype}")
+    return None if value is None else value.astype(np.float64)
 
 
 def _words(beside: dict[str, npt.NDArray[Any]], name: str, path: Path) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ def load(value: object, asked: Asked, where: str) -> Loaded:
     """
     if isinstance(value, Signals):
         classes = np.array(value.labels, dtype=object)[:, None] if value.labels else None
-        return Loaded(value.values.numpy(), value.rate, value.channels, value.units, classes=classes, notes=value.notes)
+        times = None if value.times is None else value.times.numpy()
+        return Loaded(value.values.numpy(), value.rate, value.channels, value.units, classes=classes, notes=value.notes, times=times)
     found = kind(value)
     if found:
         return READERS[found](value, asked, where)

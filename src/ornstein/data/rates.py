@@ -14,9 +14,14 @@ from ornstein.data import clock, dates, names, stamps
 from ornstein.data.roles import Asked, Roles
 from ornstein.data.sheet import Column, Sheet
 
+Seconds = npt.NDArray[np.float64]
 
-def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: Path | str) -> tuple[float | None, list[str]]:
-    """The rate that was asked for, of the first clock that is uniform, or that stands beside the table; and what to say of it."""
+
+def rate_of_table(
+    sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: Path | str
+) -> tuple[float | None, Seconds | None, list[str]]:
+    """The rate that was asked for, of the first clock that is uniform, or that stands beside the table; the times of the samples, where
+    none is uniform and they may be uneven; and what to say of it."""
     failed = None
     for one in roles.clocks:
         try:
@@ -27,25 +32,44 @@ def rate_of_table(sheet: Sheet, roles: Roles, asked: Asked, cases: int, where: P
             continue
         if asked.rate is not None:
             notes = [f"{one.shown} is a clock of {rate or math.nan:.6g} Hz, and rate= is used"]
-            return asked.rate, [] if sheet.ours else notes
+            return asked.rate, None, [] if sheet.ours else notes
         stated = _named_rate(one)
         if stated is not None and rate is not None and abs(rate / stated - 1) < 0.01:
             rate = stated
         notes = [f"{one.shown} is the clock{said}"]
         notes += [f"{other.shown} is left out" for other in roles.clocks if other is not one and names.clock(other.name) is None]
-        return rate if rate is not None else stated, [] if sheet.ours else notes
+        return rate if rate is not None else stated, None, [] if sheet.ours else notes
     if failed is None:
         notes = [f"{sheet.rate:g} Hz stands above the table"] if sheet.rate and not asked.rate else []
-        return asked.rate or sheet.rate, notes
+        return asked.rate or sheet.rate, None, notes
     one, nominal = failed[0], asked.rate or sheet.rate or _named_rate(failed[0])
     jitters = nominal is not None and _only_jitters(one, cases, nominal)
+    if nominal is None and (asked.uneven or (one.stamps and one.indexed) or one.name == clock.UNEVEN):
+        notes = [f"{one.shown} is the clock, and not uniform: every sample keeps its time"]
+        return None, _own_times(one, cases, where), [] if sheet.ours else notes
     if nominal is None or (asked.rate is None and not jitters):
         raise failed[1]
     if not jitters:
         warnings.warn(f"{where}: {one.shown} jumps, so samples may be missing or out of order, but rate= counts them evenly", stacklevel=2)
     said = "rate=" if asked.rate else f"the {nominal:g} Hz that the file states"
     notes = [f"{one.shown} is not uniform, and {said} is used"]
-    return nominal, notes
+    return nominal, None, notes
+
+
+def _own_times(one: Column, cases: int, where: Path | str) -> Seconds | None:
+    """The seconds of every sample (time,), the same in all cases."""
+    times, unit, _ = _times(one, cases)
+    since = times - times[:, :1]
+    different = [k for k, case in enumerate(since) if not np.array_equal(case, since[0], equal_nan=True)]
+    if different:
+        raise InputError(
+            f"{where}: cases have samples at different times (case {different[0]} and the first): put them on the same times, with NaN "
+            "where one has no sample"
+        )
+    try:
+        return clock.rate_or_times(since[0], unit, uneven=True)[1]
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _named_rate(one: Column) -> float | None:
@@ -54,7 +78,7 @@ def _named_rate(one: Column) -> float | None:
     return named.rate if named else None
 
 
-def _times(one: Column, cases: int) -> tuple[npt.NDArray[np.float64], str, str]:
+def _times(one: Column, cases: int) -> tuple[Seconds, str, str]:
     """(case, step) times, their unit, and what was assumed about it."""
     if one.words is not None:
         words = one.words
@@ -82,7 +106,7 @@ def _times(one: Column, cases: int) -> tuple[npt.NDArray[np.float64], str, str]:
     return times, "", ", taken as seconds"
 
 
-def _common_rate(times: npt.NDArray[np.float64], unit: str, where: Path | str) -> float | None:
+def _common_rate(times: Seconds, unit: str, where: Path | str) -> float | None:
     try:
         rate = clock.rate_of(times[0], unit)
         for case in times[1:]:

@@ -40,6 +40,7 @@ def read(
     time: str | int | None = None,
     index: str | int | None = None,
     labels: str | int | None = None,
+    uneven: bool = False,
     events: str | Sequence[str] | None = None,
     before: float = 0.0,
     after: float | None = None,
@@ -61,6 +62,8 @@ def read(
     key       which array of an NPZ file; default ``values``, or the only one with two to four axes
     time      the column of a table that is the clock; index: the one that numbers its rows; labels: the column, or channel, with
               the class of each case. By name, or by number from 1; "none" where there is none
+    uneven    where the steps of a clock are not uniform, every sample keeps its time (``Signals.times``); implied by a frame with an
+              index of dates, and by an array of xarray with a coordinate of dates
     events    cut at these events (names, or "all"), from ``before`` seconds before to ``after`` seconds after each (or ``window``
               samples in all); the names become ``labels``
 
@@ -84,7 +87,7 @@ def read(
         raise InputError(f"hop is {hop}, but windows are cut at events: leave hop out")
     if rate is not None:
         rate = checks.positive(rate, "rate")
-    asked = Asked(orient, time, index, labels, words(channels, "channels"), rate)
+    asked = Asked(orient, time, index, labels, words(channels, "channels"), rate, uneven)
     if isinstance(path, str | os.PathLike) or path is None or isinstance(path, bytes):
         file = _checked(path)
         where: Path | str = file
@@ -112,7 +115,7 @@ def recognised(x: object) -> object:
     if not objects.is_foreign(x):
         return x
     found = read(x)
-    by_columns = len(found) == 1 and found.rate is None and (not hasattr(x, "__len__") or found.shape[2] == len(x))
+    by_columns = len(found) == 1 and found.rate is None and found.times is None and (not hasattr(x, "__len__") or found.shape[2] == len(x))
     return read(x, orient="vectors") if by_columns and objects.kind(x).endswith("Frame") else found
 
 
@@ -176,7 +179,8 @@ def _named(loaded: Loaded, where: Path | str, asked: Asked, units: str | Sequenc
     rate = loaded.rate if asked.rate is None else asked.rate
     try:
         # Signals turns arrays into tensors itself, so that memory maps are not copied before they are checked
-        return Signals(values, rate, chosen or names, new_units or file_units, notes=loaded.notes)  # type: ignore[arg-type]
+        times = loaded.times if asked.rate is None else None
+        return Signals(values, rate, chosen or names, new_units or file_units, notes=loaded.notes, times=times)  # type: ignore[arg-type]
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

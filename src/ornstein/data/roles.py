@@ -29,6 +29,7 @@ class Asked:
     labels: str | int | None = None
     channels: tuple[str, ...] = ()
     rate: float | None = None
+    uneven: bool = False
 
 
 @dataclass

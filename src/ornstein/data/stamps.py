@@ -18,6 +18,8 @@ _LOOKS = re.compile(
 _MINUTES_FIRST = re.compile(r"(?<!h:)\bmm?:ss", re.IGNORECASE)
 _HOURS_FIRST = re.compile(r"\bhh?:mm|uhrzeit|time of day", re.IGNORECASE)
 _EXAMPLE = "2024-12-31 12:00:00"
+_ROUNDED = 2.5e-6
+"""Seconds that two ways of reading nanoseconds may differ by: moments are kept in microseconds, cut or rounded."""
 
 
 def is_stamp(text: str) -> bool:
@@ -49,7 +51,7 @@ def seconds_of(stamps: Sequence[str], name: str = "time") -> npt.NDArray[np.floa
         raise _refused(stamps, failed or 0, name)
     if {parse for parse, _ in found} == {hours, minutes}:  # one of them may go on where the other goes back
         found = [(p, times) for p, times in found if (np.diff(wall_clock(times)) > 0).all()] or found
-    if any(not np.array_equal(other, found[0][1]) for _, other in found[1:]):
+    if any(np.abs(other - found[0][1]).max() > _ROUNDED for _, other in found[1:]):
         if found[0][0] is hours:
             raise InputError(
                 f"{name} {stamps[0]!r} may mean hours:minutes or minutes:seconds, which gives other times: name the column "

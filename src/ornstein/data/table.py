@@ -49,14 +49,16 @@ def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
 def header_of(signals: Signals) -> list[str]:
     """The column names: case (where there are several), time or sample, then each channel with its unit."""
     case = [names.CASE] if len(signals) > 1 else []
-    return [*case, clock.header(signals.rate), *map(names.join_name, signals.channels, signals.units)]
+    return [*case, clock.header(signals.rate, signals.times is not None), *map(names.join_name, signals.channels, signals.units)]
 
 
 def columns_of(signals: Signals) -> list[npt.NDArray[np.generic]]:
     """The columns that ``header_of`` names, each with one entry per case and time step."""
     cases, channels, length = signals.shape
     steps = np.arange(length)
-    time = steps if signals.rate is None else steps / signals.rate
+    time: npt.NDArray[np.generic] = steps if signals.rate is None else steps / signals.rate
+    if signals.times is not None:
+        time = signals.times.numpy()
     case = [np.repeat(np.arange(cases), length)] if cases > 1 else []
     values = signals.values.cpu().numpy().transpose(1, 0, 2).reshape(channels, -1)
     return [*case, np.tile(time, cases), *values]
@@ -145,7 +147,7 @@ def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loa
     values = [c.values for c in roles.channels if c.values is not None]
     sizes = _case_sizes(roles, len(values[0]), sheet.ours, notes, where)
     cases, length = len(sizes), sizes[0]
-    rate, said = rate_of_table(sheet, roles, asked, cases, where)
+    rate, times, said = rate_of_table(sheet, roles, asked, cases, where)
     notes += said
     for one in roles.index:
         if not sheet.ours:
@@ -169,6 +171,7 @@ def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loa
         asked=asked.labels is not None,
         events=events,
         notes=tuple(notes),
+        times=times,
     )
 
 

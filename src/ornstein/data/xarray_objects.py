@@ -29,7 +29,8 @@ def array(value: Any, asked: Asked, where: str) -> Loaded:
         values = values[..., None, :]
     unit = str(value.attrs.get("units", ""))
     labels = _words(value, channel[0]) if channel else (str(value.name or "ch0"),)
-    return Loaded(values if case else values[None], _rate(value, time[0]), labels, (unit,) * len(labels))
+    rate, times = _clock(value, time[0], asked)
+    return Loaded(values if case else values[None], rate, labels, (unit,) * len(labels), times=times)
 
 
 def order(value: Any) -> list[str]:
@@ -52,7 +53,8 @@ def dataset(value: Any, asked: Asked, where: str) -> Loaded:
     if not parts or any(part.values.shape != parts[0].values.shape or part.values.shape[1] != 1 for part in parts):
         raise InputError(f"{where} holds variables {', '.join(map(str, value.data_vars))} of different dimensions: choose one of them")
     units = tuple(part.units[0] for part in parts)
-    return Loaded(np.concatenate([part.values for part in parts], axis=1), parts[0].rate, tuple(map(str, value.data_vars)), units)
+    values = np.concatenate([part.values for part in parts], axis=1)
+    return Loaded(values, parts[0].rate, tuple(map(str, value.data_vars)), units, times=parts[0].times)
 
 
 def _words(value: Any, dim: str) -> tuple[str, ...]:
@@ -61,15 +63,15 @@ def _words(value: Any, dim: str) -> tuple[str, ...]:
     return tuple(f"ch{i}" for i in range(value.sizes[dim]))
 
 
-def _rate(value: Any, dim: str) -> float | None:
-    """The rate of the coordinate of a clock; None where it has none, or only counts."""
-    if dim not in value.coords:
-        return None
+def _clock(value: Any, dim: str, asked: Asked) -> tuple[float | None, np.ndarray[Any, Any] | None]:
+    """The rate of the coordinate of a clock, None where it has none, or only counts; and its times, where they are uneven and may be."""
+    if dim not in value.coords or asked.rate is not None:
+        return None, None
     times = value.coords[dim].values
-    if times.dtype.kind in "mM":
-        return clock.rate_of((times - times[0]).astype("timedelta64[ns]") / np.timedelta64(1, "s"), "s")
-    unit = str(value.coords[dim].attrs.get("units", ""))
+    dates = times.dtype.kind in "mM"
+    unit = "s" if dates else str(value.coords[dim].attrs.get("units", ""))
     named = names.clock(dim)
-    if named is None or (not unit and not named.unit and clock.counts(times.astype(np.float64))):
-        return None
-    return clock.rate_of(times.astype(np.float64), unit or named.unit or "s")
+    if not dates and (named is None or (not unit and not named.unit and clock.counts(times.astype(np.float64)))):
+        return None, None
+    since = (times - times[0]).astype("timedelta64[ns]") / np.timedelta64(1, "s") if dates else times.astype(np.float64)
+    return clock.rate_or_times(since, unit or (named.unit if named else "") or "s", asked.uneven or dates)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
+from ornstein.common import checks
 from ornstein.denoisers import fit_gaussian
 from ornstein.fitting.recipe import Fitted, Structured, Work
 
@@ -18,6 +20,10 @@ class Gaussian(Structured):
 
     times: tuple[float, ...] | None = None
     name: ClassVar[str] = "gaussian"
+
+    def __post_init__(self) -> None:
+        if self.times is not None:
+            object.__setattr__(self, "times", tuple(checks.tensor(self.times, "times", ndim=(1,), largest=math.inf).tolist()))
 
     def fit(self, u: Tensor, work: Work) -> Fitted:
         return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, times=self.times, progress=work.tell))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.common.times import rising
 from ornstein.covariance.batches import is_stream
-from ornstein.fitting.recipe import Recipe
+from ornstein.covariance.structure import ANY_ORDER
+from ornstein.fitting.gaussian import Gaussian
+from ornstein.fitting.recipe import Recipe, Structured
 from ornstein.fitting.recipes import RECIPES
 from ornstein.fitting.scaling import spread
 from ornstein.fitting.symbols import Symbols
@@ -34,6 +38,27 @@ def values_of(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...]
     if 0 in values.shape:
         raise InputError(f"x is empty {tuple(values.shape)}: give at least two cases")
     return values, names
+
+
+def at_times(recipe: Recipe, x: object, tell: Callable[[str], None], stated: bool) -> tuple[Recipe, Tensor | None]:
+    """The recipe for samples at times of their own, and these times; as it is, and None, where samples are even.
+
+    A Gaussian whose structure nobody ``stated`` is a sum of kernels at these times, which is told. Raises ``InputError`` for structures
+    that take every time step for like.
+    """
+    times = x.times if isinstance(x, Signals) else None
+    if times is None:
+        own = recipe.times if isinstance(recipe, Gaussian) else None
+        return recipe, None if own is None else rising(own, len(own))
+    if isinstance(recipe, Gaussian) and (not stated or recipe.structure == "coregionalised"):
+        tell("samples are not evenly spaced: the law is a sum of kernels at their times (structure 'coregionalised')")
+        return replace(recipe, structure="coregionalised", times=tuple(times.tolist())), times
+    if isinstance(recipe, Structured) and not set(recipe.structure.split("*")) <= {*ANY_ORDER, "kronecker"}:
+        raise InputError(
+            f"structure is {recipe.structure!r}, which takes samples for evenly spaced, but those of x are not: use 'coregionalised' or "
+            "'dense', or pass rate= to read them as even"
+        )
+    return recipe, times
 
 
 def refuse_one(values: Tensor) -> None:

@@ -28,7 +28,7 @@ from ornstein.fitting.recipes import recipe_of
 from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
-from ornstein.model.accepted import refuse_conditions, refuse_for_symbols, refuse_one, say_spread, values_of
+from ornstein.model.accepted import at_times, refuse_conditions, refuse_for_symbols, refuse_one, say_spread, values_of
 from ornstein.model.joint import Joint
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
@@ -111,7 +111,7 @@ def fit(
     another model. Cost: (1 + folds) fits, or a training run.
     """
     checks.names(model=model, standardize=standardize, marginals=marginals, correction=correction, folds=folds, engine=engine)
-    checks.plain(**options)
+    checks.plain(**{name: value for name, value in options.items() if name != "times"})
     shared = 0 if overlap is None else checks.count(overlap, "overlap", at_least=0)
     if is_pair(x):
         return _joint(cast("tuple[object, object]", x), model, {**_given(locals()), **options})
@@ -140,9 +140,10 @@ def fit(
         streamed = fit_stream(x, recipe, standardize or recipe.standardize(axes), engine or "local", progress)
         return Model(streamed.law, streamed.scaler, *streamed.names)
     values, names = values_of(x)
+    tell = progress or (lambda _: None)
+    recipe, times = at_times(recipe, x, tell, stated=not isinstance(model, str) or options.get("structure") is not None)
     if not (isinstance(recipe, Structured) and alone(values, tuple(values.shape), recipe.structure)):
         refuse_one(values)
-    tell = progress or (lambda _: None)
     known, given = (None, None) if labels is None and condition is None else Conditions.fit(labels, condition, len(values))
     if known is not None and known.assumed:
         tell(known.assumed)
@@ -163,7 +164,7 @@ def fit(
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):
         bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, _folds(len(values), folds, shared, tell))
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
-    whole = Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench)
+    whole = Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench, times=times)
     if aside is None:
         return whole
     tell(f"{len(aside.values)} cases that judge new ones")
@@ -186,6 +187,7 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
     if given["engine"] is not None or is_stream(x):
         raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
     values, (channels, units, rate) = values_of(x)
+    times = x.times if isinstance(x, Signals) else None
     last = len(values) - max(2, len(values) // 10)
     kept = last - (given["overlap"] or 0)
     if kept < FEWEST:
@@ -193,7 +195,7 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
     both = {**given, **options, "correction": None}
 
     def law(cases: Tensor) -> Model:
-        whole = Signals(cases, rate, channels, units) if channels else cases
+        whole = Signals(cases, rate, channels, units, times=times) if channels else cases
         return fit(whole, cast("str", model), **both)
 
     part = law(values[:kept])

@@ -41,6 +41,7 @@ class Fitted:
     law           the denoiser, in standardised coordinates
     scaler        the standardisation
     channels, units, rate   of the signals it was fitted on; () and None for plain arrays
+    times         the moment of every sample (time,) in seconds, where they are not evenly spaced; None for even samples
     reference     sorted held-out log-densities;  reference_classes: the class of each, -1 where it is not known, None without classes
     judges        the laws fitted without one fold each, the basis of p-values; they are as large as the law, each
     log_evidence  log p(y) in nats of the measurement it was conditioned on
@@ -62,6 +63,7 @@ class Fitted:
     reference: Tensor | None = None
     log_evidence: Tensor | None = None
     conditions: Conditions | None = None
+    times: Tensor | None = field(default=None, kw_only=True)
     bands: Tensor | None = field(default=None, kw_only=True)
     correction: Correction | None = field(default=None, kw_only=True)
     training: Mapping[str, object] | None = None
@@ -122,9 +124,10 @@ class Fitted:
         """
         values = x.reshape(len(x), -1, x.shape[-1]) if x.ndim != 3 else x
         if like is None:
-            return Signals(values, self.rate, self.channels, self.units)
-        kept = sorted(Matched.of(like, self.channels, self.units, self.rate).chosen.tolist())
-        return Signals(values, like.rate or self.rate, tuple(like.channels[k] for k in kept), tuple(like.units[k] for k in kept))
+            return Signals(values, self.rate, self.channels, self.units, times=self.times)
+        kept = sorted(Matched.of(like, self.channels, self.units, self.rate, self.times).chosen.tolist())
+        names = tuple(like.channels[k] for k in kept), tuple(like.units[k] for k in kept)
+        return Signals(values, like.rate or self.rate, *names, times=self.times)
 
     def signals_of(self, x: object) -> Tensor:
         """Signals, or what ``fit`` reads as such, as values (case, *event) in the channels and units of this model."""
@@ -133,8 +136,10 @@ class Fitted:
     def series_of(self, x: object) -> Tensor:
         """x of any length in the channels, their order and the units of this model, (case, *lead, time); NaN is a gap.
 
-        Raises ``InputError`` for other channels.
+        Raises ``InputError`` for other channels, and where the samples of the model are not evenly spaced.
         """
+        if self.times is not None:
+            raise InputError("the samples of this model are not evenly spaced, so it has no windows: fit one to even samples")
         matched = self._matched(x)
         values = checks.tensor(x if matched is None else matched.values, "x", missing=True)
         lead = self.event_shape[:-1]
@@ -151,7 +156,7 @@ class Fitted:
     def _matched(self, x: object) -> Matched | None:
         """Signals, or what ``fit`` reads as such, in the channels and units of this model; None for plain arrays, which have no names."""
         found = recognised(x)
-        return Matched.of(found, self.channels, self.units, self.rate) if isinstance(found, Signals) else None
+        return Matched.of(found, self.channels, self.units, self.rate, self.times) if isinstance(found, Signals) else None
 
     def _values(self, x: object, missing: bool, longer: bool = False) -> Tensor:
         """x as (case, *event), and with ``longer`` also as recordings of more times."""
@@ -160,7 +165,7 @@ class Fitted:
             values = values[:, 0]
         lead, times = self.event_shape[:-1], self.event_shape[-1]
         recorded = longer and values.ndim == len(lead) + 2 <= 3 and tuple(values.shape[1:-1]) == lead and values.shape[-1] > times
-        if tuple(values.shape[1:]) != self.event_shape and not recorded:
+        if tuple(values.shape[1:]) != self.event_shape and not (recorded and self.times is None):
             wanted = ", ".join(map(str, self.event_shape))
             raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
         if not len(values):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
+from ornstein.common.times import same
 from ornstein.common.units import conversion
 
 SAME_RATE = 1e-3
@@ -32,14 +33,15 @@ class Matched:
     offset: Tensor
 
     @classmethod
-    def of(cls, x: Signals, channels: tuple[str, ...], units: tuple[str, ...], rate: float | None) -> Matched:
+    def of(cls, x: Signals, channels: tuple[str, ...], units: tuple[str, ...], rate: float | None, times: Tensor | None = None) -> Matched:
         """The signals as a model with these channels, units and rate takes them.
 
         Channels are found by name in any order, and those that the model does not know are left out, with a warning; generic names
         (ch0, ch1, ...) and models without names are matched by position. Units of one dimension are converted; a unit that only one
         of the two states is assumed to be the other's, with a warning. Raises ``InputError`` for channels that are missing, units
-        that do not convert, and another rate.
+        that do not convert, another rate, and samples at other times.
         """
+        _refuse_other_times(x, rate, times)
         if rate is not None and x.rate is not None and abs(x.rate - rate) > SAME_RATE * rate:
             raise InputError(
                 f"x is sampled at {x.rate:g} Hz, but the model at {rate:g} Hz: "
@@ -61,6 +63,18 @@ class Matched:
         """Values (draw, case, *lead, time) of the model in the order and units of the signals."""
         found = values.view(*values.shape[:2], len(self.chosen), -1)
         return ((found - self.offset) / self.factor)[:, :, self.chosen.argsort()].view(values.shape)
+
+
+def _refuse_other_times(x: Signals, rate: float | None, times: Tensor | None) -> None:
+    """Samples at uneven times are those of the model, or the model holds even ones; where neither tells, positions count."""
+    if x.times is not None and times is None:
+        kind = f"sampled at {rate:g} Hz" if rate else "evenly sampled"
+        raise InputError(f"x has samples at uneven times, but the model holds signals that are {kind}: put x on its grid, NaN between")
+    if times is not None and (x.rate is not None or (x.times is not None and not same(x.times, times))):
+        raise InputError(
+            f"x has samples at other times than the {len(times)} of this model: fit a model to the times of x, or put x on these times, "
+            "with NaN where it has no sample"
+        )
 
 
 def _chosen(given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:

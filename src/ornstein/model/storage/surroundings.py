@@ -24,7 +24,7 @@ def encode_surroundings(model: Fitted) -> tuple[Spec, Tensors]:
     """(description for preprocessing.json, tensors)."""
     tensors: Tensors = {}
     encode_scaler(model.scaler, tensors, "scaler.")
-    for name in ("reference", "reference_classes", "log_evidence", "bands"):
+    for name in ("reference", "reference_classes", "log_evidence", "bands", "times"):
         if (value := getattr(model, name)) is not None:
             tensors[name] = value
     shape = list(model.law.event_shape)
@@ -56,11 +56,14 @@ def decode_surroundings(part: Part, law: Denoiser) -> Fitted:
         log_evidence = part.tensor("log_evidence", *batch, infinite=True)
     conditions = _decode_conditions(part.part("conditions")) if "conditions" in part.spec else None
     bands = _decode_bands(part, event) if part.has("bands") else None
+    times = part.tensor("times", event[-1]) if part.has("times") else None
+    if times is not None and (rate is not None or bool((times.diff() <= 0).any())):
+        raise part.wrong("times", "does not rise, or stands beside a rate")
     correction = decode_correction(part.part("correction"), event) if "correction" in part.spec else None
     part.finish()
     refuse_unread(part)
     around = Fitted(law, scaler, channels, units, rate, reference, log_evidence, conditions)
-    return replace(around, bands=bands, correction=correction, reference_classes=classes)
+    return replace(around, times=times, bands=bands, correction=correction, reference_classes=classes)
 
 
 def _decode_bands(part: Part, event: tuple[int, ...]) -> Tensor:
