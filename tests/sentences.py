@@ -16,7 +16,7 @@ REFUSING = ("Refused",)
 """Errors whose sentence comes second, after a status."""
 TELLING = ("tell", "progress")
 """Calls that say what is being done, where they are given one thing."""
-REMARKS = ("notes", "note", "why")
+REMARKS = ("notes", "note", "why", "said")
 """What remarks are kept in: variables, and arguments of that name."""
 VERBS = ("is", "are")
 """A sentence for one and for many is two."""
@@ -42,11 +42,13 @@ def sentences(root: Path = SOURCE) -> Iterator[Sentence]:
 
 def said(source: str, name: str) -> Iterator[Sentence]:
     """The sentences of one module."""
-    for scope in _scopes(ast.parse(source)):
+    tree = ast.parse(source)
+    for scope in _scopes(tree):
         for node in _within(scope):
             for spoken in _spoken(node):
-                for given in _values(spoken, scope):
-                    yield from _sentence(given, scope, f"{name}:{spoken.lineno}")
+                for given, where in _composed(spoken, scope, tree):
+                    found = _sentence(given, where, f"{name}:{given.lineno}")
+                    yield from (one for one in found if where is scope or PHRASE.search(one.text))
 
 
 def missing(found: list[Sentence], catalogue: dict[str, str]) -> dict[str, str]:
@@ -103,6 +105,40 @@ def _spoken(node: ast.AST) -> Iterator[ast.expr]:
 
 def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _composed(node: ast.expr, scope: ast.AST, tree: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
+    """What an expression may be, and the function that says so: one or the other, or what a function of the module returns, which may be
+    a part of a sentence."""
+    if isinstance(node, ast.BoolOp):
+        for value in node.values:
+            yield from _composed(value, scope, tree)
+    elif isinstance(node, ast.Name) and (called := _calls(node, scope)):
+        for call in called:
+            yield from _composed(call, scope, tree)
+        yield from ((value, scope) for value in _values(node, scope))
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        for function in _scopes(tree)[1:]:
+            if function.name == node.func.id and isinstance(function.returns, ast.Name) and function.returns.id == "str":
+                for inner in _within(function):
+                    if isinstance(inner, ast.Return) and inner.value is not None:
+                        yield from _composed(inner.value, function, tree)
+    else:
+        if isinstance(node, ast.JoinedStr):
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Call):
+                    yield from _composed(part.value, scope, tree)
+        yield from ((value, scope) for value in _values(node, scope))
+
+
+def _calls(node: ast.Name, scope: ast.AST) -> list[ast.expr]:
+    """The calls that a local name was set to, alone or in the arm of a choice."""
+    found = []
+    for other in _within(scope):
+        if isinstance(other, ast.Assign) and any(isinstance(t, ast.Name) and t.id == node.id for t in other.targets):
+            arms = (other.value.body, other.value.orelse) if isinstance(other.value, ast.IfExp) else (other.value,)
+            found += [arm for arm in arms if isinstance(arm, ast.Call)]
+    return found
 
 
 def _values(node: ast.expr, scope: ast.AST) -> Iterator[ast.expr]:

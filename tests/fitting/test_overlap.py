@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +11,7 @@ from torch import Tensor
 import ornstein as orn
 from kinds import normal
 from ornstein.common.errors import InputError
-from ornstein.fitting.held_out import blocks
+from ornstein.common.folds import blocks, ends
 from ornstein.model.judging import set_aside
 
 
@@ -58,5 +60,46 @@ def test_what_is_set_aside_has_no_neighbours_in_training() -> None:
     fitted, _, aside = set_aside(x, None, 20, 3)
     assert float(torch.cdist(fitted, aside.values).min()) == 4
     assert len(fitted) == 200 - 20 - 4 * 6 - 3
-    with pytest.raises(InputError, match="overlap is 40, which leaves"):
-        set_aside(x, None, 20, 40)
+    with pytest.raises(InputError, match="overlap is 150, which leaves"):
+        set_aside(x, None, 20, 150)
+
+
+def test_what_a_choice_holds_out_has_no_neighbours_in_its_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mixture's components, curves or straight lines, the law of symbols, and the cases that choose a network's weights."""
+    from ornstein.denoisers import components_choice
+
+    x, fitted = windows(207, 2), []
+    climb = components_choice.climb
+    monkeypatch.setattr(components_choice, "climb", lambda cases, *rest: (fitted.append(cases), climb(cases, *rest))[1])
+    orn.fit(x, "mixture", structure="diagonal", standardize="none", folds=0, overlap=7)
+    apart = ends(200, 40, 7)
+    assert fitted
+    assert all(torch.equal(cases, x[apart.train]) for cases in fitted)
+    told: list[str] = []
+    for overlap in (0, 7):
+        orn.fit(x, marginals="auto", folds=0, overlap=overlap, progress=told.append)
+        orn.fit((x > 0).double(), "binary", law="markov", folds=0, overlap=overlap, progress=told.append)
+    gains = [line for line in told if "by held-out likelihood" in line]
+    levels = [line for line in told if "nats a held-out case" in line]
+    assert len(set(gains)) == len(set(levels)) == 2
+
+
+def test_a_network_is_not_trained_on_neighbours_of_what_chooses_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = []
+
+    def stop(_: object, cases: Tensor, *__: object, **___: object) -> None:
+        trained.append(cases)
+        raise InputError("seen")
+
+    monkeypatch.setattr(sys.modules["ornstein.training.fit"], "Trainer", stop)
+    x = windows(207, 3)
+    with pytest.raises(InputError, match="seen"):
+        orn.fit(x, "network", steps=1, overlap=7, standardize="none")
+    assert torch.equal(trained[0].to(x), x[ends(200, 20, 7).train].to(trained[0].dtype).to(x))
+
+
+def test_a_bandwidth_is_not_chosen_by_neighbours() -> None:
+    """Cases that come twice would want no width at all; as neighbours that share samples they are left out together."""
+    x = windows(57, 4).repeat_interleave(2, 0)
+    near, far = (orn.fit(x, "empirical", folds=0, overlap=overlap).log_density(windows(57, 5)).value.mean() for overlap in (0, 1))
+    assert float(far) > float(near) + 10

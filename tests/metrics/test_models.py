@@ -124,3 +124,42 @@ def test_models_of_symbols() -> None:
         orn.compare({"chain": model, "more": orn.fit(bits, "categorical", law="markov", states=3)}, bits)
     with pytest.raises(orn.InputError, match="leave it out"):
         orn.compare({"chain": model}, bits, step=1.0)
+
+
+def test_every_row_is_in_the_units_and_the_channels_of_the_models() -> None:
+    """Signals in volts, their channels the other way round, against models in millivolts: the same table, marks and all."""
+    names = {"rate": 1.0, "channels": ("a", "b")}
+    model = orn.fit(orn.Signals(TRAIN, **names, units=("mV", "mV")), "empirical", folds=0)
+    own = orn.Signals(TEST[:24], **names, units=("mV", "mV"))
+    volts = orn.Signals(1e-3 * TEST[:24].flip(1), 1.0, ("b", "a"), ("V", "V"))
+    for train in (None, orn.Signals(1e-3 * TRAIN[:40].flip(1), 1.0, ("b", "a"), ("V", "V"))):
+        same = None if train is None else orn.Signals(TRAIN[:40], **names, units=("mV", "mV"))
+        one, other = orn.compare({"kernel": model}, own, train=same), orn.compare({"kernel": model}, volts, train=train)
+        assert {s.name for s in one.scores} == {"kernel", "gaussian", "mixture"}
+        for name, density in one.densities.items():
+            assert torch.allclose(other.densities[name].value, density.value, atol=1e-6), name
+    with pytest.raises(orn.InputError, match=r"the fitted cases, train \(--fitted\): x has the channels a, but the model needs b too"):
+        orn.compare({"kernel": model}, own, train=orn.Signals(TRAIN[:, :1], 1.0, ("a",), ("mV",)))
+    with pytest.raises(orn.InputError, match="x holds 1 case, but a comparison with standard errors needs at least 2"):
+        orn.compare({"kernel": model}, TEST[:1])
+
+
+def test_cases_that_share_samples_are_counted_together_and_kept_from_the_folds() -> None:
+    """Every case three times: errors of the copies alone are too small by the root of three, and no choice is made by one."""
+    thrice = TEST[:30].repeat_interleave(3, 0) + 1e-3 * normal(90, 2, 3, seed=9)
+    model = orn.fit(TRAIN, "empirical", folds=0)
+    once, plain, shared = (orn.compare({"kernel": model}, x, overlap=k) for x, k in ((TEST[:30], 0), (thrice, 0), (thrice, 2)))
+    errors = [next(s for s in table.scores if s.name == "kernel").nats.error for table in (once, plain, shared)]
+    assert errors[1] == pytest.approx(errors[0] / 3**0.5, rel=0.02)
+    assert errors[2] > 1.3 * errors[1]
+    levels = [float(table.densities["mixture"].value.mean()) for table in (plain, shared)]
+    assert levels[1] > levels[0] + 50, "a choice that meets copies of what it fitted takes components for them"
+
+
+def test_a_mark_that_cannot_be_fitted_is_left_out_and_that_is_said() -> None:
+    again = TEST[:12].repeat(4, 1, 1)
+    table = orn.compare({"kernel": orn.fit(TRAIN, "empirical", folds=0)}, again)
+    assert {s.name for s in table.scores} == {"kernel", "gaussian"}
+    assert any(
+        note.startswith("mixture: not in the table, since it cannot be fitted") and "12 different ones" in note for note in table.notes
+    )

@@ -81,7 +81,8 @@ def test_the_way_back_is_the_inverse():
         ({"channels": ("Cz", "Cz")}, "needs Fz too"),
         ({"units": ("mA", "µV")}, "Fz is in mA, but the model in µV"),
         ({"values": VALUES[:, :1], "channels": ("ch0",), "units": ("µV",)}, "1 channels without names, but the model has 2"),
-        ({"values": VALUES[..., :5]}, "holds signals of shape"),
+        ({"values": VALUES[..., :5]}, "holds signals of 5 samples, but this model those of 8: give longer ones"),
+        ({"values": VALUES.repeat(1, 1, 2)}, r"x\.windows\(8\) \(--window 8\)"),
     ],
 )
 def test_what_does_not_match_is_one_sentence(model, change, says):

@@ -136,12 +136,15 @@ def test_rounded_values_are_said_once_and_never_of_others() -> None:
     model.bits_per_dim(X[:50, 0])
     fresh = orn.fit(x, "gaussian")
     fresh.bits_per_dim(x[:3])
-    fresh.log_prob(x[:50])
+    fresh.log_density(x[:50])
     fresh.surprise(x[:50])
     fresh.bits_per_dim(x[:50], step=1.0)
     with pytest.warns(UserWarning, match="x is rounded to 1,"):
         fresh.bits_per_dim(x[:50])
     fresh.bits_per_dim(x[:50])
+    fresh.log_prob(x[:50])
+    with pytest.warns(UserWarning, match=r"x is rounded to 1,.*declare it, bits_per_dim\(x, step=1\)"):
+        orn.fit(x, folds=0).log_prob(x[:50])
     half = torch.stack([X[:, 0, 0], X[:, 0, 1].round()], 1)
     with pytest.warns(UserWarning, match="1 channels of x are rounded to 1,"):
         orn.fit(half, "gaussian", folds=0).bits_per_dim(half)

@@ -187,7 +187,7 @@ def test_a_network_is_the_law_of_its_order() -> None:
 
 
 def test_what_was_never_seen_is_said(models: dict[str, SymbolModel]) -> None:
-    with pytest.warns(UserWarning, match="1 case of 2 have probability 0 under this 3 products"):
+    with pytest.warns(UserWarning, match="1 case of 2 have probability 0 under this law .3 products of 2 symbols."):
         found = models["empirical"].log_prob(torch.stack([BITS[0], 1 - BITS[0]]))
     assert found[1] == -math.inf
     assert torch.isfinite(found[0])
@@ -224,7 +224,7 @@ def test_questions_that_are_refused(models: dict[str, SymbolModel]) -> None:
     model, gap = models["markov"], BITS[:2].clone()
     gap[0, 0] = torch.nan
     for ask, words in (
-        (lambda: model.log_prob(BITS * 3), r"x holds 3 at index \(\d, \d\), but must hold 0, 1 \(NaN: not known\), the symbols of this"),
+        (lambda: model.log_prob(BITS * 3), r"x holds 3 at index \(\d, \d\), but must hold 0, 1, the symbols of this model: recode it"),
         (lambda: model.log_prob(BITS[:, :4]), r"sequences of shape \(case, 6\)"),
         (lambda: model.surprise(gap), "surprise compares complete cases"),
         (lambda: model.sample(2, steps=3, chain="mask"), "did you mean 'masked'"),

@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from functools import partial
 
 import typer
 
@@ -32,7 +31,7 @@ def _run(argv: list[str], as_json: bool) -> int:
         words = Words(spoken, language)
         with warnings.catch_warnings():
             warnings.simplefilter("once", UserWarning)
-            warnings.showwarning = partial(show.note, language=spoken)
+            warnings.showwarning = show.notes(spoken)
             result = build(words)(argv, prog_name="ornstein", standalone_mode=False, obj=words)
         if result == 130:  # what some versions of the parser make of Ctrl-C
             raise KeyboardInterrupt

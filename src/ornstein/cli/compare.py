@@ -9,7 +9,7 @@ import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
-from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
@@ -42,15 +42,20 @@ def register(app: typer.Typer, words: Words) -> None:
         if output is not None:
             refuse_existing(output, force)
         *folders, signals = paths
+        if signals.is_dir():
+            raise InputError(f"{signals} is a folder, but the last that compare takes is a file of signals: ornstein compare MODEL... DATA")
+        overlap = overlap_told(reading)
         names = [folder.name for folder in folders]
         models = {str(f) if names.count(f.name) > 1 else f.name: of_signals(f) for f in folders}
         x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (signals, *filter(None, [fitted]))]
+        if overlap and not as_json:
+            show.aside(words("errors-overlap").format(overlap=overlap))
         with counting(words("comparing"), None, as_json):
-            found = orn.compare(models, x, train=train[0] if train else None, step=step, error=within, seed=seed)
+            found = orn.compare(models, x, train=train[0] if train else None, step=step, error=within, overlap=overlap, seed=seed)
         if output is not None:
             write_text(output, _csv(found), force=force)
         if as_json:
-            show.machine({"models": _rows(found), "notes": found.notes, "output": output})
+            show.machine({"models": _rows(found), "notes": found.notes, "overlap": overlap, "output": output})
             return
         table = [(s.name, _mean(s.nats), "" if s.difference is None else _mean(s.difference), f"{s.bits.value:.3f}") for s in found.scores]
         show.table(words("compare-title"), [words(k) for k in ("a-model", "nats", "against-first", "bits")], table)

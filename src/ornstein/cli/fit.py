@@ -22,6 +22,8 @@ from ornstein.fitting.recipes import owners
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
     from ornstein import Model, Signals, SymbolModel
 
     Watch = Callable[[orn.training.Record], None]
@@ -105,7 +107,7 @@ def register(app: typer.Typer, words: Words) -> None:
         if fitted.training is not None and isinstance(fitted, orn.Model):
             _show_training(fitted, x, output, words, as_json)
         else:
-            _show_fit(fitted, x, output, model, words, as_json, corrects=correction is not None)
+            _show_fit(fitted, x, output, model, words, as_json, overlap, corrects=correction is not None)
         if correction is not None and isinstance(fitted, orn.Model) and not as_json:
             found = fitted.correction
             show.line(words("correction-left") if found is None else words("correction-kept").format(law=found.crps[0], bent=found.crps[1]))
@@ -142,16 +144,13 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
     return {"steps": found["steps"], "seconds": f"{found['seconds']:.0f}"}
 
 
-def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool, *, corrects: bool) -> None:
+def _show_fit(
+    model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool, overlap: int, *, corrects: bool
+) -> None:
     spectrum = _known_spectrum(model)
     rank = None if spectrum is None else spectrum.rank()
     effective = None if spectrum is None else float(spectrum.effective_rank())
-    reference = model.reference
-    held = None
-    if reference is not None:
-        mean, error = float(reference.mean()), float(reference.std() / math.sqrt(len(reference)))
-        bits = -mean / (math.prod(model.event_shape) * math.log(2))
-        held = {"mean": mean, "error": error, "bits": bits, "count": len(reference)}
+    held = None if model.reference is None else _held_out(model.reference, math.prod(model.event_shape), overlap)
     if as_json:
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
         trained = {} if model.training is None else {"training": model.training}
@@ -163,7 +162,18 @@ def _show_fit(model: "Model | SymbolModel", x: "Signals", output: Path, kind: st
     sentence = words("fitted-plain" if spectrum is None else "fitted")
     show.line(sentence.format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))
     if held is not None:
-        show.line(words("heldout" if isinstance(model, orn.Model) else "heldout-symbols").format(**held))
+        key = "heldout" if isinstance(model, orn.Model) else "heldout-symbols"
+        show.line(words("heldout-outside" if held["outside"] else key).format(**held))
+
+
+def _held_out(levels: "Tensor", entries: int, overlap: int) -> dict[str, float]:
+    """The mean of held-out log-densities, its standard error, bits per entry, and how many of them are -inf.
+
+    Windows that share samples count as many as there are without common samples.
+    """
+    mean, outside = float(levels.mean()), int(levels.isinf().sum())
+    error = math.inf if outside or len(levels) < 2 else float(levels.std()) * math.sqrt((1 + overlap) / len(levels))
+    return {"mean": mean, "error": error, "bits": -mean / (entries * math.log(2)), "count": len(levels), "outside": outside}
 
 
 def _known_spectrum(model: "Model | SymbolModel") -> "orn.covariance.Spectral | None":

@@ -13,11 +13,12 @@ from ornstein.cli.along import refuse_with_hop, score_along
 from ornstein.cli.annotate import Recording
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
-from ornstein.cli.reading import read_as_told, reading_parameters
+from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.sentences import translated
 from ornstein.cli.shards import over_shards
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
+from ornstein.common import checks
 from ornstein.common.files import refuse_existing, write_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def register(app: typer.Typer, words: Words) -> None:
             return
         for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
+        checks.count(top, "--top", at_least=0)
         model = of_signals(path)
         if annotate is None and reading.get("read_hop") is not None and reading.get("read_window") is None:
             asked = {
@@ -74,12 +76,14 @@ def register(app: typer.Typer, words: Words) -> None:
             refuse_with_hop([name for name, value in asked.items() if value is not None])
             score_along(model, signals, reading.pop("read_hop"), output, top, reading, words, as_json, force)
             return
-        recording = None
+        recording, overlap = None, overlap_told(reading)
         if annotate is None:
             x = read_as_told(signals, reading, words, as_json)
         else:
             recording = Recording.of(signals, model, annotate, reading, words, as_json)
             x = recording.windows
+        if overlap and not as_json:
+            show.aside(words("errors-overlap").format(overlap=overlap))
         if isinstance(model, orn.Model):
             for remark in orn.likelihood.remarks(x.values, declared=step is not None):
                 warnings.warn(remark, UserWarning, stacklevel=1)
@@ -105,7 +109,7 @@ def register(app: typer.Typer, words: Words) -> None:
             judged = isinstance(model.law, orn.denoisers.Law | orn.discrete.Law)
             if recording is not None:
                 show.line(words("annotated").format(count=len(stretches), path=annotate))
-            _show(scored, top, "no-reference" if judged and whole else "no-judges" if whole else "no-gaps", words)
+            _show(scored, top, overlap, "no-reference" if judged and whole else "no-judges" if whole else "no-gaps", words)
 
 
 class _Scored(NamedTuple):
@@ -156,11 +160,10 @@ def _write(scored: _Scored, output: Path, force: bool) -> None:
     write_text(output, "\n".join([",".join(["case", *columns]), *lines, ""]), force=force)
 
 
-def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
-    """The mean, the most surprising cases, and why there is no p-value, the word of ``unjudged``."""
+def _show(scored: _Scored, top: int, overlap: int, unjudged: str, words: Words) -> None:
+    """The mean, the most surprising cases, how densities were had, and why there is no p-value, the word of ``unjudged``."""
     nats, p = -scored.density.value, scored.p
-    error = float(nats.std() / math.sqrt(len(nats))) if len(nats) > 1 and bool(nats.isfinite().all()) else 0.0
-    show.line(words("scored").format(count=len(nats), mean=-float(nats.mean()), error=error))
+    show.line(_mean(scored.density.value, overlap, words))
     estimated = scored.density.method != "exact"
     order = nats.argsort(descending=True)[:top].tolist()
     rows = [
@@ -173,10 +176,24 @@ def _show(scored: _Scored, top: int, unjudged: str, words: Words) -> None:
         )
         for i in order
     ]
-    show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p", *scored.more())], rows)
-    if scored.odd is not None:
+    if rows:
+        show.table(words("score-title"), [words(k) for k in ("case", "nats", "bits", "p", *scored.more())], rows)
+    if rows and scored.odd is not None:
         show.aside(words("odd-read"))
-    if estimated or bool(nats.isinf().any()):
-        show.line(translated(scored.density.why, words.spoken))
+    show.line(translated(scored.density.why, words.spoken))
     if p is None:
         show.line(words(unjudged))
+
+
+def _mean(levels: "Tensor", overlap: int, words: Words) -> str:
+    """The mean of the densities that are not 0, with its standard error where there are two, and how many are 0."""
+    possible = levels[levels.isfinite()]
+    counts = {"count": len(levels), "outside": len(levels) - len(possible)}
+    if not len(possible):
+        return words("scored-none").format(**counts)
+    shown = f"{float(possible.mean()):.2f}"
+    if len(possible) > 1:
+        from ornstein.metrics import mean_with_error  # heavy to import, and needed only here
+
+        shown += f" ± {mean_with_error(possible, 2 * overlap).error:.2f}"
+    return words("scored-outside" if counts["outside"] else "scored").format(mean=shown, **counts)

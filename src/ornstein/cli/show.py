@@ -33,9 +33,16 @@ def error(message: str, code: int, as_json: bool, language: str = "en") -> None:
         err.print(f"[bold red]{_LABELS[language][0]}[/]{escape(message)}")
 
 
-def note(message: Warning | str, *_: object, language: str = "en", **__: object) -> None:
-    """A warning as one line on standard error: stands in for ``warnings.showwarning``."""
-    err.print(f"[bold yellow]{_LABELS[language][1]}[/]{escape(translated(str(message), language))}")
+def notes(language: str) -> Callable[..., None]:
+    """What stands in for ``warnings.showwarning``: a line on standard error for each warning, and none for one that was said before."""
+    said: set[str] = set()
+
+    def note(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            err.print(f"[bold yellow]{_LABELS[language][1]}[/]{escape(translated(str(message), language))}")
+
+    return note
 
 
 def aside(text: str) -> None:

@@ -51,8 +51,8 @@ def rate_of_table(
         raise failed[1]
     if not jitters:
         warnings.warn(f"{where}: {one.shown} jumps, so samples may be missing or out of order, but rate= counts them evenly", stacklevel=2)
-    said = "rate=" if asked.rate else f"the {nominal:g} Hz that the file states"
-    notes = [f"{one.shown} is not uniform, and {said} is used"]
+    what = "rate=" if asked.rate else f"the {nominal:g} Hz that the file states"
+    notes = [f"{one.shown} is not uniform, and {what} is used"]
     return nominal, None, notes
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
+from ornstein.common.folds import every
 from ornstein.covariance import Options
 from ornstein.denoisers.em import climb
 
@@ -41,7 +42,7 @@ def of_one(shrinkage: str | float) -> str | float:
     return FIRST if shrinkage == AUTO else shrinkage
 
 
-def choose(x: Tensor, structure: str, options: Options) -> Choice:
+def choose(x: Tensor, structure: str, options: Options, overlap: int = 0) -> Choice:
     """The number of components and, where ``options`` leave it open, the shrinkage, by the log-likelihood of a held-out fifth of x.
 
     Under each weight of shrinkage the number doubles from 1 as long as the held-out cases gain; a doubling that is level, within its
@@ -51,14 +52,14 @@ def choose(x: Tensor, structure: str, options: Options) -> Choice:
     smaller it is. A choice at which a component collapses is not taken. Raises ``InputError`` where all held-out cases are repeats of the
     others. Cost: an EM for each that is tried.
     """
-    held = torch.arange(len(x)) % _HELD_OUT == 0
+    fitted, held = every(len(x), _HELD_OUT, overlap)
     distinct, kind = torch.unique(x.flatten(1), dim=0, return_inverse=True)
-    if bool(torch.isin(kind[held], kind[~held]).all()):
+    if bool(torch.isin(kind[held], kind[fitted]).all()):
         raise InputError(
             f"x holds {len(x)} cases, but only {len(distinct)} different ones, and held-out cases that are repeats cannot judge how many "
             "components there are: remove the repeats, or say components="
         )
-    train, test = x[~held], x[held]
+    train, test = x[fitted], x[held]
 
     def judged(components: int, shrinkage: str | float) -> Tensor:
         """log p of the held-out cases; -inf where a component collapsed."""

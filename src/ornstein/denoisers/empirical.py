@@ -105,7 +105,7 @@ class Empirical(Law):
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         if bool((torch.as_tensor(sigma, dtype=torch.float64) == 0).any()) and self._basis.rank() < self.size:
             what = "without a kernel" if self.kernel is None else "with a rank-deficient kernel"
-            raise InputError(f"the empirical law {what} has no density at sigma = 0: pass sigma > 0 or give it a kernel of full rank")
+            raise InputError(f"the empirical law {what} has no density at sigma = 0: fit it without bandwidth 0, or pass sigma > 0")
         v = self._variance(sigma)
         log_total, _ = self.cloud.average(self._local(x), v)
         return log_total - 0.5 * ((self._basis.multiplicity * v.log()).sum(-1) + self.size * math.log(2 * math.pi))

@@ -45,17 +45,19 @@ def fit_mixture(
     shrinkage: str | float = AUTO,
     rank: int | None = None,
     seed: int | None = 0,
+    overlap: int = 0,
 ) -> Mixture:
     """Mixture of ``components`` Gaussians of one structure by EM (Dempster et al. 1977), started from k-means.
 
     Without ``components`` their number and, with shrinkage "auto", the shrinkage of each are chosen by held-out cases (``choose_mixture``);
-    with a number, "auto" is "oas".
+    with a number, "auto" is "oas". ``overlap`` = how many neighbours on either side share samples with a case: those of held-out ones
+    are not fitted.
     Components that fall below two cases are dropped. One that stands on repeated cases would shrink without end, its density growing:
     its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
     components at which that happens is not chosen. Cost per step: one covariance fit per component.
     """
     x, structure, options = _checked(x, structure, shrinkage, rank, seed)
-    chosen = choose(x, structure, options) if components is None else Choice(components, of_one(shrinkage))
+    chosen = choose(x, structure, options, overlap) if components is None else Choice(components, of_one(shrinkage))
     components = checks.count(chosen.components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
@@ -72,10 +74,16 @@ def fit_mixture(
 
 
 def choose_mixture(
-    x: Tensor, structure: str = "dense", *, shrinkage: str | float = AUTO, rank: int | None = None, seed: int | None = 0
+    x: Tensor,
+    structure: str = "dense",
+    *,
+    shrinkage: str | float = AUTO,
+    rank: int | None = None,
+    seed: int | None = 0,
+    overlap: int = 0,
 ) -> Choice:
     """How many components, and how much each is shrunk, as ``fit_mixture`` chooses: see ``components_choice.choose``."""
-    return choose(*_checked(x, structure, shrinkage, rank, seed))
+    return choose(*_checked(x, structure, shrinkage, rank, seed), overlap)
 
 
 def _checked(x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int | None) -> tuple[Tensor, str, Options]:
@@ -89,13 +97,20 @@ def _checked(x: Tensor, structure: str, shrinkage: str | float, rank: int | None
 
 
 def fit_empirical(
-    x: Tensor, bandwidth: float | None = None, structure: str = "dense", *, shrinkage: str | float = "oas", rank: int | None = None
+    x: Tensor,
+    bandwidth: float | None = None,
+    structure: str = "dense",
+    *,
+    shrinkage: str | float = "oas",
+    rank: int | None = None,
+    overlap: int = 0,
 ) -> Empirical:
     """Kernel density with K = h^2 Sigma, the covariance of the data itself; h by leave-one-out likelihood.
 
         h* = argmax_h  mean_i log 1/(n-1) sum_{j != i} N(x_i; x_j, h^2 Sigma)      (on up to 1000 of the cases i)
 
-    ``bandwidth`` sets h; 0 keeps the bare points. Cost: n^2 d flops, at most 1000 n d.
+    ``bandwidth`` sets h; 0 keeps the bare points. The ``overlap`` cases on either side of i, which share samples with it, are left out
+    too. Cost: n^2 d flops, at most 1000 n d.
     """
     points = checks.tensor(x, "x", ndim=(2, 3, 4))
     if bandwidth is not None and checks.positive(bandwidth, "bandwidth", zero=True) == 0:
@@ -105,16 +120,16 @@ def fit_empirical(
         few = covariance.rank() > 0 and structure == "dense" and shrinkage in ("none", 0)
         remedy = "use shrinkage 'oas', or bandwidth 0" if few else "leave constant entries out, or use bandwidth 0"
         raise InputError(f"the covariance has rank {covariance.rank()} of {covariance.size}, so it cannot serve as a kernel: {remedy}")
-    h = _leave_one_out(covariance.whiten(points.flatten(1))) if bandwidth is None else bandwidth
+    h = _leave_one_out(covariance.whiten(points.flatten(1)), overlap) if bandwidth is None else bandwidth
     return Empirical(points, covariance.scaled(h, 0.0))
 
 
-def _leave_one_out(white: Tensor) -> float:
+def _leave_one_out(white: Tensor, overlap: int) -> float:
     """The best h on a logarithmic grid around Scott's rule n^(-1/(d+4)), refined once."""
     n, d = white.shape
     chosen = torch.linspace(0, n - 1, min(n, _LEAVE_ONE_OUT)).long()
     distance = torch.cdist(white[chosen], white).square()
-    distance[torch.arange(len(chosen)), chosen] = torch.inf
+    distance[(torch.arange(n) - chosen.unsqueeze(1)).abs() <= min(overlap, (n - 1) // 2)] = torch.inf
 
     def best(grid: Tensor) -> float:
         levels = torch.stack([torch.logsumexp(-0.5 * distance / h**2, -1).mean() - d * h.log() for h in grid])

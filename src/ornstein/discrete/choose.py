@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ornstein.common.folds import Fold, blocks
 from ornstein.discrete.law import Law
 from ornstein.discrete.markov import fit_markov
 from ornstein.discrete.mixture import fit_mixture
@@ -20,10 +21,17 @@ _ROUNDS = 40
 Fit = Callable[[Tensor], Law]
 
 
-def held_out(x: Tensor, fit: Fit, folds: int = FOLDS) -> float:
-    """Nats a case: every fold scored by the law of the others, the mean over all cases. Folds are drawn: cases may come in turns."""
-    number = torch.randperm(len(x), generator=torch.Generator().manual_seed(0)) % min(folds, len(x))
-    return sum(float(fit(x[number != k]).log_prob(x[number == k]).sum()) for k in number.unique().tolist()) / len(x)
+def held_out(x: Tensor, fit: Fit, folds: int = FOLDS, overlap: int = 0) -> float:
+    """Nats a case: every fold scored by the law of the others, the mean over all cases.
+
+    Folds are drawn, since cases may come in turns; where cases share samples with ``overlap`` neighbours, they are blocks.
+    """
+    if overlap:
+        parts = blocks(len(x), min(folds, len(x)), overlap)
+    else:
+        number = torch.randperm(len(x), generator=torch.Generator().manual_seed(0)) % min(folds, len(x))
+        parts = tuple(Fold(number != k, number == k) for k in number.unique().tolist())
+    return sum(float(fit(x[part.train]).log_prob(x[part.test]).sum()) for part in parts) / len(x)
 
 
 class Choice(NamedTuple):
@@ -34,11 +42,11 @@ class Choice(NamedTuple):
     nats: float
 
 
-def choose_mixture(x: Tensor, states: int, components: int | None, prior: float | None, *, seed: int = 0) -> Choice:
+def choose_mixture(x: Tensor, states: int, components: int | None, prior: float | None, *, seed: int = 0, overlap: int = 0) -> Choice:
     """Components, 1, 2, 4, ... 32 of them for as long as held-out cases gain, and then the best prior of three; what is given stays."""
 
     def at(k: int, p: float) -> Choice:
-        return Choice(k, p, held_out(x, lambda part: fit_mixture(part, states, k, prior=p, seed=seed, rounds=_ROUNDS)))
+        return Choice(k, p, held_out(x, lambda part: fit_mixture(part, states, k, prior=p, seed=seed, rounds=_ROUNDS), overlap=overlap))
 
     best = at(components or 1, prior or PRIORS[1])
     for k in COMPONENTS if components is None else ():
@@ -49,12 +57,15 @@ def choose_mixture(x: Tensor, states: int, components: int | None, prior: float 
     return max([best, *others], key=lambda choice: choice.nats)
 
 
-def choose_markov(x: Tensor, states: int, prior: float | None) -> Choice:
+def choose_markov(x: Tensor, states: int, prior: float | None, overlap: int = 0) -> Choice:
     """The prior of the chain along the sites; -inf nats where entries are missing, which it is not fitted to."""
     if bool((x < 0).any()):
         return Choice(0, prior or PRIORS[1], -torch.inf)
-    at = [Choice(0, p, held_out(x, lambda part, p=p: fit_markov(part, states, prior=p))) for p in _priors(prior)]  # type: ignore[misc]
-    return max(at, key=lambda choice: choice.nats)
+
+    def at(p: float) -> Choice:
+        return Choice(0, p, held_out(x, lambda part: fit_markov(part, states, prior=p), overlap=overlap))
+
+    return max(map(at, _priors(prior)), key=lambda choice: choice.nats)
 
 
 def _priors(prior: float | None) -> tuple[float, ...]:

@@ -27,4 +27,6 @@ class Empirical(Structured):
         return self.bandwidth != 0
 
     def fit(self, u: Tensor, work: Work) -> Fitted:
-        return Fitted(fit_empirical(complete(u), self.bandwidth, self.structure, shrinkage=self.shrinkage, rank=self.rank))
+        u = complete(u)
+        law = fit_empirical(u, self.bandwidth, self.structure, shrinkage=self.shrinkage, rank=self.rank, overlap=work.overlap)
+        return Fitted(law)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.folds import Fold, blocks
 from ornstein.denoisers import Law
 from ornstein.fitting.scaling import Scaler
 
@@ -28,14 +27,6 @@ class Surprise(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Fold:
-    """Case numbers to fit on and to test on."""
-
-    train: Tensor
-    test: Tensor
-
-
-@dataclass(frozen=True, eq=False)
 class Judge:
     """A law fitted without one fold, with its scaling, and the log-densities in nats it gave to that fold's cases, ascending."""
 
@@ -46,28 +37,6 @@ class Judge:
     def log_prob(self, x: Tensor) -> Tensor:
         """log density in nats per case of x (case, *event), in the user's units."""
         return self.law.log_prob(self.scaler.encode(x)) - self.scaler.log_volume(x, self.law.covariance())
-
-
-def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
-    """``folds`` contiguous blocks of cases, each held out once.
-
-    ``overlap`` = how many neighbours on either side share samples with a case; so many cases next to a block are not fitted
-    on either. Raises ``InputError`` where fewer than two cases would be left to fit or to hold out.
-    """
-    folds = checks.count(folds, "folds", at_least=2)
-    overlap = checks.count(overlap, "overlap", at_least=0)
-    edges = [round(k * cases / folds) for k in range(folds + 1)]
-    numbers = torch.arange(cases)
-    found = []
-    for a, b in pairwise(edges):
-        train = numbers[(numbers < a - overlap) | (numbers >= b + overlap)]
-        if b <= a or len(train) < 2:
-            raise InputError(
-                f"{cases} cases with overlap {overlap} cannot be cut into {folds} folds with two cases left to fit: "
-                "use fewer folds, or none"
-            )
-        found.append(Fold(train, numbers[a:b]))
-    return tuple(found)
 
 
 def judges(x: Tensor, fit: Fit, folds: Sequence[Fold], tell: Callable[[str], None] = lambda _: None) -> tuple[Judge, ...]:

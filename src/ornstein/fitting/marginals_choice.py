@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
+from ornstein.common.folds import every
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.denoisers import Denoiser, Gaussian, Law
 from ornstein.fitting.scaling import Scaler
@@ -36,21 +37,22 @@ class Gain:
         return f"marginals: {chosen} by held-out likelihood; curves gain {self.nats:.2f} ± {self.error:.2f} nats per case"
 
 
-def gain_of_curves(x: Tensor, scalers: Callable[[Tensor, bool], Scaler], fit: Callable[[Tensor], Denoiser]) -> Gain:
+def gain_of_curves(x: Tensor, scalers: Callable[[Tensor, bool], Scaler], fit: Callable[[Tensor], Denoiser], overlap: int = 0) -> Gain:
     """Both ways fitted to four fifths of x (case, *event), and the rest scored by what was observed of it.
 
-    ``scalers`` makes the scaling of some cases, straight or curved; ``fit`` the law of the scaled ones. Gaps are scored exactly for one
-    Gaussian; other laws score complete cases. Cost: two fits. Raises ``InputError`` below ten cases and where nothing can be scored.
+    ``scalers`` makes the scaling of some cases, straight or curved; ``fit`` the law of the scaled ones; ``overlap`` is that of
+    ``folds.every``. Gaps are scored exactly for one Gaussian; other laws score complete cases. Cost: two fits. Raises ``InputError``
+    below ten cases and where nothing can be scored.
     """
     if len(x) < _FEWEST:
         raise InputError(
             f"marginals is 'auto', but x holds {len(x)} cases and a choice needs at least {_FEWEST}: name 'gaussian' or leave it out"
         )
-    test = torch.arange(len(x)) % _EVERY == 0
+    train, test = every(len(x), _EVERY, overlap)
     levels = []
     for curved in (False, True):
-        scaler = scalers(x[~test], curved)
-        levels.append(_level(fit(scaler.encode(x[~test])), scaler, x[test]))
+        scaler = scalers(x[train], curved)
+        levels.append(_level(fit(scaler.encode(x[train])), scaler, x[test]))
     apart = levels[1] - levels[0]
     if not bool(torch.isfinite(apart).all()):
         raise InputError("marginals is 'auto', but a law without variance in some direction gives no densities to compare: use shrinkage")

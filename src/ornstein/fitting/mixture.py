@@ -28,7 +28,7 @@ class Mixture(Structured):
     def fit(self, u: Tensor, work: Work) -> Fitted:
         u, chosen = complete(u), self
         if self.components is None:
-            found = choose_mixture(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, seed=work.seed)
+            found = choose_mixture(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, seed=work.seed, overlap=work.overlap)
             chosen = replace(self, components=found.components, shrinkage=found.shrinkage)
             work.tell(f"mixture: {counted(found.components, 'component')}, shrinkage {found.shrinkage}, by held-out cases")
         law = fit_mixture(u, chosen.components, self.structure, shrinkage=chosen.shrinkage, rank=self.rank, seed=work.seed)

@@ -78,14 +78,14 @@ class Network(Options, Recipe):
         module = self._architecture(u, work)
         said = described(module, u)
         work.tell(said)
-        train, _ = split(len(u), self.held_out)
-        reference = fit_reference(u[train], self.structure, module, shrinkage=self.shrinkage, rank=self.rank)
+        train, _ = split(len(u), self.held_out, work.overlap)
+        reference = fit_reference(u[train], self.structure, module, shrinkage=self.shrinkage, rank=self.rank, overlap=work.overlap)
         options = Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
         told = None
         if work.condition is not None and self.masks is None:
-            known = work.condition[train]
-            told = fit_told(u[train], known, reference, self.structure, shrinkage=of_one(self.shrinkage))
-        done = training.fit(u, module, reference, options, condition=work.condition, told=told, seed=work.seed, progress=self.watch)
+            told = fit_told(u[train], work.condition[train], reference, self.structure, shrinkage=of_one(self.shrinkage))
+        known, overlap, watch = work.condition, work.overlap, self.watch
+        done = training.fit(u, module, reference, options, condition=known, told=told, overlap=overlap, seed=work.seed, progress=watch)
         return Fitted(done.network, training={"net": said, **{name: getattr(done, name) for name in TOLD}})
 
     def _architecture(self, u: Tensor, work: Work) -> nn.Module:
@@ -112,7 +112,13 @@ def described(module: nn.Module, u: Tensor) -> str:
 
 
 def fit_reference(
-    x: Tensor, structure: str | None = None, module: nn.Module | None = None, *, shrinkage: str | float = "auto", rank: int | None = None
+    x: Tensor,
+    structure: str | None = None,
+    module: nn.Module | None = None,
+    *,
+    shrinkage: str | float = "auto",
+    rank: int | None = None,
+    overlap: int = 0,
 ) -> Gaussian | Mixture:
     """The law that a network for x (case, *event) stands on: a Gaussian; without a structure, that of ``reference_structure``.
 
@@ -123,7 +129,8 @@ def fit_reference(
     """
     gaps, global_view = bool(torch.isnan(x).any()), x.ndim == 2 or isinstance(module, MLP)
     if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
-        mixture = fit_mixture(x[:: -(-len(x) // CASES)], shrinkage=shrinkage)
+        apart = -(-len(x) // CASES)
+        mixture = fit_mixture(x[::apart], shrinkage=shrinkage, overlap=overlap // apart)
         return mixture if len(mixture.components) > 1 else mixture.components[0]
     law = fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
     return Gaussian(law.mean(), as_spectral(law.operator))

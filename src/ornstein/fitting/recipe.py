@@ -24,11 +24,13 @@ class Work:
     seed       of everything random
     tell       is told what is being fitted
     condition  what is known of each case, as a network sees it; None without
+    overlap    how many neighbours on either side share samples with a case: what a choice holds out is not fitted by way of them
     """
 
     seed: int = 0
     tell: Tell = lambda _: None
     condition: Condition | None = None
+    overlap: int = 0
 
 
 @dataclass(frozen=True, eq=False)

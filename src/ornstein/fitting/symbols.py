@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, counted, unknown_name
+from ornstein.common.folds import blocks
 from ornstein.discrete import Law, Mixture, fit_markov, fit_mixture, train
 from ornstein.discrete.choose import choose_markov, choose_mixture
 from ornstein.discrete.learning import refuse_few
-from ornstein.fitting.held_out import blocks
 from ornstein.fitting.recipe import Work
 
 LAWS = ("auto", "independent", "markov", "mixture", "empirical", "network")
@@ -81,10 +81,10 @@ class Symbols(ABC):
             return self
         found = []
         if self.law in ("auto", "markov"):
-            found.append(choose_markov(codes, states, self.prior))
+            found.append(choose_markov(codes, states, self.prior, work.overlap))
         if self.law != "markov":
             many = 1 if self.law == "independent" else self.components
-            found.append(choose_mixture(codes, states, many, self.prior, seed=work.seed))
+            found.append(choose_mixture(codes, states, many, self.prior, seed=work.seed, overlap=work.overlap))
         best = max(found, key=lambda choice: choice.nats)
         kind = f"mixture, {counted(best.components, 'component')}" if best.components else "Markov chain"
         work.tell(f"{kind} with prior {best.prior:g}: {best.nats:.2f} nats a held-out case")
@@ -146,9 +146,8 @@ def strange(x: Tensor, alphabet: Tensor, allowed: str) -> None:
 def _learnt(recipe: Symbols, codes: Tensor, states: int, work: Work) -> Spelt:
     """A network: one block of a tenth of the cases chooses its weights, another has no part in it and judges new cases."""
     refuse_few(len(codes))
-    ends = blocks(len(codes), min(10, len(codes)))
-    choosing, judging = ends[len(ends) // 2].test, ends[-1].test
-    seen = torch.ones(len(codes), dtype=torch.bool)
-    seen[choosing] = seen[judging] = False
-    done = train(codes[seen], codes[choosing], states, steps=recipe.steps, minutes=recipe.minutes, seed=work.seed, tell=work.tell)
-    return Spelt(done.law, recipe, {"steps": done.steps, "seconds": done.seconds, "held_out": done.loss}, codes[judging])
+    ends = blocks(len(codes), min(10, len(codes)), work.overlap)
+    choosing, judging = ends[len(ends) // 2], ends[-1]
+    seen = choosing.train[torch.isin(choosing.train, judging.train)]
+    done = train(codes[seen], codes[choosing.test], states, steps=recipe.steps, minutes=recipe.minutes, seed=work.seed, tell=work.tell)
+    return Spelt(done.law, recipe, {"steps": done.steps, "seconds": done.seconds, "held_out": done.loss}, codes[judging.test])

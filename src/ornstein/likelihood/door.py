@@ -10,7 +10,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError, counted, unknown_name
 from ornstein.covariance import Spectral
-from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Network
+from ornstein.denoisers import Colored, Denoiser, Gaussian, Law, Mixture, Network
 from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
 from ornstein.likelihood.flow import FEW, FIRST, flow, signals
@@ -89,23 +89,29 @@ def _found(
 
 
 def supported(denoiser: Denoiser, x: Tensor) -> str:
-    """Of a Gaussian without variance in some direction: the dimension of its support, and what takes cases x (case, *event) out of it.
+    """Of a law without variance in some direction: the dimension of its support, and what takes cases x (case, *event) out of it.
 
-    "" for laws with variance everywhere, and for all other laws.
+    "" for laws with variance everywhere, for mixtures whose components do not share one support, and for all other laws.
     """
-    if not isinstance(denoiser, Gaussian) or denoiser.batch_shape:
+    size, dimension = math.prod(denoiser.event_shape), _dimension(denoiser)
+    if dimension in (0, size):
         return ""
-    covariance = denoiser.covariance()
-    if not isinstance(covariance, Spectral) or not float(covariance.eigenvalues.max()) > 0:
+    frame = Frame.of(reference_of(denoiser), 0.0)
+    if frame.dimension != dimension:
         return ""
-    frame, size = Frame.of(denoiser, 0.0), math.prod(denoiser.event_shape)
-    if frame.dimension == size:
-        return ""
-    said = f"taken on its support, {frame.dimension} of {size} dimensions"
+    said = f"taken on its support, {dimension} of {size} dimensions"
     outside = ~frame.holds(x)
     if not bool(outside.any()):
         return said
     return f"{said}, and {counted(int(outside.sum()), 'case')} outside it: {_off(frame, x, outside)}"
+
+
+def _dimension(denoiser: Denoiser) -> int:
+    """The dimension of the support of one Gaussian, or of every component of a mixture; 0 where it is not one number."""
+    parts = denoiser.components if isinstance(denoiser, Mixture) else (denoiser,) if isinstance(denoiser, Gaussian) else ()
+    known = [part.covariance() for part in parts if not part.batch_shape]
+    ranks = {operator.rank() for operator in known if isinstance(operator, Spectral)}
+    return ranks.pop() if len(ranks) == 1 and len(known) == len(parts) else 0
 
 
 def _off(frame: Frame, x: Tensor, outside: Tensor) -> str:

@@ -1,6 +1,6 @@
 """Numbers that say how good a law is, each with its standard error."""
 
-from ornstein.fitting.held_out import Fold, blocks
+from ornstein.common.folds import Fold, blocks
 from ornstein.metrics.backtest import Backtest, backtest
 from ornstein.metrics.bands import BandCheck, check_bands
 from ornstein.metrics.calibrated import Calibrated, calibrated, tarp

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 
 from ornstein.common.errors import InputError
-from ornstein.denoisers import Law, matched
+from ornstein.denoisers import Law, Mixture, matched
 from ornstein.likelihood.frame import Frame
 from ornstein.model import Model, SymbolModel
 
@@ -67,6 +67,8 @@ def _drawn(model: Model) -> torch.Tensor:
 
 
 def _rank(model: Model) -> int | None:
-    """The dimension of the support, where it is known."""
-    rank = getattr(model.moments.covariance(), "rank", None)
-    return None if rank is None else int(rank())
+    """The dimension of the support, where it is known; of a mixture that of its thinnest component, whose density has no equal unit."""
+    law = model.moments
+    ranks = [getattr(part.covariance(), "rank", None) for part in (law.components if isinstance(law, Mixture) else (law,))]
+    known = [int(rank()) for rank in ranks if rank is not None]
+    return min(known) if len(known) == len(ranks) else None

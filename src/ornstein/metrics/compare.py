@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.folds import Fold
 from ornstein.common.signals import Signals
-from ornstein.fitting.held_out import Fold
 from ornstein.metrics.means import Mean, mean_with_error
 from ornstein.model import Model
 from ornstein.model.fit import fit
@@ -59,7 +59,7 @@ def held_out_log_prob(
     """log p of every case in nats, (case,), each under the fit that has not seen its fold."""
     scores = torch.empty(len(x), dtype=torch.float64)
     for fold, model in fold_models(x, candidate, folds, seed=seed, progress=progress):
-        scores[fold.test] = model.log_prob(x[fold.test])
+        scores[fold.test] = model.log_density(x[fold.test]).value
     return scores
 
 

@@ -10,7 +10,6 @@ import torch
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, counted
-from ornstein.common.signals import Signals
 from ornstein.likelihood import Density, probability, remarks
 from ornstein.metrics.comparable import refuse_unlike
 from ornstein.metrics.compare import Score
@@ -47,7 +46,7 @@ def compare(
     train: object = None,
     step: object = None,
     error: float | None = None,
-    lag: int = 0,
+    overlap: int = 0,
     seed: int = 0,
 ) -> Comparison:
     """A held-out table of models, with a Gaussian and a mixture always in it (``metrics.marks``).
@@ -57,27 +56,39 @@ def compare(
     train   the cases that the models were fitted to: a Gaussian and a mixture are fitted to them too
     step    declares that x is rounded to it (a number, or one per entry): probabilities of rounded values in place of densities
     error   nats that an estimated density may be off (``Model.log_density``); every model meets the same random numbers
-    lag     as in ``mean_with_error``, for cases that share samples
+    overlap how many neighbours on either side share samples with a case, ceil(window / hop) - 1: standard errors then count each pair
+            of them (``mean_with_error``), and laws that are fitted to folds of x leave them out
 
-    Raises ``InputError`` for no models, and for models whose densities have different units: ``metrics.comparable``.
+    Raises ``InputError`` for no models, fewer than two cases, and models whose densities have different units: ``metrics.comparable``.
     """
     if not models:
         raise InputError("models is empty: give at least one, by name")
+    overlap = checks.count(overlap, "overlap", at_least=0)
     refuse_unlike(models)
-    values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=True)
-    found = marks(models, x, values, train, seed)
+    values = next(iter(models.values())).signals_of(x)
+    if len(values) < 2:
+        raise InputError(f"x holds {counted(len(values), 'case')}, but a comparison with standard errors needs at least 2: give more")
+    found = marks(models, values, train, overlap, seed)
     every = {**dict(models), **found.models}
     refuse_unlike(every)
-    densities = {**{name: _scored(model, x, step, error, seed) for name, model in every.items()}, **found.densities}
+    densities = {**{name: _named(name, model, x, step, error, seed) for name, model in every.items()}, **found.densities}
     means = {name: float(density.value.mean()) for name, density in densities.items()}
     best_first = sorted(densities, key=lambda name: -means[name])
     shape = next(iter(every.values())).event_shape
-    scores = paired({name: densities[name].value for name in best_first}, math.prod(shape), lag=lag)
+    scores = paired({name: densities[name].value for name in best_first}, math.prod(shape), lag=2 * overlap)
     symbols = isinstance(next(iter(models.values())), SymbolModel)
     notes = [*_notes(densities), *found.notes]
     if not symbols:
         notes += remarks(values, declared=step is not None)
     return Comparison(scores, densities, tuple(notes))
+
+
+def _named(name: str, model: Model | SymbolModel, x: object, step: object, error: float | None, seed: int) -> Density:
+    """``_scored``, whose refusals name the model."""
+    try:
+        return _scored(model, x, step, error, seed)
+    except InputError as problem:
+        raise InputError(f"{name}: {problem}") from problem
 
 
 def _scored(model: Model | SymbolModel, x: object, step: object, error: float | None, seed: int) -> Density:

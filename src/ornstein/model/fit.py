@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.folds import Fold, blocks
 from ornstein.common.gradients import with_gradients
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
@@ -19,7 +20,7 @@ from ornstein.data.read import recognised
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
-from ornstein.fitting.held_out import Fold, Judge, blocks, judges
+from ornstein.fitting.held_out import Judge, judges
 from ornstein.fitting.marginals import MARGINALS, gaussianised
 from ornstein.fitting.marginals_choice import gain_of_curves
 from ornstein.fitting.network import Network
@@ -98,9 +99,9 @@ def fit(
                  neighbouring cases; shuffle cases that are sorted by kind. Cases with gaps are not scored. A network is fitted once:
                  ``judged`` sets cases aside for p-values.
     overlap      how many neighbours on either side share samples with a case: ceil(window / hop) - 1 for windows cut with ``hop``; so
-                 many on either side of a fold, and of what is set aside, are neither fitted nor scored there: otherwise a law has seen
-                 samples of the cases it judges, and new cases look odder than they are. Default folds that leave no two cases are
-                 left out, which is said
+                 many on either side of a fold, of what is set aside, and of what a choice (of components, of a network's weights)
+                 holds out are neither fitted nor scored there: otherwise a law has seen samples of the cases it judges, and new
+                 cases look odder than they are. Default folds that leave no two cases are left out, which is said
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
@@ -126,7 +127,7 @@ def fit(
         refuse_for_symbols(recipe, x, labels=labels, condition=condition, standardize=standardize, marginals=marginals, engine=engine)
         values, names = values_of(x)
         refuse_one(values)
-        work = Work(checks.seed(seed), progress or (lambda _: None))
+        work = Work(checks.seed(seed), progress or (lambda _: None), overlap=shared)
         return fit_symbols(values, names, recipe, _folds(len(values), folds, shared, work.tell), work)
     refuse_conditions(recipe, labels=labels, condition=condition)
     if not recipe.scored and folds not in (None, 0):
@@ -150,7 +151,7 @@ def fit(
     aside = None
     if isinstance(recipe, Network) and recipe.judged:
         values, given, aside = set_aside(values, given, recipe.judged, shared)
-    work = Work(checks.seed(seed), tell, given)
+    work = Work(checks.seed(seed), tell, given, shared)
     scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
     if marginals == "auto":
         marginals = _marginals(values, recipe, scaling, work)
@@ -231,7 +232,7 @@ def _marginals(x: Tensor, recipe: Recipe, scaling: str, work: Work) -> str | Non
     def scalers(cases: Tensor, curved: bool) -> Scaler:
         return _scaler(cases, scaling, "gaussian" if curved else None, work.seed, lambda _: None)
 
-    found = gain_of_curves(x, scalers, lambda u: recipe.fit(u, work).law)
+    found = gain_of_curves(x, scalers, lambda u: recipe.fit(u, work).law, work.overlap)
     work.tell(found.sentence())
     return "gaussian" if found.taken else None
 

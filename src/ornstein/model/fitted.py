@@ -166,8 +166,22 @@ class Fitted:
         lead, times = self.event_shape[:-1], self.event_shape[-1]
         recorded = longer and values.ndim == len(lead) + 2 <= 3 and tuple(values.shape[1:-1]) == lead and values.shape[-1] > times
         if tuple(values.shape[1:]) != self.event_shape and not (recorded and self.times is None):
-            wanted = ", ".join(map(str, self.event_shape))
-            raise InputError(f"x has shape {tuple(values.shape)}, but this model holds signals of shape (case, {wanted})")
+            raise self._unlike(tuple(values.shape), isinstance(x, Matched))
         if not len(values):
             raise InputError("x holds no cases: give at least one")
         return values
+
+    def _unlike(self, shape: tuple[int, ...], named: bool) -> InputError:
+        """The error for cases of another shape; of ``named`` signals, and of channels, the last axis is time."""
+        times, timed = self.event_shape[-1], self.times is None and (named or len(self.event_shape) == 2)
+        if timed and len(shape) == 1 + len(self.event_shape) and shape[1:-1] == self.event_shape[:-1]:
+            if shape[-1] > times:
+                remedy = f"cut them, x.windows({times}) (--window {times})"
+            else:
+                remedy = "give longer ones, or fit a model to such signals"
+            return InputError(f"x holds signals of {shape[-1]} samples, but this model those of {times}: {remedy}")
+        wanted = ", ".join(map(str, self.event_shape))
+        found = f"x has shape {shape}, but this model holds signals of shape (case, {wanted})"
+        if named and shape[0] == 1:
+            return InputError(f"{found}: if each row of the table is a case, read it with orient='rows' (--orient rows)")
+        return InputError(found)

@@ -110,7 +110,7 @@ class JointLaw(Joint):
         """log p(x | theta) in nats (case,) of vectors, for a law with density."""
         count = theta.shape[1]
         own = Model(marginal(self.model.exact, torch.arange(count)), self._scaler(count))
-        return self.model.log_prob(torch.cat([theta, x], 1)) - own.log_prob(theta)
+        return self.model.log_density(torch.cat([theta, x], 1)).value - own.log_density(theta).value
 
     def _scaler(self, count: int) -> Scaler:
         """The standardisation of the parameters."""

@@ -29,7 +29,7 @@ class Aside(NamedTuple):
 
 
 def set_aside(values: Tensor, given: Condition | None, count: int, overlap: int = 0) -> tuple[Tensor, Condition | None, Aside]:
-    """(cases to fit, what is known of them, the cases set aside): the ends of five stretches, as for held-out cases.
+    """(cases to fit, what is known of them, the cases set aside): the ends of stretches, as for held-out cases.
 
     Those within ``overlap`` of a case that is set aside share samples with it, and are neither. Raises ``InputError`` where fewer than
     ten are asked for, or fewer than half would be left.
@@ -37,9 +37,7 @@ def set_aside(values: Tensor, given: Condition | None, count: int, overlap: int 
     checks.count(count, "judged", at_least=10)
     if 2 * count > len(values):
         raise InputError(f"judged is {count}, but x has {len(values)} cases, of which half must be left to train on: ask for fewer")
-    fitted, judging = split(len(values), count / len(values))
-    near = judging.unsqueeze(1) + torch.arange(-overlap, overlap + 1)
-    fitted = fitted[~torch.isin(fitted, near)]
+    fitted, judging = split(len(values), count / len(values), overlap)
     if 2 * len(fitted) + 2 * len(judging) < len(values):
         raise InputError(
             f"overlap is {overlap}, which leaves {len(fitted)} of {len(values)} cases to train on beside {count} that judge: ask for fewer"

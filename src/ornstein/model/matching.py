@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
 from ornstein.common.times import same
 from ornstein.common.units import conversion
@@ -47,7 +47,7 @@ class Matched:
                 f"x is sampled at {x.rate:g} Hz, but the model at {rate:g} Hz: "
                 f"resample it first, x.resampled({rate:g}) (--resample {rate:g})"
             )
-        chosen = _chosen(x.channels, channels)
+        chosen = _chosen(x.channels, channels, len(x) == 1)
         factor, offset = _converted([x.units[k] for k in chosen], units or ("",) * len(chosen), [x.channels[k] for k in chosen])
         order = torch.tensor(chosen)
         own = x.values[:, order].to(torch.float64)
@@ -77,13 +77,18 @@ def _refuse_other_times(x: Signals, rate: float | None, times: Tensor | None) ->
         )
 
 
-def _chosen(given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
-    """Where each channel of the model is among those given."""
+def _chosen(given: tuple[str, ...], wanted: tuple[str, ...], single: bool) -> list[int]:
+    """Where each channel of the model is among those given; ``single``: there is one case, which may be a table read the other way."""
     if not wanted or _generic(wanted) or _generic(given):
         count = len(wanted) or len(given)
-        if count != len(given):
+        if count == len(given):
+            return list(range(count))
+        if not _generic(wanted):
             raise InputError(f"x has {len(given)} channels without names, but the model has {count}: {listed(wanted)}: give them names")
-        return list(range(count))
+        found = f"x has {counted(len(given), 'channel')}, {listed(given)}, but the model has {count}"
+        if single:
+            raise InputError(f"{found}: give as many, or, if each row of the table is a case, read it with orient='rows' (--orient rows)")
+        raise InputError(f"{found}: give as many")
     if missing := [name for name in wanted if name not in given]:
         raise InputError(
             f"x has the channels {listed(given)}, but the model needs {listed(missing)} too: give them, or rename the channels"

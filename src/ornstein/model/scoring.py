@@ -33,9 +33,12 @@ class Scoring(Fitted):
         """log density in nats per case, in the user's units; -inf outside the support of the law. Higher is more typical.
 
         Exact for an analytic law, otherwise the value of ``log_density``, which also says how far it may be off, and in ``why`` what takes
-        a case out of the support. Of rounded values it can be made as large as one likes: ``bits_per_dim`` declares their step.
+        a case out of the support. Of rounded values it can be made as large as one likes: that is warned of once, and ``bits_per_dim``
+        declares their step.
         """
-        return self.log_density(x, label=label, condition=condition).value
+        values = self._signals(x)
+        self._say_rounded(values)
+        return self.log_density(values, label=label, condition=condition).value
 
     def _say_rounded(self, values: Tensor) -> None:
         """Look once, at the first signals (case, *event) that are enough to see a grid in, and warn of one."""
@@ -171,5 +174,5 @@ class Scoring(Fitted):
         if step is None:
             values = self._signals(x)
             self._say_rounded(values)
-            return bits_per_dim(self.log_prob(values), entries)
+            return bits_per_dim(self.log_density(values).value, entries)
         return bits_per_dim(probability(lambda y: self.log_density(y).value, self._signals(x), checks.tensor(step, "step")).value, entries)

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError, counted, unknown_name
+from ornstein.common.folds import Fold
 from ornstein.common.signals import Signals
 from ornstein.data.read import recognised
 from ornstein.discrete import Chain, Law, Markov, Mixture, Network, bound, certify, denoiser, sample
-from ornstein.fitting.held_out import Fold, Surprise, ranked
+from ornstein.fitting.held_out import Surprise, ranked
 from ornstein.fitting.recipe import Work
 from ornstein.fitting.symbols import Symbols, strange
 from ornstein.likelihood import Density, bits_per_dim
@@ -129,17 +130,20 @@ class SymbolModel:
             raise unknown_name("method", method, METHODS)
         codes = self._codes(x)
         value = self.law.log_prob(codes)
+        said = ""
         if impossible := int(torch.isinf(value).sum()):
+            many = counted(impossible, "case")
+            said = f"{many} outside its support: case {int(value.argmin())} is none that the law can draw"
             warnings.warn(
-                f"{counted(impossible, 'case')} of {len(value)} have probability 0 under this {self.described()}, so log_prob is -inf: "
-                "it gives probability only to what it has seen; fit 'mixture' with a prior above 0 for a law that expects more",
+                f"{many} of {len(value)} have probability 0 under this law ({self.described()}), so log_prob is -inf: it gives "
+                "probability only to what it has seen; fit 'mixture' with a prior above 0 for a law that expects more",
                 UserWarning,
                 stacklevel=3,
             )
         if method != "bound":
             calls = self.law.sites if isinstance(self.law, Network) else 0
             why = "sites revealed one by one, in their order" if calls else "the law has its probability in closed form"
-            return replace(Density.exact(value, why), calls=torch.full((len(value),), calls))
+            return replace(Density.exact(value, why), calls=torch.full((len(value),), calls)).because(said)
         allowed = 0.05 if error is None else checks.positive(error, "error")
         run, paths = self._chain("masked", steps), 16
         most = 1024 if calls is None else checks.count(calls, "calls", at_least=paths * steps) // steps
@@ -226,8 +230,8 @@ class SymbolModel:
         found = recognised(x)
         return Matched.of(found, self.channels, self.units, self.rate) if isinstance(found, Signals) else None
 
-    def _codes(self, x: object) -> Tensor:
-        """x as codes (case, site), -1 where it is not known."""
+    def signals_of(self, x: object) -> Tensor:
+        """Symbols, or what ``fit`` reads as such, as values (case, *event) in the channels of this model; NaN is not known."""
         matched = self._matched(x)
         values = checks.tensor(x if matched is None else matched.values, "x", missing=True)
         if matched is not None and len(self.event_shape) == 1 and values.shape[1] == 1:
@@ -235,8 +239,13 @@ class SymbolModel:
         if tuple(values.shape[1:]) != self.event_shape or not len(values):
             wanted = ", ".join(map(str, self.event_shape))
             raise InputError(f"x has shape {tuple(values.shape)}, but this model holds sequences of shape (case, {wanted}), at least one")
+        return values
+
+    def _codes(self, x: object) -> Tensor:
+        """x as codes (case, site), -1 where it is not known."""
+        values = self.signals_of(x)
         named = ", ".join(f"{v:g}" for v in self.alphabet.tolist()[:12]) + ", ..." * (len(self.alphabet) > 12)
-        strange(values, self.alphabet, f"{named} (NaN: not known), the symbols of this model")
+        strange(values, self.alphabet, f"{named}, the symbols of this model: recode it, or put NaN where it is not known")
         return coded(values, self.alphabet)
 
     def _decode(self, codes: Tensor) -> Tensor:
@@ -264,7 +273,7 @@ def fit_symbols(
         if folds and len(unseen):
             bench.append(SymbolJudge(whole.law, whole.law.log_prob(unseen).sort().values))
     else:
-        quiet = Work(work.seed)
+        quiet = replace(work, tell=lambda _: None)
         for k, fold in enumerate(folds):
             work.tell(f"fold {k + 1} of {len(folds)}")
             test = fold.test[complete[fold.test]]

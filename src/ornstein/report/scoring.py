@@ -90,8 +90,8 @@ def hold_out(
     for k, (fold, model) in enumerate(fold_models(x, law, parts, seed=seed, progress=tell)):
         scored = fold.test[complete[fold.test]]
         if len(scored):
-            log_prob[scored] = model.log_prob(x.values[scored])
-            own = model.log_prob(model.sample(_OWN_DRAWS, seed=seed)).sort().values
+            log_prob[scored] = model.log_density(x.values[scored]).value
+            own = model.log_density(model.sample(_OWN_DRAWS, seed=seed)).value.sort().values
             odd[scored] = oddness(model, x.values[scored])
             typical[scored] = (1 + torch.searchsorted(own, log_prob[scored], right=True).to(torch.float64)) / (1 + _OWN_DRAWS)
         if k == 0 and bool(complete.all()):

@@ -68,6 +68,7 @@ def fit(
     *,
     condition: Condition | None = None,
     told: ByCondition | None = None,
+    overlap: int = 0,
     seed: int = 0,
     progress: Callable[[Record], None] | None = None,
     **changes: Any,
@@ -80,6 +81,7 @@ def fit(
     options    how: see ``Options``; ``changes`` are options by name, ``fit(x, steps=500, folder="run")``
     condition  one row per case
     told       the law of signals with a condition, which the network stands on where it is told one; without a reference, it is fitted too
+    overlap    how many neighbours on either side share samples with a case: those of a held-out one are not trained on
     progress   called with every ``Record``
 
     Raises ``InputError`` for arguments and data that cannot be used, before training; ``RunError`` where the disk refuses or memory
@@ -92,7 +94,7 @@ def fit(
     if module is not None:
         check_module(module)
     x = check_signals(x, module, missing=how.masks is not None)
-    train, held = split(len(x), how.held_out)
+    train, held = split(len(x), how.held_out, overlap)
     if condition is not None:
         check_condition(condition, len(x), module)
     if module is None:
@@ -142,6 +144,7 @@ def fit(
         "lengths": list(how.lengths),
         "masks": repr(how.masks),
         "seed": seed,
+        **({"overlap": overlap} if overlap else {}),
     }
     session = Session(how.folder, configuration, how.resume, how.force, how.keep, progress or (lambda _: None))
     history = session.records(run)

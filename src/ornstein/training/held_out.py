@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.folds import Fold, ends
 from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network, Preconditioning
 from ornstein.nets import Condition
@@ -19,9 +20,6 @@ from ornstein.training.weights import EDM
 HELD_OUT = 0.1
 """The share of cases that is held out unless the caller says otherwise."""
 
-BLOCKS = 5
-"""Stretches of held-out cases."""
-
 PAIRS = 512
 """Pairs of a case and a noise level. Levels are quantiles and the noise never changes, so candidates differ by what they learned."""
 
@@ -29,11 +27,11 @@ DRAW = (1 << 32) - 1
 """The step whose random numbers are used: no training run gets there."""
 
 
-def split(cases: int, share: float) -> tuple[Tensor, Tensor]:
-    """(cases to train on, held-out cases), both ascending: the ends of up to 5 equal stretches, so that overlapping windows hardly leak.
+def split(cases: int, share: float, overlap: int = 0) -> Fold:
+    """(cases to train on, held-out cases), both ascending: see ``folds.ends``.
 
-    A random choice would put neighbours of every held-out window into training. Cases that are sorted by kind are met in every stretch.
-    ``share`` 0 holds none out; any other at least one. Raises ``InputError`` unless 0 <= share < 1 and two cases are left to train on.
+    ``share`` 0 holds none out; any other at least one. ``overlap``: how many neighbours on either side share samples with a case; those
+    of a held-out one are not trained on either. Raises ``InputError`` unless 0 <= share < 1 and two cases are left to train on.
     """
     if not 0 <= checks.real(share, "held_out") < 1:
         raise InputError(f"held_out is {share:g}, but is the share of cases kept from training: give a number from 0 to below 1")
@@ -42,12 +40,7 @@ def split(cases: int, share: float) -> tuple[Tensor, Tensor]:
         raise InputError(
             f"x has {cases} cases, of which held_out = {share:g} leaves {cases - count} to train on: give at least 2 more, or 0"
         )
-    held = torch.zeros(cases, dtype=torch.bool)
-    blocks = min(BLOCKS, count)
-    for k in range(blocks):
-        end = (k + 1) * cases // blocks
-        held[end - ((k + 1) * count // blocks - k * count // blocks) : end] = True
-    return (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+    return ends(cases, count, overlap)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,35 @@
+"""What is held out, and what shares samples with it, is never fitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from ornstein.common.errors import InputError
+from ornstein.common.folds import blocks, ends, every
+
+
+@pytest.mark.parametrize(("cases", "count", "overlap"), [(200, 20, 3), (103, 21, 0), (60, 12, 5), (50, 5, 30), (9, 1, 2)])
+def test_no_fitted_case_is_near_a_held_out_one(cases: int, count: int, overlap: int) -> None:
+    for fold in (ends(cases, count, overlap), *blocks(cases, 2, min(overlap, 2))):
+        apart = (fold.train.unsqueeze(1) - fold.test).abs().min()
+        assert int(apart) > (overlap if len(fold.test) == count else min(overlap, 2))
+    assert len(ends(cases, count, overlap).test) == count
+
+
+@pytest.mark.parametrize(("overlap", "stretches"), [(0, 5), (3, 5), (8, 5), (12, 4), (30, 2), (60, 1)])
+def test_fewer_stretches_where_their_neighbours_would_take_half(overlap: int, stretches: int) -> None:
+    """Of 200 cases 20 at the ends of k stretches: 180 - (2 k - 1) overlap are left, at least 90 where k can be lower."""
+    fold = ends(200, 20, overlap)
+    assert len(fold.train) == 180 - (2 * stretches - 1) * overlap
+    assert 1 + int((fold.test.diff() > 1).sum()) == stretches
+
+
+def test_one_in_five_is_held_out_in_turn_or_at_the_ends() -> None:
+    assert every(20, 5).test.tolist() == [0, 5, 10, 15]
+    assert len(every(40, 5, 1).test) == 8
+    assert ends(7, 0).train.tolist() == list(range(7))
+
+
+def test_nothing_left_is_said() -> None:
+    with pytest.raises(InputError, match=r"20 cases with overlap 19 leave 0 to fit beside 2 .* larger hop"):
+        ends(20, 2, 19)
