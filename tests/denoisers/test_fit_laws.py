@@ -13,7 +13,7 @@ from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Options, Stationary
 from ornstein.denoisers import Empirical, Gaussian, Mixture, choose_mixture, components_choice, fit_empirical, fit_gaussian, fit_mixture
 from ornstein.denoisers.components_choice import WEIGHTS
-from ornstein.denoisers.em import maximize
+from ornstein.denoisers.em import SHORT, climb, maximize
 from truth import gaussian_log_prob, spectrum_covariance
 
 TRUE = Mixture(
@@ -111,14 +111,14 @@ def relation(cases: int, seed: int, noise: float = 0.002) -> Tensor:
 def test_components_that_are_thin_indeed_are_shrunk_less() -> None:
     """OAS takes a narrow relation for chance; held-out cases see that it is none, and support more components then."""
     train, new = relation(300, 1), relation(300, 3)
-    found = choose_mixture(train)
+    found = choose_mixture(train, starts=1)
     assert found.shrinkage in WEIGHTS, found
-    fitted = fit_mixture(train)
+    fitted = fit_mixture(train, starts=1)
     assert torch.equal(fitted.log_prob(new), fit_mixture(train, found.components, shrinkage=found.shrinkage).log_prob(new))
     for components in (found.components // 2, found.components):
         apart = fitted.log_prob(new) - fit_mixture(train, components).log_prob(new)
         assert float(apart.mean()) > 3 * float(apart.std()) / math.sqrt(len(new))
-    assert choose_mixture(train, shrinkage="oas") == (len(fit_mixture(train, shrinkage="oas").components), "oas")
+    assert choose_mixture(train, shrinkage="oas", starts=1) == (len(fit_mixture(train, shrinkage="oas", starts=1).components), "oas", 1)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,43 @@ def test_numbers_and_shrinkages_are_judged_together_and_a_level_doubling_is_look
     monkeypatch.setattr(
         components_choice, "climb", lambda x, k, structure, options, steps: (Told(levels.get((k, options.shrinkage), -5)), 0)
     )
-    assert choose_mixture(normal(200, 2, seed=1)) == expected
+    assert choose_mixture(normal(200, 2, seed=1)) == (*expected, 1)
+
+
+def test_the_mean_of_several_starts_is_the_mean_of_their_densities() -> None:
+    x, new = normal(60, 2, seed=1), normal(50, 2, seed=2)
+    law = fit_mixture(x, 3, starts=3, seed=7)
+    runs = torch.stack([climb(x, 3, "dense", Options("oas", None, 7 + k), SHORT)[0].log_prob(new) for k in range(3)])
+    assert float(runs.std(0).max()) > 1e-3
+    assert torch.allclose(law.log_prob(new), runs.logsumexp(0) - math.log(3))
+    assert torch.equal(fit_mixture(x, 3, seed=7).log_prob(new), fit_mixture(x, 3, starts=1, seed=7).log_prob(new))
+
+
+def test_starts_are_averaged_where_they_are_right_about_different_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that are 3 nats up and down by turns: the mean of two has log cosh 3 = 2.3 more. Runs that collapse are left out, and where
+    they agree one is enough."""
+    tried = []
+
+    class Told:
+        def __init__(self, level: float, sign: int) -> None:
+            self.level, self.sign = level, sign
+
+        def log_prob(self, x: Tensor) -> Tensor:
+            return self.level + self.sign * 3 * torch.tensor([1.0, -1.0]).repeat(len(x) // 2)
+
+    def climb(x: Tensor, k: int, structure: str, options: Options, steps: int) -> tuple[Told, int]:
+        tried.append((k, options.shrinkage, options.seed))
+        level = {(1, "oas"): 0.0, (2, "oas"): 1.0, (2, 0.02): 2.0, (4, 0.02): 1.5, (8, 0.02): 2.5, (8, 0.002): 2.6}.get(
+            (k, options.shrinkage), -9.0
+        )
+        return Told(level, 1 if options.seed % period else -1), int(options.seed == 5 and k > 1)
+
+    monkeypatch.setattr(components_choice, "climb", climb)
+    x = normal(200, 2, seed=1)
+    for period, expected in ((2, (2, 0.02, 5)), (99, (2, 0.02, 1))):  # noqa: B007 (the fake reads it)
+        assert choose_mixture(x, seed=1) == expected
+    assert {(4, 0.02, 5), (2, 0.002, 5)} <= set(tried)
+    assert choose_mixture(x, starts=3) == (2, 0.02, 3)
 
 
 def test_round_laws_and_few_cases_keep_oas() -> None:
@@ -162,7 +198,7 @@ def test_a_direction_without_variance_judges_nothing(rounded: torch.dtype) -> No
     """Signals less their own mean: along it the density is 1 / (what shrinkage leaves there), so every smaller weight would gain."""
     x = normal(400, 8, seed=2) @ normal(8, 8, seed=3)
     flat = (x - x.mean(1, keepdim=True)).to(rounded).double()
-    assert choose_mixture(flat) == (1, "oas")
+    assert choose_mixture(flat) == (1, "oas", 1)
     assert choose_mixture(flat[:, :-1]).shrinkage in ("oas", *WEIGHTS)
 
 

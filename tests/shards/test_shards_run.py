@@ -170,7 +170,7 @@ def test_a_bad_shard_is_named_and_the_others_go_on(place: Path, tmp_path: Path) 
     assert len(found.done) == 5
     assert [name for name, _ in found.failed] == ["c.npy", "d.npy"]
     assert "c.npy" in found.failed[0][1]
-    assert "signals of shape" in found.failed[1][1]
+    assert "signals of 3 samples" in found.failed[1][1]
     assert not (tmp_path / "out" / "c.npy.npz").exists()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.folds import every
 from ornstein.covariance import Options
-from ornstein.denoisers.em import climb
+from ornstein.denoisers.em import SHORT, climb
 
 AUTO = "auto"
 """The shrinkage that held-out cases choose."""
@@ -23,18 +23,21 @@ FIRST = "oas"
 WEIGHTS = (0.1, 0.02, 0.002, 0.0005)
 """What is tried beside ``FIRST``, which takes eigenvalues that are far apart for chance: where cases are tied by a narrow relation, each
 component is thin indeed."""
-STEPS = 40
-"""Steps of each EM that is only judged: what later ones gain is small beside what is compared."""
+LAST = 0.0001
+"""The weight that is tried after ``WEIGHTS`` where several runs of EM are averaged, which makes up for thin components."""
+STARTS = 5
+"""Runs of EM that are averaged where the mean of two is better than one."""
 FLAT = 1e-6
 """Deviation over the largest one, below which a direction is rounding: that of float32 is 1e-7."""
 _HELD_OUT = 5
 
 
 class Choice(NamedTuple):
-    """The number of components, and the shrinkage of each."""
+    """The number of components, the shrinkage of each, and of how many runs of EM the densities are averaged."""
 
     components: int
     shrinkage: str | float
+    starts: int = 1
 
 
 def of_one(shrinkage: str | float) -> str | float:
@@ -42,15 +45,18 @@ def of_one(shrinkage: str | float) -> str | float:
     return FIRST if shrinkage == AUTO else shrinkage
 
 
-def choose(x: Tensor, structure: str, options: Options, overlap: int = 0) -> Choice:
-    """The number of components and, where ``options`` leave it open, the shrinkage, by the log-likelihood of a held-out fifth of x.
+def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, starts: int | None = None) -> Choice:
+    """The number of components and, where they are left open, the shrinkage and ``starts``, by the log-likelihood of a held-out fifth of x.
 
     Under each weight of shrinkage the number doubles from 1 as long as the held-out cases gain; a doubling that is level, within its
     paired standard error, is looked past once. Numbers and weights are judged together, since thin components are fewer: what gains
     most under ``FIRST`` is far from what does under a small weight. Another weight is taken if it gains by more than its paired standard
     error; none is tried where x has a direction without variance, whose density is whatever the weight leaves there, the more the
-    smaller it is. A choice at which a component collapses is not taken. Raises ``InputError`` where all held-out cases are repeats of the
-    others. Cost: an EM for each that is tried.
+    smaller it is. Where the mean of two runs of EM is better than one, beyond its error, ``STARTS`` are averaged, and with them numbers
+    and weights go on for as long as that gains. A choice at which a component collapses is not taken.
+
+    ``overlap`` is that of ``folds.every``. Raises ``InputError`` where all held-out cases are repeats of the others. Cost: an EM for each
+    that is tried.
     """
     fitted, held = every(len(x), _HELD_OUT, overlap)
     distinct, kind = torch.unique(x.flatten(1), dim=0, return_inverse=True)
@@ -61,21 +67,53 @@ def choose(x: Tensor, structure: str, options: Options, overlap: int = 0) -> Cho
         )
     train, test = x[fitted], x[held]
 
-    def judged(components: int, shrinkage: str | float) -> Tensor:
+    def judged(components: int, shrinkage: str | float, start: int = 0) -> Tensor:
         """log p of the held-out cases; -inf where a component collapsed."""
-        mixture, collapsed = climb(train, components, structure, replace(options, shrinkage=shrinkage), STEPS)
+        how = replace(options, shrinkage=shrinkage, seed=options.seed + start)
+        mixture, collapsed = climb(train, components, structure, how, SHORT)
         levels = mixture.log_prob(test)
         return torch.full_like(levels, -math.inf) if collapsed and components > 1 else levels
 
     free = options.shrinkage == AUTO and _shrinks(structure, tuple(x.shape[1:])) and not _is_flat(x.flatten(1))
     most, weights, shrinkage = max(len(train) // 10, 1), WEIGHTS if free else (), of_one(options.shrinkage)
     best, level = _doubled(functools.partial(judged, shrinkage=shrinkage), most)
-    chosen = Choice(best, shrinkage)
+    chosen = Choice(best, shrinkage, starts or 1)
     for weight in weights:
         best, tried = _doubled(functools.partial(judged, shrinkage=weight), most)
         if _gains(tried - level):
-            chosen, level = Choice(best, weight), tried
-    return chosen
+            chosen, level = Choice(best, weight, starts or 1), tried
+    if starts is not None or chosen.components == 1:
+        return chosen
+    lower = [w for w in (*weights, LAST) if free and not isinstance(chosen.shrinkage, str) and w < chosen.shrinkage]
+    return _averaged(judged, chosen, level, most, lower)
+
+
+def _averaged(judged: Callable[..., Tensor], alone: Choice, level: Tensor, most: int, lower: Sequence[float]) -> Choice:
+    """``alone``, of one run and held-out ``level``, or what the mean of several is best at: more components, then ``lower`` shrinkage."""
+    if not _gains(_mean(judged, alone._replace(starts=2)) - level):
+        return alone
+    best = alone._replace(starts=STARTS)
+    level = _mean(judged, best)
+    while 2 * best.components <= most:
+        more = best._replace(components=2 * best.components)
+        tried = _mean(judged, more)
+        if not _gains(tried - level):
+            break
+        best, level = more, tried
+    for weight in lower:
+        less = best._replace(shrinkage=weight)
+        tried = _mean(judged, less)
+        if not _gains(tried - level):
+            break
+        best, level = less, tried
+    return best
+
+
+def _mean(judged: Callable[..., Tensor], choice: Choice) -> Tensor:
+    """log of the mean density of the runs without a collapse (case,); -inf where there is none."""
+    runs = torch.stack([judged(choice.components, choice.shrinkage, start) for start in range(choice.starts)])
+    whole = runs[~runs.isneginf().all(1)]
+    return torch.logsumexp(whole, 0) - math.log(len(whole)) if len(whole) else runs[0]
 
 
 def _doubled(judged: Callable[[int], Tensor], most: int) -> tuple[int, Tensor]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,6 +16,8 @@ from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 
 STEPS = 200
+SHORT = 40
+"""Steps of an EM that is one of several, or only judged: what later ones gain is small beside what is averaged or compared."""
 _TOLERANCE = 1e-6
 
 
@@ -29,6 +33,26 @@ def climb(x: Tensor, components: int, structure: str, options: Options, steps: i
             break
         last = level
     return mixture, collapsed
+
+
+def climb_often(x: Tensor, components: int, structure: str, options: Options, starts: int) -> tuple[Mixture, int]:
+    """``climb`` from each of several k-means, and the mean of their densities: again a mixture, of up to ``starts`` times as many.
+
+        log mean_s p_s(x) >= mean_s log p_s(x)      (Jensen; Ormoneit and Tresp 1996, NIPS 8: averaging over EM runs)
+
+    What the runs have in common stays, what each of them makes of few cases averages out. Runs in which a component collapsed are left
+    out where others are left.
+    """
+    if starts == 1:
+        return climb(x, components, structure, options)
+    runs = [climb(x, components, structure, replace(options, seed=options.seed + k), SHORT) for k in range(starts)]
+    kept = [mixture for mixture, collapsed in runs if not collapsed]
+    return (averaged(kept), 0) if kept else runs[0]
+
+
+def averaged(laws: Sequence[Mixture]) -> Mixture:
+    """The mixture whose density is the mean of those of mixtures."""
+    return Mixture(torch.cat([law.weights for law in laws]), [part for law in laws for part in law.components])
 
 
 def clusters(x: Tensor, components: int, seed: int) -> Tensor:

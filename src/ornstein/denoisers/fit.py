@@ -15,7 +15,7 @@ from ornstein.covariance import Options, as_spectral, estimate
 from ornstein.covariance.structure import check_structure
 from ornstein.denoisers.collapse import FLOOR
 from ornstein.denoisers.components_choice import AUTO, Choice, choose, of_one
-from ornstein.denoisers.em import climb
+from ornstein.denoisers.em import climb_often
 from ornstein.denoisers.empirical import Empirical
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
@@ -44,24 +44,26 @@ def fit_mixture(
     *,
     shrinkage: str | float = AUTO,
     rank: int | None = None,
+    starts: int | None = None,
     seed: int | None = 0,
     overlap: int = 0,
 ) -> Mixture:
     """Mixture of ``components`` Gaussians of one structure by EM (Dempster et al. 1977), started from k-means.
 
-    Without ``components`` their number and, with shrinkage "auto", the shrinkage of each are chosen by held-out cases (``choose_mixture``);
-    with a number, "auto" is "oas". ``overlap`` = how many neighbours on either side share samples with a case: those of held-out ones
-    are not fitted.
+    Without ``components`` their number, the ``starts`` of EM whose densities are averaged (``em.climb_often``) and, with shrinkage "auto",
+    the shrinkage of each are chosen by held-out cases (``choose_mixture``); with a number, "auto" is "oas" and there is one start, if not
+    said otherwise. ``overlap`` = how many neighbours on either side share samples with a case: those of held-out ones are not fitted.
     Components that fall below two cases are dropped. One that stands on repeated cases would shrink without end, its density growing:
     its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
     components at which that happens is not chosen. Cost per step: one covariance fit per component.
     """
     x, structure, options = _checked(x, structure, shrinkage, rank, seed)
-    chosen = choose(x, structure, options, overlap) if components is None else Choice(components, of_one(shrinkage))
+    runs = None if starts is None else checks.count(starts, "starts")
+    chosen = choose(x, structure, options, overlap, starts=runs) if components is None else Choice(components, of_one(shrinkage), runs or 1)
     components = checks.count(chosen.components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
-    mixture, collapsed = climb(x, components, structure, replace(options, shrinkage=chosen.shrinkage))
+    mixture, collapsed = climb_often(x, components, structure, replace(options, shrinkage=chosen.shrinkage), chosen.starts)
     if collapsed:
         what = "one component of the mixture stands" if collapsed == 1 else f"{collapsed} components of the mixture stand"
         warnings.warn(
@@ -79,11 +81,12 @@ def choose_mixture(
     *,
     shrinkage: str | float = AUTO,
     rank: int | None = None,
+    starts: int | None = None,
     seed: int | None = 0,
     overlap: int = 0,
 ) -> Choice:
-    """How many components, and how much each is shrunk, as ``fit_mixture`` chooses: see ``components_choice.choose``."""
-    return choose(*_checked(x, structure, shrinkage, rank, seed), overlap)
+    """How many components, how much each is shrunk, and of how many starts, as ``fit_mixture`` chooses: ``components_choice.choose``."""
+    return choose(*_checked(x, structure, shrinkage, rank, seed), overlap, starts=starts)
 
 
 def _checked(x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int | None) -> tuple[Tensor, str, Options]:

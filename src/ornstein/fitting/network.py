@@ -130,7 +130,7 @@ def fit_reference(
     gaps, global_view = bool(torch.isnan(x).any()), x.ndim == 2 or isinstance(module, MLP)
     if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
         apart = -(-len(x) // CASES)
-        mixture = fit_mixture(x[::apart], shrinkage=shrinkage, overlap=overlap // apart)
+        mixture = fit_mixture(x[::apart], shrinkage=shrinkage, starts=1, overlap=overlap // apart)  # every call of the network asks it
         return mixture if len(mixture.components) > 1 else mixture.components[0]
     law = fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
     return Gaussian(law.mean(), as_spectral(law.operator))

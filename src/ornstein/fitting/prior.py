@@ -86,7 +86,7 @@ def _law(score: Tensor, standard: bool, seed: int) -> Gaussian | Mixture:
     tried: list[Gaussian | Mixture] = [_standard(score.shape[1])] if standard else []
     tried.append(fit_gaussian(train))
     if len(few) >= 40:
-        tried.append(fit_mixture(few, seed=seed))
+        tried.append(fit_mixture(few, starts=1, seed=seed))
     best = tried[0]
     for law in tried[1:]:
         gain = law.log_prob(score[held]) - best.log_prob(score[held])
