@@ -147,3 +147,9 @@ def test_windows_that_share_samples_have_larger_errors(room: Path, capsys: pytes
 def test_what_is_assumed_of_units_is_said_once(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     orn.write("bare.npz", orn.Signals(orn.read("rec.npz").values, 100.0, ("a", "b")), force=True)
     assert said(capsys, "score rec.model bare.npz --window 8 --top 0")[2].count("those of the model are assumed") == 1
+
+
+def test_simulations_are_not_signals(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    orn.fit((normal(40, 1, seed=4), normal(40, 4, seed=5)), "gaussian").save("pair.model", force=True)
+    assert "pair.model" in said(capsys, "compare pair.model flat.csv --orient rows")[2]
+    assert said(capsys, "report flat.csv --by pair.model -o no.html --orient rows")[0] == 2
