@@ -56,6 +56,9 @@ def test_a_file_is_read_as_python_reads_it(lab, file, signals):
     assert told["shape"] == [*x.shape]
     assert told["notes"] == [*x.notes]
     close(arrays["low"], x.values)
+    shares = [event["share"] for event in lab.events(signals) if event["is"] == "progress"]
+    assert len(shares) >= 2
+    assert shares == sorted(shares)
 
 
 def test_stretches_are_the_values(lab, file, signals):

@@ -19,6 +19,15 @@ torch.set_num_threads(1)
 LARGEST = 1_500_000
 CHAPTERS = re.findall(r'\{ id: "(\w+)"', (pages.WEB / "lesson" / "chapters.js").read_text(encoding="utf-8"))
 CURVE = [math.sin(i / 9) + 0.2 * math.cos(i) for i in range(300)]
+LEFT_ALONE = """(id) => {
+  const link = document.querySelector(`#chapters a[href$='#${id}']`);
+  const click = new MouseEvent("click", { ctrlKey: true, cancelable: true, bubbles: true });
+  let alone = null;
+  addEventListener("click", (event) => { alone = !event.defaultPrevented; event.preventDefault(); }, { once: true });
+  link.dispatchEvent(click);
+  return { href: link.href, alone };
+}"""
+"""Where a link of another chapter leads, and whether a click with Ctrl is left to the browser, which opens no tab here."""
 NUMBERS = """() => [...document.querySelectorAll("article [data-live]")].map((e) => [e.dataset.live, e.dataset.value])"""
 
 
@@ -70,11 +79,16 @@ def shown(browser, page, folder, chapters):
     seen, tour = browser.page(), opening(CURVE)
     seen.wrong, seen.home = [], ""
     seen.page.set_viewport_size({"width": 1280, "height": 900})
-    seen.page.goto(file.as_uri())
+    seen.page.goto(f"{file.as_uri()}#{chapters[-1]}")  # as a link opens it in another tab
     seen.settled()
+    assert seen.page.get_attribute("article", "data-chapter") == chapters[-1]
+    left = seen.page.evaluate(LEFT_ALONE, CHAPTERS[1])
+    assert left["alone"]
+    assert left["href"].startswith(file.as_uri() + "?")
+    assert left["href"].endswith(f"#{CHAPTERS[1]}")
     numbers = {}
     for chapter in chapters:
-        seen.page.evaluate("(id) => document.querySelector(`#chapters a[href^='/lesson/${id}?']`).click()", chapter)
+        seen.page.evaluate("(id) => document.querySelector(`#chapters a[href$='#${id}']`).click()", chapter)
         seen.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         numbers |= dict(seen.page.evaluate(NUMBERS))
         assert any("一" <= c <= "鿿" for c in seen.page.inner_text("h1"))

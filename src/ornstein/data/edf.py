@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ornstein.common.checks import extra
 from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
-from ornstein.data import edf_annotations, edf_header, timeline
+from ornstein.data import edf_annotations, edf_header, share, timeline
 from ornstein.data.edf_annotations import Annotation
 from ornstein.data.edf_header import Channel, Header
 from ornstein.data.loaded import Event, Loaded, broken, picked, single
@@ -40,7 +40,9 @@ def read(path: Path, channels: tuple[str, ...]) -> Loaded:
     rate = samples / header.seconds if header.seconds else None
     if rate is None:
         notes.append("its records tell no duration, so the rate is unknown")
-    values = np.stack([_scaled(data, c, header.width, path) for c in signals])
+    values = np.empty((len(signals), len(data) * samples))
+    for row, channel in zip(values, share.along(signals), strict=True):
+        _scaled(data, channel, header.width, path, row)
     starts, told = edf_annotations.parse(_annotated(data, header))
     placed = timeline.place(values, samples, rate, starts, header.reserved[4:5] == "D", path)
     events = [Event(*placed.where(a.onset, rate), a.text) for a in told if rate is not None and not a.bad]
@@ -75,9 +77,10 @@ def _annotated(data: npt.NDArray[np.uint8], header: Header) -> list[bytes]:
     return [b"".join(record[part].tobytes() for part in parts) for record in data] if parts else []
 
 
-def _scaled(data: npt.NDArray[np.uint8], channel: Channel, width: int, path: Path) -> npt.NDArray[np.float64]:
+def _scaled(data: npt.NDArray[np.uint8], channel: Channel, width: int, path: Path, out: npt.NDArray[np.float64]) -> None:
     gain, offset = channel.scale(path)
-    return gain * _digital(data, channel, width).astype(np.float64) + offset
+    np.multiply(_digital(data, channel, width), gain, out=out)
+    out += offset
 
 
 def _digital(data: npt.NDArray[np.uint8], channel: Channel, width: int) -> npt.NDArray[np.int32]:

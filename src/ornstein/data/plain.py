@@ -8,6 +8,11 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from ornstein.data import share
+
+LONG = 1 << 22
+"""Letters from which on it is said how far the reading is."""
+_ROWS = 1 << 15
 _BLANK = re.compile(r"\n[ \t\r]*\n")
 
 
@@ -20,7 +25,18 @@ def numbers(text: str, delimiter: str, width: int) -> npt.NDArray[np.float64] | 
     if '"' in text or text.count("\r") != text.count("\r\n") or (width == 1 and _BLANK.search(text.rstrip())):
         return None
     try:
-        found = np.loadtxt(io.StringIO(text), delimiter=None if delimiter == " " else delimiter, comments=None, ndmin=2)
+        found = _table(text, None if delimiter == " " else delimiter)
     except ValueError:
         return None
     return found if found.shape[1] == width else None
+
+
+def _table(text: str, delimiter: str | None) -> npt.NDArray[np.float64]:
+    """All rows; of a long text so many at once, and how far it is is said. Blank lines do not count as rows, so they are read in one go."""
+    if len(text) < LONG or _BLANK.search(text):
+        return np.loadtxt(io.StringIO(text), delimiter=delimiter, comments=None, ndmin=2)
+    rows, parts, end = io.StringIO(text), list[npt.NDArray[np.float64]](), len(text.rstrip())
+    while rows.tell() < end:
+        parts.append(np.loadtxt(rows, delimiter=delimiter, comments=None, ndmin=2, max_rows=_ROWS))
+        share.say(rows.tell() / len(text))
+    return np.concatenate(parts)

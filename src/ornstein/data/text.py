@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ornstein.common.errors import InputError
-from ornstein.data import layout, names, plain, remarks
+from ornstein.data import layout, names, plain, remarks, share
 from ornstein.data.cells import Cells
 from ornstein.data.lines import Lines
 from ornstein.data.sheet import Column, Sheet
@@ -91,7 +91,7 @@ class _Found(NamedTuple):
 
 def _by_cell(body: Iterator[tuple[int, list[str]]], kinds: list[str], line: int, cells: Cells, lines: Lines) -> _Found:
     """Every cell looked at as what its column holds; ``line`` is that of the header or first row, which sets the width."""
-    width, path = len(kinds), lines.path
+    width, path, count = len(kinds), lines.path, max(1, lines.first + lines.text.count("\n"))
     numbers = [array("d") for _ in kinds]
     words: list[list[str]] = [[] for _ in kinds]
     blank = [True] * width
@@ -108,6 +108,7 @@ def _by_cell(body: Iterator[tuple[int, list[str]]], kinds: list[str], line: int,
                 words[i].extend(map(str.strip, column))
             blank[i] = blank[i] and not any(map(str.strip, column))
         first, last = first or block[0][0], block[-1][0]
+        share.say(min(last / count, 1.0))
     cells.refuse_thousands()
     for number, remark in lines.comments:
         if first < number < last:

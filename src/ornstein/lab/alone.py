@@ -12,16 +12,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 import numpy as np
 
-from ornstein.lab import pages, wire
+from ornstein.lab import imports, pages, wire
 
 BEGIN = ("/web/frame/frame.js", "/web/lesson/lesson.js")
-IMPORT = re.compile(r"""(\bfrom|\bimport)(\s*\(?)"([^"]+\.js)\"""")
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
 HEAD = """<!doctype html>
 <html lang="{lang}" data-alone>
@@ -67,28 +64,8 @@ def _said(address: str) -> bool:
 
 def modules() -> dict[str, str]:
     """Address -> source of every module that the lesson imports, however far; each import is written "@" + address."""
-    table, found, wanted = pages.table(), dict[str, str](), [*BEGIN]
-    while wanted:
-        address = wanted.pop()
-        if address in found:
-            continue
-
-        def absolute(match: re.Match[str], here: str = address) -> str:
-            there = _joined(here, match[3])
-            wanted.append(there)
-            return f'{match[1]}{match[2]}"@{there}"'
-
-        found[address] = IMPORT.sub(absolute, table[address].read_text(encoding="utf-8"))
-    return found
-
-
-def _joined(here: str, path: str) -> str:
-    if path.startswith("/"):
-        return path
-    parts: list[str] = []
-    for part in (PurePosixPath(here).parent / path).parts:
-        parts = parts[:-1] if part == ".." else [*parts, part]
-    return "/" + "/".join(parts[1:])
+    found = imports.reached(pages.table(), *BEGIN)
+    return {address: imports.renamed(address, source, "@{}".format) for address, source in found.items()}
 
 
 def coarse(packed: bytes) -> bytes:

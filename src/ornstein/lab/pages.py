@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import ornstein.views
+from ornstein.lab.imports import reached
+from ornstein.lab.questions import IDENT
 from ornstein.lab.refusals import Refused
 
 TYPES = {
@@ -24,6 +26,8 @@ TYPES = {
 
 WEB, VIEWS = Path(__file__).parent / "web", Path(ornstein.views.__file__).parent
 
+MAIN, LESSON, WORKBENCH = "/web/main.js", "/web/lesson/lesson.js", "/web/bench/bench.js"
+
 
 def table() -> dict[str, Path]:
     """Address -> file of everything that a page loads: ours in /web/, the views in /views/."""
@@ -37,11 +41,15 @@ def _under(prefix: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def routes() -> list[Route]:
-    """``/``, ``/lesson`` and ``/workbench`` are one page, which looks at its own address."""
+    """``/``, ``/lesson`` and ``/workbench`` are one page, which looks at its own address; its head names what it will ask for."""
     known = table()
+    ahead = {part: "".join(map(_module, reached(known, MAIN, part))) for part in (LESSON, WORKBENCH)}
 
     async def page(request: Request) -> Response:
-        return _content(WEB / "index.html")
+        part = WORKBENCH if request.url.path == "/workbench" else LESSON
+        links = ahead[part] + ("" if part == WORKBENCH else _scene(request.query_params.get("curve", "")))
+        whole = (WEB / "index.html").read_text(encoding="utf-8").replace("</head>", f"{links}</head>")
+        return Response(whole, media_type=TYPES[".html"], headers={"cache-control": "no-cache"})
 
     async def module(request: Request) -> Response:
         if request.url.path not in known:
@@ -50,6 +58,16 @@ def routes() -> list[Route]:
 
     paths = [Route(path, page) for path in ("/", "/lesson", "/lesson/{chapter}", "/workbench")]
     return [*paths, *(Route(f"/{name}/{{path:path}}", module) for name in ("web", "views"))]
+
+
+def _module(address: str) -> str:
+    return f'<link rel="modulepreload" href="{address}">\n'
+
+
+def _scene(curve: str) -> str:
+    """What a lesson asks for, so that it is computed and sent while the modules are."""
+    wanted = ("/api/lesson/words", "/api/lesson/scene" + (f"?curve={curve}" if IDENT.fullmatch(curve) else ""))
+    return "".join(f'<link rel="preload" as="fetch" crossorigin href="{address}">\n' for address in wanted)
 
 
 def _content(file: Path) -> Response:

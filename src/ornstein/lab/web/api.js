@@ -82,7 +82,9 @@ async function known({ kind, ...question }) {
 // Begin a job and follow it to its end; what failed becomes an Error with its sentence, and null is one that was cancelled. Where
 // ``again`` is false, one that was begun before will do.
 export async function job(question, onEvent = () => {}, onStart = () => {}, again = true) {
-  const { id } = (again ? null : await known(question)) ?? (await post("/api/jobs", question));
+  const before = again ? null : await known(question);
+  if (before?.newest.is === "done") return { id: before.id, ...before.newest };
+  const { id } = before ?? (await post("/api/jobs", question));
   onStart(id);
   const last = await follow(id, onEvent);
   if (last.is === "failed") throw new Error(last.why);

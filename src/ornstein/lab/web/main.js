@@ -5,7 +5,8 @@ const PARTS = { "/workbench": () => import("./bench/bench.js"), "/lesson": () =>
 
 const path = Object.keys(PARTS).find((part) => location.pathname.startsWith(part)) ?? "/lesson";
 
+const part = PARTS[path]();
 await begin(document.getElementById("frame"));
-const { show } = await PARTS[path]();
+const { show } = await part;
 await show(document.getElementById("main"));
 document.documentElement.dataset.ready = path;

@@ -31,9 +31,8 @@ function cut({ signals, marks, badChannels }, { window, file }) {
 
 // Signals that were opened before; ``marked`` says which of their channels and cases are bad.
 export async function take(hand, id, marked = {}) {
-  const notes = [];
-  const [{ asked }, result] = await Promise.all([api.get(`/api/jobs/${id}`), api.part(id)]);
-  await api.follow(id, (event) => { if (event.is === "note") notes.push(event.why); });
+  const notes = [], told = api.follow(id, (event) => { if (event.is === "note") notes.push(event.why); });
+  const [{ asked }, result] = await Promise.all([api.get(`/api/jobs/${id}`), api.part(id), told]);
   const files = asked.file ? (await api.get("/api/files")).files : [];
   hand.signals = { id, asked, ...result, notes, name: asked.example ?? files.find((file) => file.id === asked.file)?.name ?? "" };
   Object.assign(hand, { model: null, case: 0, channel: 0, badChannels: new Set(), badCases: new Set(), marks: [], kept: new Map(), ...marked });

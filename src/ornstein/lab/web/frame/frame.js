@@ -53,9 +53,8 @@ export const state = {
 };
 
 async function speak(wanted) {
-  for (const [store, path] of [[dictionaries, `/web/words.${wanted}.json`], [ofViews, `/views/text/${wanted}.json`]]) {
-    store[wanted] ??= await (await fetch(path)).json();
-  }
+  const files = [[dictionaries, `/web/words.${wanted}.json`], [ofViews, `/views/text/${wanted}.json`]];
+  await Promise.all(files.map(async ([store, path]) => { store[wanted] ??= await (await fetch(path)).json(); }));
   spoken = wanted;
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
   state.set("lang", wanted);

@@ -7,13 +7,16 @@ import { part } from "./parts.js";
 
 const CIRCLED = ["①", "②", "③", "④"];
 
+// Also what another tab is opened at, by a middle click or with Ctrl; the page of a file has one address, and its chapters stand behind #.
+const addressOf = ({ id }) => ("alone" in document.documentElement.dataset ? `${location.search}#${id}` : `/lesson/${id}${location.search}`);
+
 function link(target, current, turn, ...inside) {
   const go = (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     turn(target);
   };
-  return h("a", { href: `/lesson/${target.id}${location.search}`, "aria-current": target === current ? "page" : null, onclick: go }, ...inside);
+  return h("a", { href: addressOf(target), "aria-current": target === current ? "page" : null, onclick: go }, ...inside);
 }
 
 const name = ({ id }) => say(`chapter.${id}`);
