@@ -8,6 +8,7 @@ import pytest
 from laboratory import opened
 
 from ornstein.lab import pages, wire
+from ornstein.lab.imports import reached
 from ornstein.tour.compute import laws, opening
 from ornstein.tour.formulas import formulas
 from ornstein.tour.page import dictionary
@@ -25,6 +26,20 @@ def test_every_address_of_a_page_is_the_page(lab, path):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "/web/main.js" in answer.text
+
+
+@pytest.mark.parametrize(("path", "part"), [("/workbench", pages.WORKBENCH), ("/lesson/views", pages.LESSON)])
+def test_the_page_names_what_it_will_ask_for(lab, path, part):
+    """Every module of its part, however far it is imported, and the scene of its curve; nothing of the other part, and nothing twice."""
+    head = lab.get(f"{path}?curve={'a' * 16}").text.split("</head>")[0]
+    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', head)
+    assert len(named) == len(set(named))
+    assert set(named) == set(reached(pages.table(), pages.MAIN, part))
+    assert {pages.MAIN, part, "/views/ticks.js"} <= set(named)
+    assert not {pages.LESSON, pages.WORKBENCH} - {part} & set(named)
+    asked = re.findall(r'<link rel="preload" as="fetch" crossorigin href="([^"]+)">', head)
+    assert asked == ([] if part == pages.WORKBENCH else ["/api/lesson/words", f"/api/lesson/scene?curve={'a' * 16}"])
+    assert "<script>" not in lab.get(f"{path}?curve=%22%3E%3Cscript%3E").text
 
 
 def test_the_page_loads_nothing_that_is_not_served(lab):
