@@ -30,12 +30,13 @@ lint: $(READY)
 	$(BIN)/mypy
 
 # Workers of one thread each: small tensors gain nothing from a second thread, and threads of several processes wait for each other. Three
-# for two cores, since tests of pages and of processes wait as long as they compute.
+# for two cores, since tests of pages and of processes wait as long as they compute. Compiled modules are kept whatever the shell says:
+# the workers and the processes of tests would each compile the same files again.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 -m "not slow"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 -m "not slow"
 
 test-all: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3
 	$(BIN)/python tests/planted.py
 
 docs: $(READY)
