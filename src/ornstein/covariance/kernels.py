@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -138,23 +140,36 @@ def _matrix(name: str, size: int, variance: Tensor, length: Tensor, floor: Tenso
     return row[(index.unsqueeze(1) - index).abs()] + floor * torch.eye(size, dtype=torch.float64)
 
 
-@with_gradients
 def _climb(name: str, size: int, second: Tensor, start: Tensor) -> tuple[float, Tensor]:
-    parameters = start.clamp(-_FARTHEST, _FARTHEST).requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [parameters], max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-8 * size, tolerance_change=1e-10 * size
-    )
+    """(misfit, logarithms of the parameters) where L-BFGS ends within the bounds.
 
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        variance, length, floor, period = parameters.clamp(-_FARTHEST, _FARTHEST).exp()
-        factor, failed = torch.linalg.cholesky_ex(_matrix(name, size, variance, length, floor + _JITTER, period))
+    With G = Sigma^-1 - Sigma^-1 S Sigma^-1 the slope is sum_ij G_ij dSigma_ij, so the sums of G over every lag are all that the
+    formula of the kernel, a row of d numbers, has to be differentiated against.
+    """
+    from scipy.optimize import minimize  # heavy to import, and needed only here
+
+    lag = torch.arange(size, dtype=torch.float64)
+    place = (lag.unsqueeze(1) - lag).abs().long()
+
+    @with_gradients
+    def loss(at: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        parameters = torch.tensor(at, requires_grad=True)
+        variance, length, _floor, period = parameters.exp()
+        row = variance * KERNELS[name](lag, length, period)
+        white = math.exp(at[2])
+        matrix = row.detach()[place]
+        matrix.diagonal().add_(white + _JITTER)
+        factor, failed = torch.linalg.cholesky_ex(matrix)
         if bool(failed):
-            return parameters.sum() * 0 + 1e12
-        value: Tensor = 2 * factor.diagonal().log().sum() + torch.cholesky_solve(second, factor).diagonal().sum()
-        value.backward()
-        return value
+            return 1e12, np.zeros_like(at)
+        inverse = torch.cholesky_inverse(factor)
+        fitted = inverse @ second
+        against = inverse - fitted @ inverse
+        (slope,) = torch.autograd.grad(row, parameters, row.new_zeros(size).index_add_(0, place.flatten(), against.flatten()))
+        slope[2] += white * against.trace()
+        return float(2 * factor.diagonal().log().sum() + fitted.trace()), slope.numpy()
 
-    optimiser.step(loss)
-    final = parameters.detach().clamp(-_FARTHEST, _FARTHEST)
-    return float(loss().detach()), final
+    begin = start.clamp(-_FARTHEST, _FARTHEST).numpy()
+    options = {"maxiter": _STEPS, "gtol": 1e-8 * size, "ftol": 1e-14}
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[(-_FARTHEST, _FARTHEST)] * len(begin), options=options)
+    return float(found.fun), torch.from_numpy(found.x)
