@@ -140,6 +140,15 @@ def _matrix(name: str, size: int, variance: Tensor, length: Tensor, floor: Tenso
     return row[(index.unsqueeze(1) - index).abs()] + floor * torch.eye(size, dtype=torch.float64)
 
 
+def _lag_sums(matrix: Tensor) -> Tensor:
+    """The sums of a symmetric matrix (d, d) over all entries at every lag, (d,)."""
+    size = len(matrix)
+    slanted = torch.nn.functional.pad(matrix.flip(0), (0, size)).flatten()[: size * (2 * size - 1)].view(size, 2 * size - 1)
+    sums = slanted.sum(0)[size - 1 :]  # every row begins one place later than the last, so that diagonals became columns
+    sums[1:] *= 2
+    return sums
+
+
 def _climb(name: str, size: int, second: Tensor, start: Tensor) -> tuple[float, Tensor]:
     """(misfit, logarithms of the parameters) where L-BFGS ends within the bounds.
 
@@ -165,7 +174,7 @@ def _climb(name: str, size: int, second: Tensor, start: Tensor) -> tuple[float, 
         inverse = torch.cholesky_inverse(factor)
         fitted = inverse @ second
         against = inverse - fitted @ inverse
-        (slope,) = torch.autograd.grad(row, parameters, row.new_zeros(size).index_add_(0, place.flatten(), against.flatten()))
+        (slope,) = torch.autograd.grad(row, parameters, _lag_sums(against))
         slope[2] += white * against.trace()
         return float(2 * factor.diagonal().log().sum() + fitted.trace()), slope.numpy()
 

@@ -233,12 +233,14 @@ def _factor(blocks: Tensor) -> Tensor:
     """Cholesky factors; a block that rounding left singular gets as much on its diagonal as it takes."""
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(blocks)
+    if not bool(failed.any()):
+        return factor
     own = blocks.diagonal(dim1=1, dim2=2).abs()
     own = torch.where(own > 0, own, 1.0)  # each entry by its own variance: a large one would drown the others
     lift, least = torch.zeros_like(own[:, :1]), 10 * blocks.shape[1] * torch.finfo(blocks.dtype).eps
     for _ in range(_LIFTS):
-        if not bool(failed.any()):
-            break
         lift = torch.where(failed.view(-1, 1) > 0, (10 * lift).clamp_min(least), lift)  # a block that was lifted stays so
         factor, failed = torch.linalg.cholesky_ex(blocks + torch.diag_embed(lift * own))
+        if not bool(failed.any()):
+            break
     return factor

@@ -9,6 +9,7 @@ tau and w are two numbers, found by restricted likelihood, which takes the unkno
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +73,7 @@ def fit_one_kernel(x: Tensor, seed: int = 0) -> OneKernel:
     best = min((_search(kind, rows[some], owner[some], channels, length) for kind in KINDS), key=lambda found: found[0])
     correlation = _correlation(*best[1:], length)
     width = rows.shape[1]
-    profile = _profile(correlation[:width, :width], rows, owner, channels)
+    profile = _profile(correlation[:width, :width], _batches(rows, owner), channels)
     lag = lagged(x - profile.levels.unsqueeze(1), grid(length))
     shape = correlation[0].view(-1, 1, 1)
     together = (lag.sums * shape).sum(0) / (lag.counts * shape.square()).sum(0).clamp_min(1e-12)
@@ -99,9 +100,11 @@ def _search(kind: str, rows: Tensor, owner: Tensor, channels: int, length: int) 
     reaches = torch.logspace(math.log10(_SHORTEST), math.log10(_LONGEST * length), _REACHES, dtype=torch.float64).tolist()
     tried: dict[tuple[float, float], float] = {}
 
+    batches = list(_batches(rows, owner))
+
     def misfit(at: tuple[float, float]) -> float:
         if at not in tried:
-            tried[at] = _profile(_correlation(kind, *at, rows.shape[1]), rows, owner, channels).misfit
+            tried[at] = _profile(_correlation(kind, *at, rows.shape[1]), batches, channels).misfit
         return tried[at]
 
     reach, white = reaches[_REACHES // 2], _WHITE[1]
@@ -112,32 +115,46 @@ def _search(kind: str, rows: Tensor, owner: Tensor, channels: int, length: int) 
 
 
 @dataclass(frozen=True, eq=False)
+class _Batch:
+    """Rows of nearly equal width: the places (b, k, k) of what they saw in a correlation, which of the k are real, the values and
+    ones there (b, k, 2), and the channel of each row."""
+
+    place: Tensor
+    real: Tensor
+    values: Tensor
+    owner: Tensor
+
+
+def _batches(rows: Tensor, owner: Tensor) -> Iterator[_Batch]:
+    seen = ~torch.isnan(rows)
+    for some, index, real in entries(seen, seen.any(1)):
+        values = torch.where(real, rows[some].gather(1, index), 0.0)
+        place = index.unsqueeze(2) * rows.shape[1] + index.unsqueeze(1)
+        yield _Batch(place, real, torch.stack([values, real.to(values)], 2), owner[some])
+
+
+@dataclass(frozen=True, eq=False)
 class _Profile:
     levels: Tensor
     variances: Tensor
     misfit: float
 
 
-def _profile(correlation: Tensor, rows: Tensor, owner: Tensor, channels: int) -> _Profile:
+def _profile(correlation: Tensor, batches: Iterable[_Batch], channels: int) -> _Profile:
     """Levels and variances of the channels under a correlation, and -2 times the restricted log-likelihood.
 
     level = 1^T S^-1 x / 1^T S^-1 1,    variance = Q / (N - 1),    (N - 1) log variance + log det S + log 1^T S^-1 1
     """
-    seen = ~torch.isnan(rows)
-    size = correlation.shape[1]
-    weight, first, second, logdet = (torch.zeros(channels, dtype=torch.float64) for _ in range(4))
-    for some, index, real in entries(seen, seen.any(1)):
-        factor = factored(correlation.flatten()[index.unsqueeze(2) * size + index.unsqueeze(1)], real)
-        values = torch.where(real, rows[some].gather(1, index), 0.0)
-        both = torch.stack([values, real.to(values)], 2)
-        white = torch.linalg.solve_triangular(factor, both, upper=False)
+    count, weight, first, second, logdet = (torch.zeros(channels, dtype=torch.float64) for _ in range(5))
+    for batch in batches:
+        factor = factored(correlation.flatten()[batch.place], batch.real)
+        white = torch.linalg.solve_triangular(factor, batch.values, upper=False)
         products = white.mT @ white
-        who = owner[some]
-        second.index_add_(0, who, products[:, 0, 0])
-        first.index_add_(0, who, products[:, 0, 1])
-        weight.index_add_(0, who, products[:, 1, 1])
-        logdet.index_add_(0, who, 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1))
-    count = torch.zeros(channels, dtype=torch.float64).index_add_(0, owner, seen.sum(1).to(torch.float64))
+        second.index_add_(0, batch.owner, products[:, 0, 0])
+        first.index_add_(0, batch.owner, products[:, 0, 1])
+        weight.index_add_(0, batch.owner, products[:, 1, 1])
+        logdet.index_add_(0, batch.owner, 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1))
+        count.index_add_(0, batch.owner, batch.values[:, :, 1].sum(1))
     levels = torch.where(weight > 0, first / weight, 0.0)
     left = (count - 1).clamp_min(1)
     rest = (second - first * levels).clamp_min(0)
@@ -169,7 +186,7 @@ def random_walks(x: Tensor) -> tuple[Tensor, Tensor]:
     lag = (grid(length).unsqueeze(1) - grid(length)).abs()
     correlation = torch.exp(-lag / (_REACH * length))
     rows, owner = _pieces(x)
-    profile = _profile(correlation[: rows.shape[1], : rows.shape[1]], rows, owner, channels)
+    profile = _profile(correlation[: rows.shape[1], : rows.shape[1]], _batches(rows, owner), channels)
     few = (~torch.isnan(x)).sum((0, 2)) < 2
     known = profile.variances[~few]
     middle = known.median() if len(known) else torch.ones((), dtype=x.dtype)
