@@ -14,6 +14,7 @@ from ornstein.common.signals import Signals
 from ornstein.data import frames, mne_objects, xarray_objects
 from ornstein.data.loaded import Loaded
 from ornstein.data.numpy_files import shaped
+from ornstein.data.records import together
 from ornstein.data.roles import Asked
 
 Reader = Callable[[Any, Asked, str], Loaded]
@@ -64,6 +65,8 @@ def load(value: object, asked: Asked, where: str) -> Loaded:
 def _stacked(parts: list[Loaded], where: str) -> Loaded:
     """One case after another; all must have the names and lengths of the first."""
     first = parts[0]
+    if any(part.times is not None for part in parts) and all(len(part.values) == 1 and part.channels == first.channels for part in parts):
+        return _at_all_times(parts)
     for number, part in enumerate(parts):
         if (part.values.shape[1:], part.channels) != (first.values.shape[1:], first.channels):
             raise InputError(
@@ -71,3 +74,13 @@ def _stacked(parts: list[Loaded], where: str) -> Loaded:
                 f"{first.values.shape[1:]} and {first.channels}: cut or pad them to one length"
             )
     return replace(first, values=np.concatenate([part.values for part in parts]), classes=None, events=())
+
+
+def _at_all_times(parts: list[Loaded]) -> Loaded:
+    """Recordings with times of their own, each from its first on, at the times of all."""
+    own = [part.times if part.times is not None else np.arange(part.values.shape[2]) / (part.rate or 1.0) for part in parts]
+    values, times, even = together([(part.values[0], at) for part, at in zip(parts, own, strict=True)])
+    share = 1 - sum(len(at) for at in own) / (len(parts) * len(times))
+    note = f"samples have times of their own, and stand on the {len(times)} times of all: {share:.0%} of them are missing"
+    rate = 1 / float(times[1] - times[0]) if even and len(times) > 1 else None
+    return replace(parts[0], values=values, rate=rate, times=None if even else times, classes=None, events=(), notes=(note,))

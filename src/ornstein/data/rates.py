@@ -106,6 +106,29 @@ def _times(one: Column, cases: int) -> tuple[Seconds, str, str]:
     return times, "", ", taken as seconds"
 
 
+def seconds_of_rows(one: Column, case: npt.NDArray[np.int64], where: Path | str) -> Seconds:
+    """The seconds of every row (row,) by a clock; those of dates count from the first of each ``case`` (row,), whose date says nothing.
+
+    Raises ``InputError`` for a row without a time.
+    """
+    try:
+        if one.words is not None:
+            seconds, dated = stamps.seconds_of(one.words, one.shown), stamps.is_date(one.words[0])
+        else:
+            times, unit, said = _times(one, 1)
+            seconds, dated = times[0] * names.SECONDS.get(unit.casefold(), 1.0), one.stamps or " in " in said
+        if len(missing := np.flatnonzero(~np.isfinite(seconds))):
+            raise InputError(f"{one.shown} has no value in data row {int(missing[0]) + 1}: fill it in, or drop the row")
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    if not dated:
+        return seconds
+    first = np.full(int(case.max()) + 1, np.inf)
+    np.minimum.at(first, case, seconds)
+    since: Seconds = seconds - first[case]
+    return since
+
+
 def _common_rate(times: Seconds, unit: str, where: Path | str) -> float | None:
     try:
         rate = clock.rate_of(times[0], unit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ def is_stamp(text: str) -> bool:
     """Whether ``text`` is a date, a time of day or a duration: ISO 8601, 31/12/2024 1:05 PM, 31-Dec-2024, 12:00:01.5, 0 days 00:00:01."""
     text = text.strip(" '")
     return bool(_LOOKS.match(text)) and not _is_number(text) and any(parse(text) is not None for parse in PARSERS)
+
+
+def is_date(text: str) -> bool:
+    """Whether ``text`` is a moment in history, and no time of day or duration."""
+    return any(isinstance(parse(text), datetime) for parse in PARSERS)
 
 
 def seconds_of(stamps: Sequence[str], name: str = "time") -> npt.NDArray[np.float64]:

@@ -14,6 +14,7 @@ from ornstein.common.signals import Signals
 from ornstein.data import clock, moments, names, pivot, stamps
 from ornstein.data.loaded import Event, Loaded
 from ornstein.data.rates import rate_of_table
+from ornstein.data.records import gathered, scattered
 from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
 from ornstein.data.sentinels import warn_of_marks
 from ornstein.data.sheet import Column, Sheet
@@ -143,6 +144,8 @@ def _refuse_first_row(matrix: npt.NDArray[np.float64], where: Path | str) -> Non
 
 def _columns(sheet: Sheet, roles: Roles, asked: Asked, where: Path | str) -> Loaded:
     """Each column is a channel, and rows are moments of one recording or of several cases."""
+    if asked.uneven and roles.cases and roles.clocks and not sheet.ours and scattered(roles, where):
+        roles = gathered(roles, None, where)
     notes = list(roles.notes)
     values = [c.values for c in roles.channels if c.values is not None]
     sizes = _case_sizes(roles, len(values[0]), sheet.ours, notes, where)
@@ -192,7 +195,8 @@ def _case_sizes(roles: Roles, rows: int, ours: bool, notes: list[str], where: Pa
     for name, size in zip(found, sizes, strict=True):
         if size != sizes[0]:
             first = f"case {found[0]!r} has {sizes[0]}"
-            raise InputError(f"case {name!r} of {where} has {size} rows, but {first}: cut or pad them to one length")
+            hint = ", or pass uneven=True (--uneven), which puts all on the times of all" if roles.clocks else ""
+            raise InputError(f"case {name!r} of {where} has {size} rows, but {first}: cut or pad them to one length{hint}")
     if roles.cases[0].name != names.CASE:
         notes.append(f"{' and '.join(c.shown for c in roles.cases)} tell{'s' * (len(roles.cases) == 1)} the cases apart")
     return sizes
