@@ -28,5 +28,5 @@ def test_scores_equal_those_of_scikit_learn():
 
 
 def test_a_network_is_no_density_estimator():
-    with pytest.raises(ValueError, match="no density"):
+    with pytest.raises(ValueError, match="takes laws in closed form"):
         SignalDensity("network").fit(np.zeros((20, 3)))

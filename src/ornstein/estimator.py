@@ -50,7 +50,7 @@ class SignalDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Fit the law of the rows of X (case, feature)."""
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if self.model == "network":
-            raise InputError("model is 'network', which has no density, but this estimates one: train networks with ornstein.fit")
+            raise InputError("model is 'network', but this takes laws in closed form: train networks with ornstein.fit")
         arguments = {name: value for name, value in self.get_params(deep=False).items() if name not in ("model", "random_state")}
         self.model_ = fit(torch.tensor(rows), self.model, folds=0, seed=self._seed(), **arguments)
         return self

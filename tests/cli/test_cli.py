@@ -219,7 +219,7 @@ def test_a_report_says_each_stage_once_and_takes_images(room, capsys, monkeypatc
     assert asked["images"] is True
     assert run(capsys, "report", "days.csv", "-o", "r.html", "--json")[2] == ""
     assert asked["images"] is False
-    assert "gaussian, mixture or empirical" in run(capsys, "report", "--help")[1]
+    assert "gaussian, mixture, empirical, or" in run(capsys, "report", "--help")[1]
 
 
 def test_what_a_law_does_not_know_is_not_printed(room, capsys):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
 import ornstein as orn
+from commands import refused
 from ornstein.cli import main
+from ornstein.common.folds import ends
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, fit_gaussian
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
 from ornstein.nets import MLP
-from ornstein.report import write_scored
+from ornstein.report import analyse, networked, write_report, write_scored
 
 X = orn.Signals(20 + 5 * ornstein_uhlenbeck(60, 8, 3.0, seed=1).values, 4.0, ("load",), ("kW",))
 TRAIN, NEW = X[:40], X[40:]
@@ -69,3 +72,47 @@ def test_on_the_command_line(tmp_path: object, monkeypatch: pytest.MonkeyPatch, 
         text = capsys.readouterr()
         assert int(stop.value.code or 0) == code, text.err
         assert said in text.out + text.err
+
+
+def test_a_network_is_judged_on_what_it_was_not_trained_on_beside_simpler_laws_of_the_same(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of a network's report is that of ``compare`` on the held-out ends, with a Gaussian and a mixture of the others."""
+    trained = []
+
+    def train(x: orn.Signals, *_: object, **told: object) -> Model:
+        trained.append((x, told["minutes"], told["overlap"]))
+        return network()
+
+    monkeypatch.setattr(networked, "fit", train)
+    page = write_report(f"{tmp_path}/p.html", X, model="network", minutes=0.1, overlap=1, title="net").read_text()
+    fold = ends(60, 12, 1)
+    assert torch.equal(trained[0][0].values, X[fold.train].values)
+    assert trained[0][1:] == (0.1, 1)
+    table = orn.compare({"network": network()}, X[fold.test], train=X[fold.train], overlap=1)
+    numbers = shown(page)
+    assert {s.name for s in table.scores} == {"network", "gaussian", "mixture"}
+    for k, score in enumerate(table.scores):
+        assert numbers[f"mean_{k}"] == (pytest.approx(score.nats.value), pytest.approx(score.nats.error))
+    with pytest.raises(orn.InputError, match="use write_report"):
+        analyse(X, "network")
+
+
+def test_the_line_hands_on_what_a_network_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(*_: object, **told: object) -> Model:
+        raise orn.InputError(f"{told['minutes']} minutes, overlap {told['overlap']}")
+
+    monkeypatch.setattr(networked, "fit", train)
+    monkeypatch.chdir(tmp_path)
+    orn.write("x.csv", X)
+    orn.write("other.csv", orn.Signals(X.values, 4.0, ("wind",), ("kW",)))
+    network().save("n.model")
+    for line, says in (
+        ("--model network --minutes 0.1 --window 4 --hop 2", "0.1 minutes, overlap 1"),
+        ("--by n.model --fitted other.csv", "the fitted cases, train (--fitted): x has the channels wind"),
+        ("--minutes 1", "minutes is 1, but model is 'gaussian'"),
+        ("--fitted x.csv", "--fitted is x.csv, but it belongs to --by"),
+    ):
+        refused(capsys, tmp_path, ["report", "x.csv", "-o", "s.html", *line.split()], says)

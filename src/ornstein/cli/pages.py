@@ -31,6 +31,8 @@ def register(app: typer.Typer, words: Words) -> None:
         output: Annotated[Path, option(("--output", "-o"), "report-output")] = Path("report.html"),
         model: Annotated[str, option("--model", "report-model")] = "gaussian",
         structure: Annotated[str | None, option("--structure", "structure")] = None,
+        minutes: Annotated[float | None, option("--minutes", "minutes")] = None,
+        fitted: Annotated[Path | None, option("--fitted", "compare-fitted")] = None,
         by: Annotated[list[Path] | None, option("--by", "report-by")] = None,
         image: Annotated[bool, option("--image", "image")] = False,
         seed: Annotated[int, option("--seed", "seed")] = 0,
@@ -43,11 +45,24 @@ def register(app: typer.Typer, words: Words) -> None:
         refuse_existing(output, force)
         if by:
             models = {folder.name: of_signals(folder) for folder in by}
-            x = read_as_told(path, reading, words, as_json)
+            overlap = overlap_told(reading)
+            x, *train = [read_as_told(p, dict(reading), words, as_json) for p in (path, *filter(None, [fitted]))]
             with show.stages(words("working"), as_json, words.spoken):
-                written = write_scored(output, models, x, seed=seed, language=language, title=path.name, force=force)
+                written = write_scored(
+                    output,
+                    models,
+                    x,
+                    train=train[0] if train else None,
+                    overlap=overlap,
+                    seed=seed,
+                    language=language,
+                    title=path.name,
+                    force=force,
+                )
             _done([written], words, as_json)
             return
+        if fitted is not None:
+            raise InputError(f"--fitted is {fitted}, but it belongs to --by, which shows saved models: leave it out")
         overlap = overlap_told(reading)
         x = read_as_told(path, reading, words, as_json)
         with show.stages(words("working"), as_json, words.spoken) as tell:
@@ -60,6 +75,7 @@ def register(app: typer.Typer, words: Words) -> None:
                 language=language,
                 title=path.name,
                 overlap=overlap,
+                minutes=minutes,
                 images=image,
                 force=force,
                 progress=tell,

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ornstein.common import files
-from ornstein.common.errors import unknown_name
+from ornstein.common.errors import InputError, unknown_name
 from ornstein.report.analysis import Analysis, analyse
 from ornstein.report.choices import is_image
+from ornstein.report.networked import write_networked
 from ornstein.report.page import render
 from ornstein.report.scored import write_scored
 from ornstein.report.words import LANGUAGES
 
-__all__ = ["Analysis", "analyse", "render", "write_report", "write_scored"]
+__all__ = ["Analysis", "analyse", "render", "write_networked", "write_report", "write_scored"]
 
 
 def write_report(
@@ -31,6 +32,7 @@ def write_report(
     folds: int = 5,
     overlap: int = 0,
     images: bool | None = None,
+    minutes: float | None = None,
     force: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
@@ -41,6 +43,8 @@ def write_report(
     gap        share of the time axis to hide, in the middle of held-out signals;  draws: imputations of each, at least 40
     folds      contiguous blocks, each held out once; at most half the cases
     overlap    how many neighbours on either side share samples with a case: ceil(window / hop) - 1 for windows cut with ``hop``
+    minutes    of training, for a network, which has a page of its own: what it, a Gaussian and a mixture of the same four fifths make of
+               the rest (``write_networked``); nothing is hidden, so gap, draws, folds and images do not count
     images     channels are the rows of an image; by default where x has four axes (case, channel, height, width)
     language   "en" or "zh": what the page opens in;  title: shown as it is, or one per language
     progress   is told what is being fitted
@@ -52,6 +56,21 @@ def write_report(
     if language not in LANGUAGES:
         raise unknown_name("language", language, LANGUAGES)
     files.refuse_existing(path, force)
+    if model == "network":
+        return write_networked(
+            path,
+            x,
+            minutes=minutes,
+            structure=structure,
+            seed=seed,
+            language=language,
+            title=title,
+            overlap=overlap,
+            force=force,
+            progress=progress,
+        )
+    if minutes is not None:
+        raise InputError(f"minutes is {minutes:g}, but model is {model!r}, which is not trained: leave minutes out, or choose 'network'")
     found = analyse(x, model, structure, seed=seed, gap=gap, draws=draws, folds=folds, overlap=overlap, progress=progress)
     drawn = is_image(x) if images is None else images
     files.write_text(path, render(found, language, title, images=drawn), force=force)

@@ -79,7 +79,7 @@ def analyse(
     signals, tell = check(x, folds, draws), progress or (lambda _: None)
     folds = min(folds, len(signals) // 2)
     if model == "network":
-        raise InputError("model is 'network', which has no density, but a report compares densities: choose gaussian, mixture or empirical")
+        raise InputError("model is 'network', which is trained once, but this fits a law to every fold: use write_report")
     if model not in with_density():
         raise unknown_name("model", model, with_density())
     overlap = checks.count(overlap, "overlap", at_least=0)

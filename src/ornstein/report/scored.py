@@ -15,7 +15,7 @@ from ornstein.common import files
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.signals import Signals
 from ornstein.likelihood import Density, bits_per_dim
-from ornstein.metrics import Mean, compare_models
+from ornstein.metrics import Mean, compare_models, mean_with_error
 from ornstein.metrics.models import Comparison
 from ornstein.model import Model
 from ornstein.plots import style
@@ -32,7 +32,9 @@ def write_scored(
     models: Mapping[str, Model],
     x: Signals,
     *,
+    train: Signals | None = None,
     error: float | None = None,
+    overlap: int = 0,
     seed: int = 0,
     language: str = "en",
     title: str = "",
@@ -42,7 +44,9 @@ def write_scored(
 
     models   by name; the first is the one whose scores are shown, all of them are compared
     x        signals that no model was fitted to
+    train    the signals that the models were fitted to, for a Gaussian and a mixture beside them
     error    nats that an estimated density may be off
+    overlap  how many neighbours on either side share samples with a signal, for standard errors: see ``metrics.compare_models``
     language "en" or "zh": what the page opens in;  title: shown as it is
 
     Raises ``InputError`` for laws of symbols, an unknown language, a path that exists (unless ``force``), and what scoring raises.
@@ -55,13 +59,13 @@ def write_scored(
         if not isinstance(model, Model):
             raise InputError(f"{name} holds a law of symbols, but this page draws signals: use ornstein score, or compare")
     name, model = next(iter(models.items()))
-    table = compare_models(models, x, error=error, seed=seed)
+    table = compare_models(models, x, train=train, error=error, overlap=overlap, seed=seed)
     found = table.densities[name]
     order = found.value.argsort()[:SHOWN]
     judged = model.reference is not None
     p = model.surprise(x).p_value if judged else None
     chosen = x[order]
-    page = _Page(name, model, chosen, model.where(chosen, seed=seed).view(chosen.shape), table, found, order, p)
+    page = _Page(name, model, chosen, model.where(chosen, seed=seed).view(chosen.shape), table, found, order, p, 2 * overlap)
     files.write_text(path, page.render(language, title or name), force=force)
     return Path(path)
 
@@ -70,13 +74,20 @@ class _Page:
     """The sections."""
 
     def __init__(
-        self, name: str, model: Model, chosen: Signals, where: Tensor, table: Comparison, found: Density, order: Tensor, p: Tensor | None
+        self,
+        name: str,
+        model: Model,
+        chosen: Signals,
+        where: Tensor,
+        table: Comparison,
+        found: Density,
+        order: Tensor,
+        p: Tensor | None,
+        lag: int,
     ) -> None:
         self.name, self.model, self.chosen, self.where = name, model, chosen, where
         self.table, self.found, self.order, self.p = table, found, order, p
-        mean = found.value.mean()
-        spread = float(found.value.std()) / math.sqrt(len(found.value)) if len(found.value) > 1 else math.inf
-        self.mean = Number(float(mean), spread)
+        self.mean = Number.of(mean_with_error(found.value, lag))
         values = {"mean": self.mean.html("mean"), "error": Number(float(found.error.max())).html("error"), "why": html.escape(found.why)}
         values |= {"model": html.escape(name), "cases": str(len(found.value)), "calls": str(int(found.calls.max()))}
         self.words = Words(values, {code: {} for code in LANGUAGES.values()})
