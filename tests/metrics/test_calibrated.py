@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 import ornstein as orn
+from kinds import Black
 from ornstein.common.random import Noise
 from ornstein.covariance import Dense
-from ornstein.denoisers import Gaussian, Mixture
+from ornstein.denoisers import Gaussian, Mixture, Particles
 from ornstein.fitting.scaling import Scaler
 from ornstein.metrics import c2st, calibrated, check, energy_score, stein, tarp
+from ornstein.metrics.closeness import closeness
 from ornstein.model import Model
 
 COVARIANCE = torch.tensor([[1.0, 0.8, 0.3], [0.8, 1.0, 0.6], [0.3, 0.6, 1.0]], dtype=torch.float64)
@@ -76,6 +79,56 @@ def test_ones_own_model_and_measurement(law: Gaussian | Mixture):
     assert particles.result.verdict == "right"
     assert particles.effective is not None
     assert found.effective is None
+
+
+CLOSED = model(TWO)
+HIDDEN = orn.fit(TWO.sample(2000, seed=4), Black(TWO), standardize="none", folds=0)
+SEEN = torch.tensor([0.4], dtype=torch.float64)
+
+
+def test_draws_of_one_posterior_are_close_to_the_exact_ones():
+    """False alarm 1e-4 each. A classifier sees draws that are half a deviation off, or of half or twice the spread."""
+    exact = CLOSED.posterior(FIRST, SEEN, 0.5)
+    right = closeness(exact, exact)
+    assert right is not None
+    assert right.c2st is not None
+    assert right.p_value > 1e-4
+    post = CLOSED.posterior(FIRST, SEEN, 0.5, method="twisted", particles=500, steps=8)
+    assert closeness(post, exact).p_value > 1e-4
+    for scale, shift in ((0.4, 0.0), (2.5, 0.0), (1.0, 1.0)):
+        assert closeness(moved(post, scale, shift), exact).p_value < 1e-4
+
+
+def test_draws_of_one_posterior_follow_its_score_where_no_exact_answer_is_known():
+    """False alarm .001 each, in one case and in a batch; nothing is said of measurements without a score, and of too few particles."""
+    post = HIDDEN.posterior(FIRST, SEEN, 0.5, particles=500, steps=24)
+    right = closeness(post, None)
+    assert right is not None
+    assert right.stein is not None
+    assert right.p_value > 0.001
+    assert closeness(HIDDEN.posterior(FIRST, SEEN.expand(2, 1), 0.0, particles=500, steps=24), None, case=1).p_value > 0.001
+    for scale, shift in ((0.4, 0.0), (1.0, 1.0)):
+        assert closeness(moved(post, scale, shift), None).p_value < 0.01
+    assert closeness(HIDDEN.posterior(orn.Clip(-1, 1), torch.zeros(3), 0.5, particles=100, steps=4), None) is None
+    with pytest.warns(UserWarning, match="of 12 particles"):
+        few = HIDDEN.posterior(FIRST, SEEN, 0.5, particles=12, steps=4)
+    assert closeness(few, None) is None
+
+
+def moved(post: Model, scale: float, shift: float) -> Model:
+    """Its particles, spread and shifted in their own deviations."""
+    points = post.law.points
+    wrong = points.mean(0) + scale * (points - points.mean(0)) + shift * points.std(0)
+    return replace(post, law=Particles(wrong, post.law.log_weights))
+
+
+def test_one_verdict_says_both(monkeypatch: pytest.MonkeyPatch):
+    found = check(CLOSED, FIRST, 0.5, cases=60, close=True)
+    assert (found.verdict, found.close.stein) == ("right", None)
+    assert found.result.interval > found.result.crps
+    apart = replace(found, close=replace(found.close, p_value=5e-4))
+    assert apart.verdict == "far from the exact answer"
+    assert replace(found, close=replace(found.close, p_value=0.005)).verdict == "right"  # one of ten false alarms is left for it
 
 
 def test_a_model_of_other_signals_is_caught():

@@ -15,6 +15,7 @@ from ornstein.common.folds import ends
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, fit_gaussian
 from ornstein.fitting.scaling import Scaler
+from ornstein.metrics import check
 from ornstein.model import Model
 from ornstein.nets import MLP
 from ornstein.report import analyse, networked, write_report, write_scored
@@ -38,14 +39,14 @@ def test_numbers_are_those_of_the_models(tmp_path: object) -> None:
     models = {"net <1>": network(), "plain": orn.fit(TRAIN)}
     odd = NEW.with_values(NEW.values.clone())
     odd.values[3, 0, 5] += 60
-    page = write_scored(f"{tmp_path}/p.html", models, odd, language="zh", title="新信号").read_text()
-    density = models["net <1>"].log_density(odd)
+    page = write_scored(f"{tmp_path}/p.html", models, odd, error=1.0, language="zh", title="新信号").read_text()
+    density = models["net <1>"].log_density(odd, error=1.0)
     numbers = shown(page)
     case = int(density.value.argmin())
     assert case == 3
     assert numbers["nats_0"] == (-float(density.value[3]), float(density.error[3]))
     assert numbers["mean"][0] == pytest.approx(float(density.value.mean()))
-    table = orn.compare(models, odd)
+    table = orn.compare(models, odd, error=1.0)
     assert [numbers[f"mean_{k}"][0] for k in range(len(table.scores))] == [s.nats.value for s in table.scores]
     assert "net &lt;1&gt;" in page
     assert "net <1>" not in page
@@ -53,7 +54,14 @@ def test_numbers_are_those_of_the_models(tmp_path: object) -> None:
     assert "probability flow" in page
     assert page.count("<svg") == 2
     assert "There are no p-values" in page
+    assert numbers["posterior_cases"][0] == 20
+    assert 0 < numbers["posterior_close"][0] <= 1
+    assert "posterior_c2st" not in numbers  # no exact answer is known of a network
     judged = write_scored(f"{tmp_path}/q.html", {"plain": models["plain"]}, odd).read_text()
+    exact = check(models["plain"], orn.Mask(torch.tensor([1, 1, 1, 0, 0, 1, 1, 1]).bool()), x=odd.values, close=True)
+    assert shown(judged)["posterior_c2st"][0] == exact.close.c2st
+    assert shown(judged)["posterior_crps"][0] == pytest.approx(exact.result.crps)
+    assert f'data-verdict="{exact.verdict.replace(" ", "-")}"' in judged
     assert shown(judged)["p_0"][0] == pytest.approx(float(models["plain"].surprise(odd).p_value.min()))
 
 

@@ -47,12 +47,12 @@ def register(app: typer.Typer, words: Words) -> None:
         measurement = measured(measure, model.event_shape[-1])
         x = None if signals is None else model.signals_of(read_as_told(signals, reading, words, as_json))
         with counting(words("checking"), None, as_json):
-            found = checked(model, measurement, noise, x=x, cases=cases, draws=draws, level=level, seed=seed)
-        result = found.result
+            found = checked(model, measurement, noise, x=x, cases=cases, draws=draws, level=level, close=True, seed=seed)
+        result, close = found.result, found.close
         if as_json:
             show.machine(
                 {
-                    "verdict": result.verdict,
+                    "verdict": found.verdict,
                     "p_value": result.p_value,
                     "level": result.level,
                     "cases": found.cases,
@@ -60,15 +60,21 @@ def register(app: typer.Typer, words: Words) -> None:
                     "tests": {"shift": result.shift, "spread": result.spread.p_value, "regions": result.regions},
                     "crps": result.crps,
                     "energy_score": result.energy,
+                    "interval_score": result.interval,
+                    "c2st": None if close is None else close.c2st,
+                    "stein": None if close is None or close.stein is None else close.stein._asdict(),
                     "effective": found.effective,
                 }
             )
             return
         at = next(c for c in result.coverage if c.level == SAID)
         spoken = {"share": f"{100 * at.value:.0f} %", "cases": found.cases, "p": f"{result.p_value:.2g}"}
-        show.line(words(f"check-{result.verdict}".replace(" ", "-")).format(**spoken))
+        show.line(words(f"check-{found.verdict}".replace(" ", "-")).format(**spoken))
         rows = [(f"{100 * c.level:g} %", f"{100 * c.value:.1f} % ± {100 * c.error:.1f}") for c in result.coverage]
         show.table(words("check-title"), [words("check-band"), words("check-held")], rows)
+        show.line(words("check-scores").format(crps=result.crps, energy=result.energy, interval=result.interval))
+        if close is not None:
+            show.line(words("check-c2st" if close.stein is None else "check-stein").format(c2st=close.c2st or 0.5, p=close.p_value))
 
 
 def measured(told: str, length: int) -> "Measurement":

@@ -12,11 +12,14 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
-from ornstein.metrics.calibration import Coverage, coverage, crps, energy_score, pit, rank_histogram
+from ornstein.metrics.calibration import Coverage, band, coverage, crps, energy_score, interval_score, pit, rank_histogram
 from ornstein.metrics.joint import Joint, joint_coverage
 
 DIRECTIONS = 8
 """Random directions that are ranked beside the entries: correlations that are wrong show in sums."""
+
+SCORED = 0.9
+"""The band whose interval score is taken."""
 
 _DIRECTIONS, _TIES = 1 << 25, 1 << 26
 
@@ -31,7 +34,8 @@ class Calibrated:
     spread    ``joint_coverage`` of all ranks: measured minus promised coverage is below 0 where posteriors are too narrow
     regions   p-value of TARP: the ranks of the truth's distance to points that know nothing of it
     coverage  of central bands at several levels;  histogram: of all ranks, 1 everywhere if right
-    crps, energy   scores in deviations of the truth, means over cases: lower is better, for comparing posteriors of the same cases
+    crps, energy, interval   scores in deviations of the truth, means over cases: lower is better, for comparing posteriors of the same
+              cases; interval: of the 90 % band
     """
 
     verdict: str
@@ -44,6 +48,7 @@ class Calibrated:
     histogram: Tensor
     crps: float
     energy: float
+    interval: float
 
 
 def calibrated(draws: object, truth: object, *, level: float = 0.01, seed: int = 0) -> Calibrated:
@@ -78,9 +83,9 @@ def calibrated(draws: object, truth: object, *, level: float = 0.01, seed: int =
     if p_value < level:
         wide = "too wide" if spread.excess.value > 0 else "too narrow"
         verdict = {shift: "shifted", regions: "of the wrong shape", spread.p_value: wide}[min(shift, spread.p_value, regions)]
-    found = crps(x, y).mean(), energy_score(x, y).mean()
+    scores = crps(x, y), energy_score(x, y), interval_score(*band(x, SCORED), y, SCORED)
     levels, histogram = coverage(x, y), rank_histogram(ranks)
-    return Calibrated(verdict, level, p_value, shift, spread, regions, levels, histogram, float(found[0]), float(found[1]))
+    return Calibrated(verdict, level, p_value, shift, spread, regions, levels, histogram, *(float(score.mean()) for score in scores))
 
 
 def tarp(draws: Tensor, truth: Tensor, *, seed: int = 0) -> float:

@@ -24,6 +24,7 @@ from ornstein.model.fitted import Asked, Fitted
 from ornstein.model.label import Label
 from ornstein.model.matching import Matched
 from ornstein.posterior import Given, Twisted
+from ornstein.posterior.given import noise_of, values_of
 
 
 class Conditioning(Fitted):
@@ -89,10 +90,8 @@ class Conditioning(Fitted):
                 raise InputError("y is given, but a Likelihood holds its own: leave y out")
             return Given(measurement, torch.zeros((), dtype=torch.float64), 0.0, self.scaler.decode, self.scaler.curves is None)
         known = recognised(y)
-        values = Matched.of(known, self.channels, self.units, None).values if isinstance(known, Signals) else checks.tensor(y, "y")
-        r = noise if isinstance(noise, Spectral | NoiseLaw) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
-        if isinstance(r, Tensor) and r.ndim < 2 and bool((r < 0).any()):
-            raise InputError(f"noise is {float(r.min()):g}, but must be at least 0")
+        values = Matched.of(known, self.channels, self.units, None).values if isinstance(known, Signals) else values_of(y)
+        r = noise_of(noise)
         curved = self.scaler.curves is not None and not self._exactly_selected(measurement, r)
         if curved or not measurement.linear or isinstance(r, NoiseLaw):
             measurement.outputs(values, self.event_shape)

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError, RunError, unknown_name
-from ornstein.covariance import Spectral
 from ornstein.denoisers import Conditional, Denoiser, Gaussian, Law, Mixture, matched
 from ornstein.measurements import Measurement
 from ornstein.measurements.noises import NoiseLaw
-from ornstein.posterior.given import Given, cases_of, seen
+from ornstein.posterior.far import say_far, say_far_exactly
+from ornstein.posterior.given import Given, cases_of, noise_of, values_of
 from ornstein.posterior.methods import ALL, METHODS
 from ornstein.posterior.twisted import Twisted, drawn_given
 from ornstein.posterior.weighed import weighed
@@ -27,9 +26,6 @@ STEPS = {False: 120, True: 32}
 
 FEW = 30.0
 """Effective particles below which a posterior is a sketch: a mean is then known to a fifth of its deviation."""
-
-FAR = 8.0
-"""Deviations beyond the usual distance of y from what the law foresees at which it is said: more than chance ever gives."""
 
 
 def condition(
@@ -69,9 +65,7 @@ def condition(
     Cost: "exact" O(d^3) up to 1024 dimensions, above, products with the covariance and conjugate gradients; "twisted" five quarters of
     ``twisted``.
     """
-    value = checks.tensor(y, "y")
-    r = noise if isinstance(noise, Spectral | NoiseLaw) else checks.tensor(noise, "noise", ndim=(0, 1, 2))
-    one = Given(measurement, value, r)
+    one = Given(measurement, values_of(y), noise_of(noise))
     return condition_all(denoiser, [one], method, reference, particles=particles, steps=steps, seed=seed, first=first)
 
 
@@ -91,7 +85,9 @@ def condition_all(
         raise unknown_name("method", method, ALL)
     plain = all(one.plain for one in given)
     if isinstance(denoiser, Law) and method in ("auto", "exact") and (plain or method == "exact"):
-        return _exactly(denoiser, given)
+        exact = _exactly(denoiser, given)
+        say_far_exactly(denoiser, given)
+        return exact
     if method == "exact":
         raise InputError(f"method is 'exact', but a {denoiser.described()} has no closed form: choose 'twisted', or leave method out")
     count = memory.drawn(checks.count(particles, "particles", at_least=2), "particles", math.prod(denoiser.event_shape))
@@ -109,10 +105,11 @@ def condition_all(
         )
     cases_of(given, known.event_shape)
     levels = whole(checks.count(STEPS[isinstance(known, Mixture)] if steps is None else steps, "steps", at_least=2))
-    _say_far(known, given)
     found = drawn_given(denoiser, known, given, particles=count, steps=levels, seed=seed, first=start)
     if not bool(torch.isfinite(found.log_evidence).all()):
+        say_far(known, given)
         raise RunError("no particle agrees with the measurement: give more particles or steps, or a measurement with more noise")
+    say_far(known, given, effective=float(found.effective.min()))
     _say_few(found, "more steps")
     half, fewer = -(-count // 2), max(levels // 2, 2)
     coarse = drawn_given(denoiser, known, given, particles=half, steps=fewer, seed=seed + 1, first=start)
@@ -126,6 +123,11 @@ def _exactly(law: Law, given: Sequence[Given]) -> Conditional:
             raise InputError(
                 f"method is 'exact', but {type(one.noise).__name__} noise has no closed form: choose 'twisted', or leave method out"
             )
+        if not one.affine:
+            raise InputError(
+                "method is 'exact', but curved marginals bend this measurement, so that it has no closed form: choose 'twisted', or leave "
+                "method out"
+            )
         following = found.law.condition(one.measurement, one.y, one.noise)
         found = Conditional(following.law, found.log_evidence + following.log_evidence)
     return found
@@ -138,25 +140,6 @@ def _say_few(found: Twisted, other: str) -> None:
             f"only {least:.1f} of {found.law.log_weights.shape[-1]} particles carry the weight of the posterior, and "
             f"{int(found.ancestors.min())} of the first ones have descendants, so that bands are too narrow: give more particles, "
             f"{other}, or more noise",
-            UserWarning,
-            stacklevel=5,
-        )
-
-
-def _say_far(known: Gaussian | Mixture, given: Sequence[Given]) -> None:
-    """The distance of y from A mu, in deviations of A x_0 + n under the moments of the reference, beyond the usual sqrt(m)."""
-    event = known.event_shape
-    fixed = seen(given, event, known.size)
-    if not fixed.size or known.batch_shape:
-        return
-    factor = fixed.factor((known.covariance() @ fixed.rows).unsqueeze(0))[0]
-    apart: Tensor = torch.linalg.solve_triangular(factor, (fixed.y - fixed.bound(known.mean().flatten())).T, upper=False)
-    distance = apart.norm(dim=0)
-    beyond = float((distance - math.sqrt(fixed.size)).max())
-    if beyond > FAR:
-        warnings.warn(
-            f"y is {float(distance.max()):.0f} deviations from all that the model foresees, where {math.sqrt(fixed.size):.0f} are usual, "
-            "and the posterior rests on the tails of the model: check the units of y, or give more noise",
             UserWarning,
             stacklevel=5,
         )

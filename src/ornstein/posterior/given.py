@@ -18,6 +18,9 @@ from ornstein.measurements.noises import NoiseLaw, Normal
 from ornstein.posterior.seen import Seen
 from ornstein.posterior.told import Known, Told, Values
 
+UNEVEN = 1e-6
+"""Largest error of a covariance, over its largest entry, that float32 explains."""
+
 
 @dataclass(frozen=True, eq=False)
 class Given:
@@ -53,6 +56,37 @@ class Given:
         size = self.measurement.outputs(y, event).numel()
         found = Values.of(self.measurement, y.to(torch.float64), _independent(self.noise, size, self.measurement), self.decode, event)
         return found if self.affine else Values(found.f, found.pointwise, found.y, found.noise, False)
+
+
+def values_of(y: object) -> Tensor:
+    """y as a tensor. Raises ``InputError`` for NaN: what was not observed is left out of the measurement."""
+    values = checks.tensor(y, "y", missing=True)
+    if gone := int(torch.isnan(values).sum()):
+        at = tuple(torch.isnan(values).nonzero()[0].tolist())
+        raise InputError(
+            f"y holds {gone} NaN, first at index {at}: measure what was observed alone, such as orn.Mask(observed), or impute the signal"
+        )
+    return values
+
+
+def noise_of(noise: object) -> Tensor | Spectral | NoiseLaw:
+    """A noise as it may be given. Raises ``InputError`` for a deviation below 0, and a matrix that is no covariance."""
+    if isinstance(noise, Spectral | NoiseLaw):
+        return noise
+    found = checks.tensor(noise, "noise", ndim=(0, 1, 2))
+    if found.ndim < 2:
+        if bool((found < 0).any()):
+            raise InputError(f"noise is {float(found.min()):g}, but must be at least 0")
+        return found
+    if found.shape[0] != found.shape[1]:
+        raise InputError(f"noise has shape {tuple(found.shape)}, but a covariance is square: give (m, m) for m values of y")
+    scale = float(found.abs().max())
+    if float((found - found.T).abs().max()) > UNEVEN * scale:
+        raise InputError(f"noise is not symmetric: entries differ by up to {float((found - found.T).abs().max()):.3g}; pass (R + R.T) / 2")
+    least = float(torch.linalg.eigvalsh(found.to(torch.float64))[0])
+    if least < -UNEVEN * scale:
+        raise InputError(f"noise is not a covariance: its smallest eigenvalue is {least:.3g}, but must be at least 0")
+    return found
 
 
 def cases_of(given: Sequence[Given], event: tuple[int, ...]) -> int | None:

@@ -13,6 +13,7 @@ from ornstein.common.errors import InputError
 from ornstein.covariance import Sigma
 from ornstein.denoisers import Denoiser, Gaussian, Posterior
 from ornstein.measurements import Linear
+from ornstein.posterior.far import say_far
 from ornstein.posterior.given import Given, cases_of, seen_by
 from ornstein.posterior.seen import Seen
 
@@ -38,6 +39,8 @@ class Guidance(Denoiser):
     @property
     def reference(self) -> Gaussian:
         """The Gaussian of the signals given y, from which runs start."""
+        if not self.seen.size:
+            return self.prior
         found = self.prior.condition(Linear(self.seen.rows), self.seen.y[0], self.seen.r).law
         assert isinstance(found, Gaussian)
         return found
@@ -134,4 +137,6 @@ def guidance(method: str, denoiser: Denoiser, given: Sequence[Given], prior: Gau
         raise InputError(f"method {method!r} conditions one case at a time: pass the rows of y one by one, or choose 'twisted'")
     if prior is None:
         raise InputError(f"method {method!r} needs the mean and covariance of the signals, which a {denoiser.described()} does not know")
-    return GUIDANCE[method](denoiser, seen_by(given, prior), prior)
+    fixed = seen_by(given, prior)
+    say_far(prior, given, fixed)
+    return GUIDANCE[method](denoiser, fixed, prior)

@@ -16,6 +16,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser, Gaussian, Particles
+from ornstein.posterior.far import say_far
 from ornstein.posterior.given import Given, cases_of, seen_by
 from ornstein.posterior.seen import RIDGE, Seen
 
@@ -112,6 +113,7 @@ def runs(
     if prior is None:
         raise InputError(f"method {name!r} needs the mean and scale of the signals, which a {denoiser.described()} does not know")
     many, fixed = cases_of(given, event), seen_by(given, prior)
+    say_far(prior, given, fixed)
     scale, mean = (float(prior.operator.trace()) / prior.size) ** 0.5, prior.mean().flatten()
     levels = checks.count(STEPS if steps is None else steps, "steps", at_least=2)
     found = []

@@ -116,7 +116,7 @@ class Seen:
         mine = self.r.diagonal()[self.fixed :]
         apart = self.y[:, None, self.fixed :] - self.bound(x)[..., self.fixed :]
         said = -0.5 * (apart.square() / mine + (2 * torch.pi * mine).log()).sum(-1)
-        return torch.stack([told.log_prob(x) for told in self.told]).sum(0) - said
+        return torch.stack([told.nats(x) for told in self.told]).sum(0) - said
 
     def factor(self, products: Tensor) -> Tensor:
         """Cholesky factors of R + A C A^T, (K, m, m), from C A^T as rows (K, m, d)."""

@@ -37,6 +37,10 @@ class Told(ABC):
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(y | x) in nats for x (..., d), shape (...)."""
 
+    def nats(self, x: Tensor) -> Tensor:
+        """The same, where signals without a value, such as the root of a negative number, did not give y: -inf."""
+        return torch.nan_to_num(self.log_prob(x), nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+
     @abstractmethod
     def stand_in(self, x: Tensor, weights: Tensor, before: Rows | None) -> Rows:
         """The linear Gaussian measurement that says about the same where the draws x (n, d) with weights (n,) are.
@@ -88,6 +92,11 @@ class Values(Told):
         centre = weights @ x
         rows = self._linearised(centre)
         m = self.f(x)
+        if not bool(torch.isfinite(m).all()):
+            raise InputError(
+                "the function measured is NaN or infinite for signals that the model draws: make it finite there, or use method 'weights', "
+                "where such signals count for nothing"
+            )
         a = weights @ m
         v = (weights @ (m - a).square()).clamp_min(1e-12 * (a.square() + 1e-12))
         b, w = a, v

@@ -59,5 +59,5 @@ def weighed(denoiser: Denoiser, given: Sequence[Given], particles: int, seed: in
 def _said(others: Sequence[Given], points: Tensor, case: int, event: tuple[int, ...]) -> Tensor:
     found = torch.zeros(len(points), dtype=torch.float64)
     for one in others:
-        found = found + one.told(case, event).log_prob(points)
+        found = found + one.told(case, event).nats(points)
     return found

@@ -1,4 +1,5 @@
-"""One page that says what saved models make of new signals: densities with errors, where the oddest are odd, which model is best."""
+"""One page that says what saved models make of new signals: densities with errors, where the oddest are odd, whether its
+posteriors are right, which model is best."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from ornstein.model import Model
 from ornstein.plots import style
 from ornstein.plots.oddest import oddest
 from ornstein.plots.svg import to_svg
+from ornstein.report import posteriors
 from ornstein.report.words import LANGUAGES, Number, Words, read
 
 SHOWN = 6
@@ -50,7 +52,7 @@ def write_scored(
     language "en" or "zh": what the page opens in;  title: shown as it is
 
     Raises ``InputError`` for laws of symbols, an unknown language, a path that exists (unless ``force``), and what scoring raises.
-    Cost: a density of every signal under every model, and a map for each of six.
+    Cost: a density of every signal under every model, a map for each of six, and a posterior for each of 20 to 200.
     """
     if language not in LANGUAGES:
         raise unknown_name("language", language, LANGUAGES)
@@ -65,7 +67,9 @@ def write_scored(
     judged = model.reference is not None
     p = model.surprise(x).p_value if judged else None
     chosen = x[order]
-    page = _Page(name, model, chosen, model.where(chosen, seed=seed).view(chosen.shape), table, found, order, p, 2 * overlap)
+    where = model.where(chosen, seed=seed).view(chosen.shape)
+    tried = posteriors.tried(model, x[:: overlap + 1], seed)  # neighbours that share samples are not ranked as if they did not
+    page = _Page(name, model, chosen, where, table, found, order, p, 2 * overlap, tried)
     files.write_text(path, page.render(language, title or name), force=force)
     return Path(path)
 
@@ -84,19 +88,22 @@ class _Page:
         order: Tensor,
         p: Tensor | None,
         lag: int,
+        tried: posteriors.Tried | None,
     ) -> None:
         self.name, self.model, self.chosen, self.where = name, model, chosen, where
-        self.table, self.found, self.order, self.p = table, found, order, p
+        self.table, self.found, self.order, self.p, self.tried = table, found, order, p, tried
         self.mean = Number.of(mean_with_error(found.value, lag))
         values = {"mean": self.mean.html("mean"), "error": Number(float(found.error.max())).html("error"), "why": html.escape(found.why)}
         values |= {"model": html.escape(name), "cases": str(len(found.value)), "calls": str(int(found.calls.max()))}
+        if tried is not None:
+            values |= {key: number.html(key) for key, number in posteriors.numbers(tried.found).items()}
         self.words = Words(values, {code: {} for code in LANGUAGES.values()})
 
     def render(self, language: str, title: str) -> str:
         """The whole page."""
         code = LANGUAGES[language]
         heading = f'<header><p class="kind">{self.both("scored.kind")}</p><h1>{html.escape(title)}</h1></header>'
-        body = "\n".join([heading, self.density(), self.places(), self.comparison()])
+        body = "\n".join([heading, self.density(), self.places(), self.posteriors(), self.comparison()])
         template = read("page.html")
         parts = {"LANGUAGE": code, "TITLE": html.escape(title), "STYLE": read("page.css"), "SCRIPT": read("page.js"), "BODY": body}
         for name, content in parts.items():
@@ -128,6 +135,11 @@ class _Page:
             figure = oddest(self.chosen.values, self.where, names=names, channels=channels, units=units, rate=self.chosen.rate, width=width)
             drawn += to_svg(figure, f"oddest-{screen}").replace("<svg", f'<svg class="{screen}" width="100%" role="img"', 1)
         return self.section("places", f"<figure>{drawn}<figcaption>{self.both('places.read')}</figcaption></figure>")
+
+    def posteriors(self) -> str:
+        if self.tried is None:
+            return ""
+        return self.section("posteriors", posteriors.content(self.tried, self.words))
 
     def comparison(self) -> str:
         head = [self.both(f"table.{key}") for key in ("law", "perCase", "bits", "difference")]
