@@ -94,10 +94,8 @@ def main() -> None:
         expected = DRAWS * answer.weights
         statistic = float(((counts - expected).square() / expected).sum())
         shares = ", ".join(f"{n / DRAWS:.3f}" for n in counts.tolist())
-        print(
-            f"| `{method}` | {shares} | {float(none.double().mean()):.2f} | {statistic:.1f}, {chi2.sf(statistic, 2):.2g} | {spent:.1f} |",
-            flush=True,
-        )
+        tested = f"{statistic:.1f}, {chi2.sf(statistic, 2):.2g}"
+        print(f"| `{method}` | {shares} | {float(none.double().mean()):.2f} | {tested} | {spent:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
