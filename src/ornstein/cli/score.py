@@ -18,7 +18,6 @@ from ornstein.cli.sentences import translated
 from ornstein.cli.shards import over_shards
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
-from ornstein.common import checks
 from ornstein.common.files import refuse_existing, write_text
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ def register(app: typer.Typer, words: Words) -> None:
             return
         for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
+        from ornstein.common import checks  # help needs nothing heavy
+
         checks.count(top, "--top", at_least=0)
         model = of_signals(path)
         if annotate is None and reading.get("read_hop") is not None and reading.get("read_window") is None:
