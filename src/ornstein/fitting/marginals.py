@@ -12,6 +12,7 @@ spline through z at normal quantiles, with straight tails. Sources: Liu, Laffert
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -74,25 +75,36 @@ def fit_curve(x: Tensor, weight: float | None = None, seed: int = 0) -> tuple[Cu
     values are far apart: ties, counts and zeros that pile up become bumps, and nothing is dithered. Fewer than twenty values, or
     values that never vary, get the straight line.
     """
+    if _shapeless(x):
+        return _curves(x, (0.0,))[0], 0.0
+    weight = choose_weight(x, seed) if weight is None else weight
+    return _curves(x, (weight,))[0], weight
+
+
+def _shapeless(x: Tensor) -> bool:
+    return len(x) < _FEWEST or float(x.std(correction=0)) <= 1e-12 * abs(float(x.mean()))
+
+
+def _curves(x: Tensor, weights: Sequence[float]) -> list[Curve]:
+    """The curve of values x (n,) at each weight; what takes time, the quantiles of the smoothed values, serves them all."""
     mean, deviation = float(x.mean()), float(x.std(correction=0))
-    if len(x) < _FEWEST or deviation <= 1e-12 * abs(mean):
-        return _straight(mean, deviation if deviation > 1e-12 * abs(mean) else 1.0), 0.0
-    if weight is None:
-        weight = choose_weight(x, seed)
-    if weight == 0:
-        return _straight(mean, deviation), 0.0
-    smooth = _Smooth.of(x, mean, deviation)
+    straight = _straight(mean, deviation if deviation > 1e-12 * abs(mean) else 1.0)
+    if _shapeless(x) or not any(weights):
+        return [straight for _ in weights]
     reach = _reach(len(x))
     scores = torch.linspace(-reach, reach, KNOTS, dtype=x.dtype)
-    values = smooth.quantiles(scores)
-    u = (1 - weight) * (values - mean) / deviation + weight * scores
-    secant = u.diff() / values.diff()
-    slopes = torch.cat([secant[:1], 2 / (1 / secant[1:] + 1 / secant[:-1]), secant[-1:]])
-    slopes = slopes.clamp(1 / (_STEEPEST * deviation), _STEEPEST / deviation)
-    raw = Curve(values, u, slopes)
-    found, _ = raw.encode(x)
-    b, a = float(found.mean()), 1 / float(found.std(correction=0))
-    return Curve(values, a * (u - b), a * slopes), weight
+    values = _Smooth.of(x, mean, deviation).quantiles(scores)
+
+    def bent(weight: float) -> Curve:
+        u = (1 - weight) * (values - mean) / deviation + weight * scores
+        secant = u.diff() / values.diff()
+        slopes = torch.cat([secant[:1], 2 / (1 / secant[1:] + 1 / secant[:-1]), secant[-1:]])
+        slopes = slopes.clamp(1 / (_STEEPEST * deviation), _STEEPEST / deviation)
+        found, _ = Curve(values, u, slopes).encode(x)
+        b, a = float(found.mean()), 1 / float(found.std(correction=0))
+        return Curve(values, a * (u - b), a * slopes)
+
+    return [bent(weight) if weight else straight for weight in weights]
 
 
 def choose_weight(x: Tensor, seed: int = 0) -> float:
@@ -104,10 +116,8 @@ def choose_weight(x: Tensor, seed: int = 0) -> float:
         return 0.0
     values = x[Noise(seed).uniform(1, (len(x),))[0].argsort()[:_MOST]]
     fold = torch.arange(len(values)) % _FOLDS
-    levels = []
-    for w in WEIGHTS:
-        curves = [fit_curve(values[fold != k], w)[0] for k in range(_FOLDS)]
-        levels.append(torch.cat([log_density(curve, values[fold == k]) for k, curve in enumerate(curves)]))
+    folds = [[log_density(curve, values[fold == k]) for curve in _curves(values[fold != k], WEIGHTS)] for k in range(_FOLDS)]
+    levels = [torch.cat(parts) for parts in zip(*folds, strict=True)]
     best = max(levels, key=lambda level: float((level - levels[0]).clamp(-_FAR, _FAR).mean()))
     gaps = [(best - level).clamp(-_FAR, _FAR) for level in levels]
     near = [float(g.mean()) <= float(g.std(correction=0)) / math.sqrt(len(g)) for g in gaps]
