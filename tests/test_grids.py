@@ -31,16 +31,17 @@ ALL = {
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 50, 400])
-def test_every_grid_on_every_schedule(name: str, kind: str, steps: int) -> None:
+def test_every_grid_on_every_schedule(name: str, kind: str) -> None:
     """Right length, falling times, from where it should start to data. A ``Grid`` refuses times that do not fall."""
     schedule = SCHEDULES[name]
-    grid = ALL[kind](schedule, steps)
-    assert len(grid) == steps
-    assert float(grid.times[-1]) == 0
     begins_at_80 = kind in ("karras", "log-snr") and name in ENDS_AT_ZERO
-    assert float(grid.times[0]) == (float(schedule.time(80.0)) if begins_at_80 else 1)
-    assert bool(torch.isfinite(certify(DDIM(), grid, schedule, POWER).variance).all())
+    begin = float(schedule.time(80.0)) if begins_at_80 else 1
+    for steps in (1, 2, 3, 5, 50, 400):
+        grid = ALL[kind](schedule, steps)
+        assert len(grid) == steps
+        assert float(grid.times[-1]) == 0, steps
+        assert float(grid.times[0]) == begin, steps
+        assert bool(torch.isfinite(certify(DDIM(), grid, schedule, POWER).variance).all()), steps
 
 
 def test_uniform() -> None:

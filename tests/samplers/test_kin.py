@@ -97,18 +97,18 @@ DETERMINISTIC: dict[str, Sampler] = {
 FLAT = Gaussian(torch.tensor([1.0, -1.0, 0.5, 2.0]), Dense(spectrum_covariance((4.0, 1.0, 0.0, 0.0), 3)))
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("method", [*DETERMINISTIC, "exponential", "teleport", "restart"])
 @pytest.mark.filterwarnings("ignore:.*steps leave no")
-def test_off_the_support_the_first_step_scales_like_the_signal(name: str, method: str) -> None:
+def test_off_the_support_the_first_step_scales_like_the_signal(method: str) -> None:
     """From data to noise: a part of x_0 in a mode of variance 0 has no flow, and x_s = alpha_s x_0 there, whatever the method."""
     aware = {"exponential": Exponential(FLAT), "teleport": Teleport(Heun(), FLAT, 1e-9), "restart": Restart(DDIM(), 0.1, 1.0)}
-    sampler, schedule, u = {**DETERMINISTIC, **aware}[method], SCHEDULES[name], orthogonal(SIZE, 3)
-    then, now = levels(schedule, Grid(torch.tensor([0.5, 0.0], dtype=torch.float64)))
-    assert then.alpha < 1 or isinstance(schedule, VE)
+    sampler, u = {**DETERMINISTIC, **aware}[method], orthogonal(SIZE, 3)
     x_0 = FLAT.mean() + u[:, 2:].T * torch.tensor([[1.0], [-3.0]], dtype=torch.float64)
-    *_, last = walk(sampler, FLAT, schedule, [now, then], x_0, Noise())
-    assert torch.allclose(last.x, then.alpha * x_0, atol=1e-12)
+    for name, schedule in SCHEDULES.items():
+        then, now = levels(schedule, Grid(torch.tensor([0.5, 0.0], dtype=torch.float64)))
+        assert then.alpha < 1 or isinstance(schedule, VE), name
+        *_, last = walk(sampler, FLAT, schedule, [now, then], x_0, Noise())
+        assert torch.allclose(last.x, then.alpha * x_0, atol=1e-12), name
 
 
 @pytest.mark.parametrize("aware", [False, True])
