@@ -24,11 +24,13 @@ _TOLERANCE = 1e-6
 def climb(x: Tensor, components: int, structure: str, options: Options, steps: int = STEPS) -> tuple[Mixture, int]:
     """(the mixture that EM ends at, how many of its components were kept from collapsing). Cost: a covariance per component and step."""
     responsibilities, collapsed = clusters(x, components, options.seed), 0
+    if components == 1:
+        return maximize(x, responsibilities, structure, options)
     last = -math.inf
     for _ in range(steps):
         mixture, collapsed = maximize(x, responsibilities, structure, options)
-        responsibilities = mixture.responsibilities(x)
-        level = float(mixture.log_prob(x).mean())
+        responsibilities, levels = mixture.expectation(x)
+        level = float(levels.mean())
         if level - last < _TOLERANCE * max(1.0, abs(level)):
             break
         last = level

@@ -73,6 +73,11 @@ class Mixture(Law):
         """p(component | x), shape (case, K)."""
         return responsibilities(self.log_weights, self._together.log_prob(self._flat(x), sigma))
 
+    def expectation(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(responsibilities (case, K), log density (case,)) of clean signals, by one look at the components: the E step of a fit."""
+        densities = self._together.log_prob(self._flat(x))
+        return responsibilities(self.log_weights, densities), torch.logsumexp(self.log_weights + densities, -1)
+
     def __call__(self, x: Tensor, sigma: Sigma) -> Posterior:
         flat = self._flat(x)
         r, mean = self._together.denoise(flat, sigma, self.log_weights)
