@@ -19,7 +19,7 @@ import uvicorn
 
 from ornstein.lab.app import create
 from ornstein.lab.limits import Limits
-from ornstein.lab.serve import configured, serve
+from ornstein.lab.serve import configured
 
 TOKEN = "a-token-of-the-tests"
 OWN = {"authorization": f"Bearer {TOKEN}"}
@@ -88,5 +88,7 @@ def opened(folder: Path, limits: Limits | None = None, **more: Any) -> Iterator[
 
 
 def serving(folder: str, told: Connection) -> None:
-    """A lab as ``ornstein lab`` opens it, for a process of its own; its address is sent."""
-    serve(Path(folder), token=TOKEN, ready=told.send)
+    """A lab for a process of its own; its port is sent."""
+    with opened(Path(folder)) as laboratory:
+        told.send(laboratory.port)
+        threading.Event().wait()

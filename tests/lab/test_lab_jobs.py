@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from laboratory import OWN, opened, serving
 
-from ornstein.lab import events, wire
+from ornstein.lab import events, lesson_api, wire
 from ornstein.lab.limits import Limits
 from ornstein.lab.workers import CONTEXT, Workers
 from ornstein.tour.compute import compute
@@ -99,14 +99,17 @@ def test_a_job_does_not_run_the_program_again_that_began_the_server(tmp_path, mo
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_new_lab_has_something_to_show(tmp_path):
-    """The first example and its Gaussian, begun with the lab, once, and never in one that has done something."""
+def test_a_new_lab_has_something_to_show(tmp_path, monkeypatch):
+    """The first example and its Gaussian, begun with the lab, once, and never in one that has done something; the scene is asked for."""
+    scenes = []
+    monkeypatch.setattr(lesson_api, "scenes", lambda lab: lambda curve, seed: scenes.append((curve, seed)))
     for _ in range(2):
         with opened(tmp_path, warm=True) as new:
             until(lambda: [job["newest"]["is"] for job in new.get("/api/jobs").json()["jobs"]] == ["done", "done"], 60)
             first, second = new.get("/api/jobs").json()["jobs"]
             assert [first["kind"], second["kind"]] == ["open", "fit"]
             assert second["asked"] == {"signals": first["id"], "recipe": "gaussian"}
+    assert scenes == [(None, 0)] * 2
 
 
 def test_a_reload_loses_nothing_and_repeats_nothing(lab, signals):
@@ -251,7 +254,7 @@ def server(folder):
     process.start()
     said.close()
     try:
-        port = heard.recv().split(":")[2].split("/")[0]
+        port = heard.recv()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=OWN, timeout=30) as client:
             yield process, client
     finally:
