@@ -25,11 +25,16 @@ def bowl(cases: int, seed: int = 0) -> Tensor:
     return torch.stack([a, a.square() - 1 + 0.2 * e, torch.exp(0.8 * f)], 1)
 
 
+def sized(patch: pytest.MonkeyPatch, rows: int, batch: int, looked: int = 1000) -> None:
+    """Less to learn from, to choose by and to check on."""
+    for name, value in (("ROWS", rows), ("BATCH", batch), ("LOOKED", looked), ("CHECKED", 3 * looked)):
+        patch.setattr(learning, name, value)
+
+
 @pytest.fixture(scope="module")
 def bent() -> orn.Model:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning, "ROWS", 16_000)
-        patch.setattr(learning, "BATCH", 256)
+        sized(patch, 16_000, 128, 4000)
         found = orn.fit(bowl(3000), folds=0).corrected(bowl(3000), bowl(400, 5), steps=400)
     assert found.correction is not None
     return found
@@ -61,8 +66,7 @@ def test_draws_have_the_corrected_quantiles_and_the_ranks_of_the_law(bent: orn.M
 
 def test_a_gaussian_keeps_its_quantiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is there to learn, so nothing is kept; and what was learned, had it been kept, is within 0.06 deviations."""
-    monkeypatch.setattr(learning, "ROWS", 8000)
-    monkeypatch.setattr(learning, "BATCH", 512)
+    sized(monkeypatch, 8000, 512)
     mix = torch.tensor([[1, 0.5, 0, 0], [0, 1, 0.4, 0.2], [0, 0, 1.0, 0.5], [0, 0, 0, 1]], dtype=torch.float64)
     x = Noise(3).normal(2000, (4,)) @ mix
     model = orn.fit(x, folds=0)
@@ -85,13 +89,12 @@ def test_a_gaussian_keeps_its_quantiles(monkeypatch: pytest.MonkeyPatch) -> None
 def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two channels in time, whatever is gained in so few steps: every law takes a correction, which comes back bit for bit."""
     monkeypatch.setattr(learning, "SURE", -1e9)
-    monkeypatch.setattr(learning, "ROWS", 2000)
-    monkeypatch.setattr(learning, "BATCH", 256)
+    sized(monkeypatch, 600, 128, 200)
     walk = Noise(1).normal(120, (1, 12)).cumsum(2) / 4
     x = (walk.expand(-1, 2, -1) + torch.exp(walk) * 0.3 * Noise(2).normal(120, (2, 12))).clone()
     x[Noise(3).uniform(120, (2, 12)) < 0.1] = torch.nan
-    for name, options in (("gaussian", {"marginals": "gaussian"}), ("gaussian", {"structure": "stationary"})):
-        model = orn.fit(x, name, folds=0, **options).corrected(x, steps=10)
+    for options in ({"structure": "stationary", "marginals": "gaussian"}, {"structure": "kronecker"}):
+        model = orn.fit(x, folds=0, **options).corrected(x, steps=10)
         assert isinstance(model.correction, Correction)
         again = orn.load(model.save(tmp_path / str(options)))
         assert torch.equal(again.quantiles(x[:5]), model.quantiles(x[:5]))
@@ -110,8 +113,7 @@ def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pyt
 
 
 def test_fit_sets_cases_aside_and_says_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "ROWS", 4000)
-    monkeypatch.setattr(learning, "BATCH", 256)
+    sized(monkeypatch, 4000, 256)
     x = bowl(600)
     said: list[str] = []
     model = orn.fit(x, correction="learned", folds=0, progress=said.append)
