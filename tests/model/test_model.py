@@ -1,5 +1,6 @@
 """The model in the user's units: densities, scaling, names, posteriors, imputation, p-values."""
 
+import functools
 import math
 from dataclasses import replace
 
@@ -48,13 +49,17 @@ def test_gaussian_log_prob_is_that_of_scipy_in_user_units():
     np.testing.assert_allclose(bits.numpy(), -want / (12 * math.log(2)), atol=1e-9)
 
 
+@functools.cache
+def drawn(kind):
+    return orn.fit(signals(channels=1).values, kind, folds=0).sample(3)
+
+
 @settings(max_examples=20, deadline=None)
 @given(scale=st.floats(1e-6, 1e6), shift=st.floats(-1e3, 1e3), kind=st.sampled_from(KINDS))
 def test_samples_follow_the_units(scale, shift, kind):
     """Equivariance: fitting a x + b gives samples a s + b, for any scale and shift."""
-    x = signals(channels=1).values
-    base = orn.fit(x, kind, folds=0).sample(3)
-    moved = orn.fit(scale * (x + shift), kind, folds=0).sample(3)
+    base = drawn(kind)
+    moved = orn.fit(scale * (signals(channels=1).values + shift), kind, folds=0).sample(3)
     torch.testing.assert_close(moved / scale - shift, base, rtol=1e-5, atol=1e-5 * (1 + abs(shift)))
 
 
