@@ -179,9 +179,11 @@ def test_starts_are_averaged_where_they_are_right_about_different_cases(monkeypa
 
     monkeypatch.setattr(components_choice, "climb", climb)
     x = normal(200, 2, seed=1)
-    for period, expected in ((2, (2, 0.02, 5)), (99, (2, 0.02, 1))):  # noqa: B007 (the fake reads it)
+    for period, expected, after in ((2, (2, 0.02, 5), {(4, 0.02, 5), (2, 0.002, 5)}), (99, (2, 0.02, 1), {(2, 0.02, 2)})):  # noqa: B007
+        tried.clear()
         assert choose_mixture(x, seed=1) == expected
-    assert {(4, 0.02, 5), (2, 0.002, 5)} <= set(tried)
+        assert after <= set(tried)
+        assert len(tried) == len(set(tried)), "no run is done again"
     assert choose_mixture(x, starts=3) == (2, 0.02, 3)
 
 

@@ -67,7 +67,8 @@ def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, sta
         )
     train, test = x[fitted], x[held]
 
-    def judged(components: int, shrinkage: str | float, start: int = 0) -> Tensor:
+    @functools.cache  # what was one run is the first of several
+    def judged(components: int, shrinkage: str | float, start: int) -> Tensor:
         """log p of the held-out cases; -inf where a component collapsed."""
         how = replace(options, shrinkage=shrinkage, seed=options.seed + start)
         mixture, collapsed = climb(train, components, structure, how, SHORT)
@@ -76,10 +77,10 @@ def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, sta
 
     free = options.shrinkage == AUTO and _shrinks(structure, tuple(x.shape[1:])) and not _is_flat(x.flatten(1))
     most, weights, shrinkage = max(len(train) // 10, 1), WEIGHTS if free else (), of_one(options.shrinkage)
-    best, level = _doubled(functools.partial(judged, shrinkage=shrinkage), most)
+    best, level = _doubled(judged, shrinkage, most)
     chosen = Choice(best, shrinkage, starts or 1)
     for weight in weights:
-        best, tried = _doubled(functools.partial(judged, shrinkage=weight), most)
+        best, tried = _doubled(judged, weight, most)
         if _gains(tried - level):
             chosen, level = Choice(best, weight, starts or 1), tried
     if starts is not None or chosen.components == 1:
@@ -116,12 +117,12 @@ def _mean(judged: Callable[..., Tensor], choice: Choice) -> Tensor:
     return torch.logsumexp(whole, 0) - math.log(len(whole)) if len(whole) else runs[0]
 
 
-def _doubled(judged: Callable[[int], Tensor], most: int) -> tuple[int, Tensor]:
+def _doubled(judged: Callable[..., Tensor], shrinkage: str | float, most: int) -> tuple[int, Tensor]:
     """The number of components at which the held-out cases gain most, and their log-densities under it."""
-    best, level, tried, past = 1, judged(1), 1, False
+    best, level, tried, past = 1, judged(1, shrinkage, 0), 1, False
     while 2 * tried <= most:
         tried *= 2
-        found = judged(tried)
+        found = judged(tried, shrinkage, 0)
         if float(found.mean()) > float(level.mean()):
             best, level, past = tried, found, False
         elif past or _gains(level - found):
