@@ -14,6 +14,7 @@ import { COMPUTED, entries, fit, hand as empty, open, single, take, taught } fro
 
 const STEPS = { open: opening, explore, fit: fitting, fill, sample, score, condition, calibrate };
 const NEEDS_MODEL = new Set(["fill", "sample", "score", "condition"]);
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 const SLOW = 0.1; // samples per second below which seconds per sample are easier to read
 const FIRST = ["heartbeats", "cosines"]; // what is shown to who has opened nothing yet, as lab/first.py begins it
 
@@ -89,12 +90,18 @@ export async function show(root) {
   }
 }
 
+// Seconds in the largest unit of which they are one or more.
+function lasting(seconds) {
+  const [unit, per] = UNITS.find(([, s]) => seconds >= s) ?? UNITS.at(-1), v = seconds / per;
+  return number(v, v % 1 ? 2 : 0, unit);
+}
+
 // What is in hand, in one sentence.
 function sentence({ signals, model }) {
   if (!signals) return say("bench.nothing");
   const [n, c, m] = signals.shape, name = signals.asked.example ? say(`bench.example.${signals.name}`) : signals.name;
   const slow = signals.rate && signals.rate < SLOW, rounded = (v) => number(v, v % 1 ? 2 : 0);
-  const rate = slow ? say("bench.every", { s: rounded(1 / signals.rate) }) : signals.rate ? say("bench.at-rate", { rate: rounded(signals.rate) }) : "";
+  const rate = slow ? say("bench.every", { s: lasting(1 / signals.rate) }) : signals.rate ? say("bench.at-rate", { rate: rounded(signals.rate) }) : "";
   const what = say(n === 1 ? "bench.about-recording" : c === 1 ? "bench.about-one" : "bench.about-many", { name, n: number(n, 0), c: number(c, 0), m: number(m, 0), rate });
   return joined(what, model && say("bench.about-model", { law: say(`bench.recipe.${model.asked.recipe}`) }));
 }
