@@ -35,7 +35,7 @@ def npz(folder: Path, **arrays: object) -> Path:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_round_trip(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
-    x = Signals(torch.tensor([[[0.1, nan, -0.0], [1e-30, 1e30, 3]]], dtype=dtype), 0.1 + 0.2, ("通道一", "a [b]"), ("µV", "m[V]"))
+    x = Signals(torch.tensor([[[0.1, nan, -0.0], [1e-30, 3e30, 3]]], dtype=dtype), 0.1 + 0.2, ("通道一", "a [b]"), ("µV", "m[V]"))
     write(tmp_path / f"a.{suffix}", x)
     back = read(tmp_path / f"a.{suffix}")
     assert back.values.dtype == dtype

@@ -16,6 +16,7 @@ from ornstein.data import delimited, edf, numpy_files, objects, parquet, wav
 from ornstein.data.cutting import Around, around_events, events_listed, labelled, windows
 from ornstein.data.loaded import Loaded, picked
 from ornstein.data.roles import NONE, Asked
+from ornstein.data.sentinels import warn_of_marks
 from ornstein.data.table import classes_of
 
 TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -99,7 +100,7 @@ def read(
         loaded = objects.load(path, asked, where)
     if labels not in (None, NONE) and loaded.classes is None:
         loaded = classes_of(loaded, str(labels), where)
-    signals = _named(loaded, where, asked, units)
+    signals = warn_of_marks(_named(loaded, where, asked, units), where)
     if events is not None:
         wanted = Around(words(events, "events"), before, after)
         return around_events(signals, loaded.events, wanted, window, where)

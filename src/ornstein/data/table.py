@@ -16,7 +16,6 @@ from ornstein.data.loaded import Event, Loaded
 from ornstein.data.rates import rate_of_table
 from ornstein.data.records import gathered, scattered
 from ornstein.data.roles import NONE, Asked, Roles, decide, refuse_ramp, title_and_unit
-from ornstein.data.sentinels import warn_of_marks
 from ornstein.data.sheet import Column, Sheet
 
 _NAME_IT = "say time={name} or index={name} (--time, --index), or name the columns to keep with channels= (--channels)"
@@ -26,10 +25,6 @@ _DAY = 86400.0
 
 def from_sheet(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     """The signals of a table, as ``read`` describes them; the notes say which column was taken for what."""
-    return warn_of_marks(_shaped(sheet, asked, where), where)
-
-
-def _shaped(sheet: Sheet, asked: Asked, where: Path | str) -> Loaded:
     if asked.time is None and asked.orient != "vectors":
         sheet = moments.joined(sheet, {str(one) for one in (asked.index, asked.labels, *asked.channels)})
     roles = decide(sheet, asked, where)

@@ -17,6 +17,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
+from ornstein.data.sentinels import warn_unread
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.guide import moments
@@ -141,6 +142,7 @@ def fit(
         streamed = fit_stream(x, recipe, standardize or recipe.standardize(axes), engine or "local", progress)
         return Model(streamed.law, streamed.scaler, *streamed.names)
     values, names = values_of(x)
+    warn_unread(x, values)
     tell = progress or (lambda _: None)
     recipe, times = at_times(recipe, x, tell, stated=not isinstance(model, str) or options.get("structure") is not None)
     if not (isinstance(recipe, Structured) and alone(values, tuple(values.shape), recipe.structure)):

@@ -18,6 +18,7 @@ from ornstein.data.framed import filled as framed
 from ornstein.data.framed import is_framed
 from ornstein.data.mne_back import filled, is_instrument, opened
 from ornstein.data.read import recognised
+from ornstein.data.sentinels import warn_unread
 from ornstein.denoisers import Law
 from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
@@ -82,6 +83,7 @@ class Gaps(Fitted):
                 return made
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
+        warn_unread(x, values)
         count, seed = memory.drawn(DRAWS if draws is None else draws, "draws", values.numel()), checks.seed(seed)
         filler = self._filler(len(values), sampler, steps, schedule, grid, label, condition, device)
         longer, tell = self._longer(values), progress or (lambda _: None)
@@ -120,6 +122,7 @@ class Gaps(Fitted):
             return [filled(x, known, level.view(known.shape)) for level in self.quantiles(known, levels, **options)]
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
+        warn_unread(x, values)
         self._longer(values)
         z = torch.special.ndtri(checks.levels(levels, "levels"))
         memory.drawn(len(z), "the number of levels", values.numel())
