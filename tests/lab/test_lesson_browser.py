@@ -139,6 +139,7 @@ def test_one_clock_moves_every_figure_by_keys(seen, lab):
     variance = page.evaluate("document.querySelector('[data-live=sigma]').dataset.value")
     assert float(variance) == pytest.approx(opening().numbers["sigma_end"], rel=1e-6)
     assert page.get_attribute("#time", "aria-valuetext") == "t = 100"
+    seen.until("location.search.includes('t=100')")  # when the hand rests
     page.click("h1")
     page.keyboard.press("Space")
     seen.until("Number(document.querySelector('[data-live=t]').dataset.value) < 98")

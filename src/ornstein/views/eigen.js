@@ -32,17 +32,22 @@ function tridiagonal(a, d) {
   return { diagonal: Float64Array.from({ length: d }, (_, i) => a[i * d + i]), beside };
 }
 
-// A - v q^T - q v^T on the rows and columns from ``from``, with q = beta A v - (beta^2 v^T A v / 2) v.
+// A - v q^T - q v^T on the rows and columns from ``from``, with q = beta A v - (beta^2 v^T A v / 2) v; of A the lower half is read and kept.
 function reflect(a, d, from, v, q, beta) {
   let along = 0;
+  q.fill(0, from);
   for (let i = from; i < d; i++) {
-    let sum = 0;
-    for (let j = from; j < d; j++) sum += a[i * d + j] * v[j];
-    q[i] = beta * sum;
-    along += v[i] * q[i];
+    const at = i * d, here = v[i];
+    let sum = a[at + i] * here;
+    for (let j = from; j < i; j++) { sum += a[at + j] * v[j]; q[j] += a[at + j] * here; }
+    q[i] += sum;
   }
+  for (let i = from; i < d; i++) { q[i] *= beta; along += v[i] * q[i]; }
   for (let i = from; i < d; i++) q[i] -= 0.5 * beta * along * v[i];
-  for (let i = from; i < d; i++) for (let j = from; j < d; j++) a[i * d + j] -= v[i] * q[j] + q[i] * v[j];
+  for (let i = from; i < d; i++) {
+    const at = i * d, here = v[i], there = q[i];
+    for (let j = from; j <= i; j++) a[at + j] -= here * q[j] + there * v[j];
+  }
 }
 
 function blockEnd(diagonal, beside, first) {

@@ -15,6 +15,8 @@ import { fitted, initial, remember } from "./state.js";
 import { thumbnail } from "./thumbnail.js";
 import { trainer } from "./training.js";
 
+const RESTS = 150; // milliseconds
+
 const fetchScene = (curve) => arrays(`/api/lesson/scene${curve ? `?curve=${curve}` : ""}`);
 
 export async function show(root) {
@@ -26,11 +28,17 @@ export async function show(root) {
 function lesson(root, first, values) {
   const state = initial();
   let scene, raw, chapter = chapterAt(location), followers = [];
+  // The address follows when the hand rests: it costs a millisecond, and some browsers refuse a hundred changes in a row.
+  let resting = 0;
+  const kept = () => {
+    clearTimeout(resting);
+    resting = setTimeout(() => address.set("t", String(Math.round(state.t))), RESTS);
+  };
   const figures = drawing(root, () => ({ scene, state }));
   const time = clock(100, (t, rests) => {
     state.t = t;
     figures.changed("t");
-    if (rests) address.set("t", String(Math.round(t)));
+    if (rests) kept();
   });
   const train = trainer(() => ({ curve: address.get("curve"), seed: scene.seed }), (known) => {
     scene.training = known;
