@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from ornstein.common import checks
@@ -22,6 +23,8 @@ from ornstein.fitting.symbols import Symbols
 
 ALIKE = 10.0
 """Factor between the scales of entries above which it is said."""
+LEAST, STRAIGHT = 12, 0.9
+"""Levels from which a straight line is looked for, and the share of their variance from which it is said."""
 
 
 def values_of(x: object) -> tuple[Tensor, tuple[tuple[str, ...], tuple[str, ...], float | None]]:
@@ -107,3 +110,20 @@ def say_spread(values: Tensor, standardize: str, tell: Callable[[str], None]) ->
             UserWarning,
             stacklevel=3,
         )
+
+
+def say_trend(values: Tensor, channels: tuple[str, ...], tell: Callable[[str], None]) -> None:
+    """A channel whose level follows a straight line, from case to case or along one series, is worth a word: a law returns to its mean."""
+    if values.ndim != 3 or max(len(values), values.shape[2] if len(values) == 1 else 0) < LEAST:
+        return
+    along, what = (values[0], "in time") if len(values) == 1 else (values.nanmean(2).T, "from case to case")
+    for k, level in enumerate(along):
+        seen = ~level.isnan()
+        place = torch.arange(len(level), dtype=torch.float64)[seen]
+        both = torch.corrcoef(torch.stack([place, level[seen].to(torch.float64)])) if int(seen.sum()) >= LEAST else place.new_zeros(2, 2)
+        if float(both[0, 1] ** 2) > STRAIGHT:
+            name = channels[k] if channels else f"channel {k + 1}"
+            tell(
+                f"{name} follows a straight line {what} (R2 {float(both[0, 1] ** 2):.2f}), and a law returns to its mean: "
+                "subtract the line, or take differences"
+            )

@@ -30,7 +30,7 @@ from ornstein.fitting.recipes import recipe_of
 from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
-from ornstein.model.accepted import at_times, refuse_conditions, refuse_for_symbols, refuse_one, say_spread, values_of
+from ornstein.model.accepted import at_times, refuse_conditions, refuse_for_symbols, refuse_one, say_spread, say_trend, values_of
 from ornstein.model.joint import Joint
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
@@ -159,6 +159,7 @@ def fit(
         marginals = _marginals(values, recipe, scaling, work)
     scaler = _scaler(values, scaling, marginals, work.seed, tell)
     say_spread(values, scaling, tell)
+    say_trend(values, names[0], tell)
     u = scaler.encode(values)
     if recipe.scored:
         tell("the law of all cases")
