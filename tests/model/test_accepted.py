@@ -30,7 +30,7 @@ def test_a_trend_is_said_of_the_channel_that_has_one() -> None:
 
 
 def test_a_trend_of_one_series_is_said() -> None:
-    series = (X + LINE)[:, 0, 0].view(1, 1, 40)
+    series = (0.3 * X + LINE)[:, 0, 0].view(1, 1, 40)
     series = torch.where(torch.arange(40) == 7, torch.nan, series)
     assert told(series.expand(1, 2, 40), structure="coregionalised")[0].startswith("Fz follows a straight line in time")
 
