@@ -7,16 +7,20 @@
 export function veil(curves, width, height, alpha) {
   const columns = width + 2, rows = height + 2, light = new Float32Array(columns * rows).fill(1); // a rim takes what is half outside
   for (const [x, y] of curves) {
-    let from = -1;
+    let x0 = NaN, y0 = NaN; // the place before, none at the beginning
     for (let i = 0; i < x.length; i++) {
-      if (!(Math.abs(x[i]) < Infinity && Math.abs(y[i]) < Infinity)) continue;
-      if (from >= 0) {
-        const x0 = x[from] + 1, y0 = y[from] + 1, x1 = x[i] + 1, y1 = y[i] + 1;
+      const x1 = x[i] + 1, y1 = y[i] + 1, wide = x1 - x0, tall = y1 - y0;
+      if (!(x1 - x1 === 0 && y1 - y1 === 0)) continue;
+      if (x0 === x0) {
         // row by row where a segment is steep, column by column where it is flat
-        if (Math.abs(y1 - y0) >= Math.abs(x1 - x0)) byRows(light, columns, rows, x0, y0, x1, y1, alpha);
-        else byColumns(light, columns, rows, x0, y0, x1, y1, alpha);
+        if (tall * tall >= wide * wide) {
+          if (tall >= 0) byRows(light, columns, rows, x0, y0, y1, tall === 0 ? 0 : wide / tall, alpha);
+          else byRows(light, columns, rows, x1, y1, y0, wide / tall, alpha);
+        } else if (wide >= 0) byColumns(light, columns, rows, x0, y0, x1, tall / wide, alpha);
+        else byColumns(light, columns, rows, x1, y1, x0, tall / wide, alpha);
       }
-      from = i;
+      x0 = x1;
+      y0 = y1;
     }
   }
   const inside = new Float32Array(width * height);
@@ -24,27 +28,28 @@ export function veil(curves, width, height, alpha) {
   return inside;
 }
 
-// Whole numbers are said to be (| 0): the loops take half as long for it.
-function byRows(light, columns, rows, x0, y0, x1, y1, alpha) {
-  const low = y0 < y1 ? y0 : y1, slope = y0 === y1 ? 0 : (x1 - x0) / (y1 - y0), begin = Math.max(Math.ceil(low - 0.5), 0) | 0, end = Math.min(Math.ceil((y0 < y1 ? y1 : y0) - 0.5), rows) | 0;
-  let x = (y0 < y1 ? x0 : x1) + (begin + 0.5 - low) * slope - 0.5;
-  for (let r = begin, at = begin * columns; r < end; r++, at += columns, x += slope) {
+// From a place down to the row ``low``, or right to the column ``far``, by ``slope``. Whole numbers are said to be (| 0): the loops take
+// half as long for it.
+function byRows(light, columns, rows, x0, y0, low, slope, alpha) {
+  const begin = Math.max(Math.ceil(y0 - 0.5), 0) | 0, end = Math.min(Math.ceil(low - 0.5), rows) | 0, rest = 1 - alpha;
+  let x = x0 + (begin + 0.5 - y0) * slope - 0.5;
+  for (let r = begin, at = (begin * columns) | 0; r < end; r++, at = (at + columns) | 0, x += slope) {
     const c = x | 0;
     if (x < 0 || c >= columns - 1) continue;
-    const part = alpha * (x - c);
-    light[at + c] *= 1 - alpha + part;
-    light[at + c + 1] *= 1 - part;
+    const part = alpha * (x - c), here = (at + c) | 0;
+    light[here] *= rest + part;
+    light[here + 1] *= 1 - part;
   }
 }
 
-function byColumns(light, columns, rows, x0, y0, x1, y1, alpha) {
-  const low = x0 < x1 ? x0 : x1, slope = (y1 - y0) / (x1 - x0), begin = Math.max(Math.ceil(low - 0.5), 0) | 0, end = Math.min(Math.ceil((x0 < x1 ? x1 : x0) - 0.5), columns) | 0;
-  let y = (x0 < x1 ? y0 : y1) + (begin + 0.5 - low) * slope - 0.5;
+function byColumns(light, columns, rows, x0, y0, far, slope, alpha) {
+  const begin = Math.max(Math.ceil(x0 - 0.5), 0) | 0, end = Math.min(Math.ceil(far - 0.5), columns) | 0, rest = 1 - alpha;
+  let y = y0 + (begin + 0.5 - x0) * slope - 0.5;
   for (let c = begin; c < end; c++, y += slope) {
     const r = y | 0;
     if (y < 0 || r >= rows - 1) continue;
-    const part = alpha * (y - r), at = r * columns + c;
-    light[at] *= 1 - alpha + part;
-    light[at + columns] *= 1 - part;
+    const part = alpha * (y - r), at = (r * columns + c) | 0;
+    light[at] *= rest + part;
+    light[(at + columns) | 0] *= 1 - part;
   }
 }
