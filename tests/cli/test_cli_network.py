@@ -215,7 +215,6 @@ def test_a_network_scores_with_its_error(room, capsys):
         ("sample days.model -o n.csv --label 1", 2, "fitted without labels"),
         ("score net.model days.csv --method exact", 2, "no density in closed form"),
         ("impute net.model gaps.csv -o f.csv", 2, "trained without masks"),
-        ("report days.csv -o r.html --model network", 2, "a report compares densities"),
         ("spectrum net.model", 2, "is a folder"),
     ],
 )

@@ -73,8 +73,13 @@ class Blocks:
         """The rows (*index, k) of entries."""
         if self.table is not None:
             return self.table[index]
-        units = torch.nn.functional.one_hot(index, self.operator.size).to(self.operator.eigenvalues)
+        units = self.operator.eigenvalues.new_zeros(*index.shape, self.operator.size).scatter_(-1, index.unsqueeze(-1), 1.0)
         return self.operator.rotate(units)[..., self.kept]
+
+    @property
+    def widest(self) -> int:
+        """Known entries whose rows fit into one pass."""
+        return self.operator.size if self.table is not None else completion_terms.TOGETHER // self.operator.size
 
     def factored(self, spectra: Tensor, seen: Tensor, chosen: Tensor) -> Iterator[Block]:
         """The blocks of the ``chosen`` patterns (pattern,), for the eigenvalues of C (pattern, coordinate) and seen (pattern, d)."""

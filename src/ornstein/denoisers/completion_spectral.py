@@ -37,8 +37,8 @@ class Known:
     direct    whether every block is factored, whatever its size: conjugate gradients know no p(x), which a mixture needs
 
     Cases that share pattern and noise, as draws of one case do, share one factor. Cost: 3 o^2 k + o^3 / 3 for a pattern of o known entries
-    and k coordinates of the basis, or, above ``DIRECT``, some tens of products with Sigma for the mean and for each of four probes of the
-    variance; and four rotations a case.
+    and k coordinates of the basis; above ``DIRECT``, and for very large signals, some tens of products with Sigma for the mean and for each
+    of four probes of the variance; and four rotations a case.
     """
 
     location: Tensor
@@ -62,7 +62,7 @@ class Known:
         member, first = _patterns(hidden, level)
         seen, spectra = ~hidden[first], spectrum[first]
         variance = (self.operator.multiplicity * spectra).sum(-1)
-        small = seen.any(1) & (self.direct | (seen.sum(1) <= DIRECT))
+        small = seen.any(1) & (self.direct | (seen.sum(1) <= min(DIRECT, self.blocks.widest)))
         solved = torch.zeros_like(off)
         for block in self.blocks.factored(spectra, seen, small):
             variance[block.patterns] -= block.accounted
