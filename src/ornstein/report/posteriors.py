@@ -17,8 +17,8 @@ from ornstein.report.words import Number, Words
 HIDDEN = 0.25
 """The share of a signal that is hidden, in its middle."""
 
-CASES, FEW, PARTICLES = 200, 20, 200
-"""Signals that are asked about of a law in closed form; of a network, and the fewest that are ranked; its particles for each."""
+CASES, FEW = 200, 20
+"""Signals that are asked about of a law in closed form; of a network, and the fewest that are ranked."""
 
 LARGE = 1024
 """Entries beyond which a law in closed form is asked as seldom as a network."""
@@ -44,8 +44,7 @@ def tried(model: Model, x: Signals, seed: int) -> Tried | None:
     closed = isinstance(model.law, Law) and math.prod(model.event_shape) <= LARGE
     count = CASES if closed else FEW
     truth = model.signals_of(x)[:count] if len(x) >= FEW else None
-    options = {} if isinstance(model.law, Law) else {"particles": PARTICLES}
-    found = check(model, Mask((at < begin) | (at >= begin + width)), x=truth, cases=count, close=True, seed=seed, **options)
+    found = check(model, Mask((at < begin) | (at >= begin + width)), x=truth, cases=count, close=True, seed=seed)
     return Tried(found, truth is None)
 
 
