@@ -92,6 +92,7 @@ def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pyt
     sized(monkeypatch, 600, 128, 200)
     walk = Noise(1).normal(120, (1, 12)).cumsum(2) / 4
     x = (walk.expand(-1, 2, -1) + torch.exp(walk) * 0.3 * Noise(2).normal(120, (2, 12))).clone()
+    whole = x.clone()
     x[Noise(3).uniform(120, (2, 12)) < 0.1] = torch.nan
     for options in ({"structure": "stationary", "marginals": "gaussian"}, {"structure": "kronecker"}):
         model = orn.fit(x, folds=0, **options).corrected(x, steps=10)
@@ -106,7 +107,7 @@ def test_time_curves_and_mixtures_go_through_it(tmp_path: Path, monkeypatch: pyt
         assert model.forecast(torch.nan_to_num(x[:2]), 3).paths.shape == (100, 2, 2, 3)
         assert model.posterior(orn.Mask(torch.ones(2, 12, dtype=torch.bool)), torch.nan_to_num(x[0]).flatten()).correction is None
     few = x[:, :, :4]
-    mixture = orn.fit(torch.nan_to_num(few), "mixture", components=2, folds=0).corrected(few, steps=10)
+    mixture = orn.fit(whole[:, :, :4], "mixture", components=2, folds=0).corrected(few, steps=10)
     known = few[:5].clone()
     known[:, 0, :2] = torch.nan
     assert bool(torch.isfinite(mixture.quantiles(known)).all())
