@@ -67,6 +67,13 @@ def test_weights_are_normalised() -> None:
     assert float(a.weights.sum()) == pytest.approx(1)
 
 
+def test_the_e_step_is_responsibilities_and_density_at_once() -> None:
+    law = mixture()
+    responsibilities, level = law.expectation(X)
+    assert torch.allclose(responsibilities, law.responsibilities(X), atol=1e-14)
+    assert torch.allclose(level, law.log_prob(X), atol=1e-12)
+
+
 def test_far_from_everything() -> None:
     """Where every density underflows the nearest component still answers; where it has no support at all, the weights do."""
     law = Mixture(torch.tensor([0.5, 0.5]), [Gaussian(MEAN + 100, FULL), Gaussian(MEAN - 100, FULL)])
