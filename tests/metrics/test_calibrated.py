@@ -196,6 +196,7 @@ def test_a_classifier_tells_laws_apart():
     [
         (lambda: calibrated(torch.zeros(30, 10, 2), torch.zeros(10, 2)), "at least 19 draws of 20 cases"),
         (lambda: check(model(PRIOR), FIRST, orn.Laplace(1.0), cases=20), "a check draws Gaussian noise only"),
+        (lambda: check(model(PRIOR), FIRST, 0.5, cases=20, level=2.0), "level is 2, but must lie between 0 and 1"),
         (lambda: stein(torch.zeros(20, 2), torch.zeros(20, 3)), "both must be"),
         (lambda: c2st(torch.zeros(20, 2), torch.zeros(20, 3)), "signals of one shape"),
     ],

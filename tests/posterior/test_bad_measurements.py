@@ -107,6 +107,17 @@ def test_other_units_are_converted_or_refused() -> None:
         GAUSSIAN.posterior(SENSOR, orn.Signals(Y[None], None, ("load",), ("kg",)), 0.1)
 
 
+def test_gaps_beside_values_of_other_units_are_filled_and_said() -> None:
+    gaps = X.values[:2].clone()
+    gaps[:, :, 2:4] = torch.nan
+    with pytest.warns(UserWarning, match=r"x holds a value \d+ deviations from the mean of what the model was fitted to, at index"):
+        drawn = GAUSSIAN.impute(1000 * gaps, draws=2)
+    assert bool(torch.isfinite(drawn).all())
+    GAUSSIAN.impute(10 * gaps, draws=2)  # artefacts are not
+    converted = GAUSSIAN.impute(orn.Signals(1e-3 * gaps, 4.0, ("load",), ("V",)), draws=2)
+    torch.testing.assert_close(1e3 * converted, GAUSSIAN.impute(gaps, draws=2))
+
+
 def test_contradictions_are_refused_before_distances_are_said() -> None:
     for model in (GAUSSIAN, NETWORK, BLACK):
         with pytest.raises(orn.InputError, match="contradict each other or the law"):

@@ -60,6 +60,8 @@ def calibrated(draws: object, truth: object, *, level: float = 0.01, seed: int =
     real signals as truth the model itself is on trial as well. Raises ``InputError`` for fewer than 20 cases or 19 draws.
     Cost: every number of the draws, ``DIRECTIONS`` + 2 times.
     """
+    if not 0 < checks.real(level, "level") < 1:
+        raise InputError(f"level is {level:g}, but must lie between 0 and 1, such as 0.01")
     x, y = checks.tensor(draws, "draws"), checks.tensor(truth, "truth")
     if x.ndim < 3 or tuple(x.shape[1:]) != tuple(y.shape) or len(y) < 20 or len(x) < 19:
         raise InputError(

@@ -25,6 +25,7 @@ from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
 from ornstein.model.forecasting import Forecast
 from ornstein.model.quantiles import quantiles, stretched
+from ornstein.model.strange import say_strange
 from ornstein.samplers import Sampler, Steps, Tuned
 from ornstein.schedules import Schedule
 from ornstein.training import Masks
@@ -84,6 +85,7 @@ class Gaps(Fitted):
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
         warn_unread(x, values)
+        say_strange(values, self.scaler)
         count, seed = memory.drawn(DRAWS if draws is None else draws, "draws", values.numel()), checks.seed(seed)
         filler = self._filler(len(values), sampler, steps, schedule, grid, label, condition, device)
         longer, tell = self._longer(values), progress or (lambda _: None)
@@ -123,6 +125,7 @@ class Gaps(Fitted):
         matched = self._matched(x)
         values = self._values(matched or x, missing=True, longer=True)
         warn_unread(x, values)
+        say_strange(values, self.scaler)
         self._longer(values)
         z = torch.special.ndtri(checks.levels(levels, "levels"))
         memory.drawn(len(z), "the number of levels", values.numel())
