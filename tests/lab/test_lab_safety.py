@@ -369,6 +369,20 @@ def test_a_question_that_is_none_is_refused(lab, content):
     assert answer.json()["error"]
 
 
+def test_a_model_is_what_a_fit_of_this_lab_has_written(lab):
+    """Neither a file that was sent, nor a job of another kind, nor one that failed, is loaded as one."""
+    kept = lab.client.post("/api/files?name=a.csv", content=b"a,b\n1,2\n2,3\n3,5\n").json()["id"]
+    opened, failed = (
+        lab.done("open", file=kept),
+        lab.start("open", file=lab.client.post("/api/files?name=b.csv", content=b"a\nx\n").json()["id"]),
+    )
+    lab.events(failed)
+    for ident, status in ((kept, 404), (opened, 422), (failed, 422)):
+        answer = lab.client.post("/api/jobs", json={"kind": "sample", "model": ident})
+        assert answer.status_code == status
+        assert status == 404 or "finished job of kind fit" in answer.json()["error"]
+
+
 def test_looking_changes_nothing(lab):
     """Every GET twice: the folder is the same to the byte."""
 
