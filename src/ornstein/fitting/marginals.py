@@ -30,7 +30,7 @@ WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _TAIL_WIDTH = 2.0
 _HALVINGS = 60
 _FOLDS = 5
-_MOST = 2000
+_MOST = 20_000
 _FEWEST = 20
 _FAR = 5.0
 _STEEPEST = 1e3
@@ -108,7 +108,8 @@ def _curves(x: Tensor, weights: Sequence[float]) -> list[Curve]:
 
 
 def choose_weight(x: Tensor, seed: int = 0) -> float:
-    """w in WEIGHTS by the likelihood of held-out fifths of x (n,): the least within one standard error of the best. Uses 2000 values.
+    """w in WEIGHTS by the likelihood of held-out fifths of x (n,): the least within one standard error of the best, of at most
+    20 000 values: of 2000, the same rule kept curves too straight where marginals are clearly bent.
 
     A value counts for at most 5 nats between two weights: a few far ones, which one weight calls impossible, would hide the rest.
     """
