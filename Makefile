@@ -33,10 +33,10 @@ lint: $(READY)
 # for two cores, since tests of pages and of processes wait as long as they compute. Compiled modules are kept whatever the shell says:
 # the workers and the processes of tests would each compile the same files again.
 test: lint
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 -m "not slow"
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal -m "not slow"
 
 test-all: lint
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 	$(BIN)/python tests/planted.py
 
 docs: $(READY)
