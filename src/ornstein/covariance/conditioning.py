@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 from ornstein.common.linear import LinearMap
 from ornstein.covariance.base import Covariance, Spectral
 from ornstein.covariance.conditioned import Conditioned
@@ -125,10 +125,13 @@ def _constrain(b: Tensor, y: Tensor, reach: Tensor, names: Tensor) -> tuple[Tens
 def refuse_missed(miss: Tensor, y: Tensor, scale: Tensor, names: Tensor) -> None:
     """``miss`` is how far the exact entries, called ``names``, stay from being reproduced.
 
-    Entries that contradict each other share the blame, so several miss by the same: the first of those is named. What they
-    share is known to some percent only where S is singular and solved by its factor, hence the wide margin of a quarter.
+    Entries that contradict each other share the blame, so several miss by the same: the first of those is named, and with it up to six
+    others. What they share is known to some percent only where S is singular and solved by its factor, hence the wide margin of a quarter.
     """
     if miss.numel() and bool((miss > 1e-6 * (y.abs().amax(-1, keepdim=True) + scale)).any()):
         each = miss.reshape(-1, miss.shape[-1]).amax(0)
-        worst = int(names[each >= 0.75 * each.max()][0])
-        raise InputError(f"the exact measurements contradict each other or the law (most at entry {worst} of y): give them some noise")
+        worst, *others = names[each >= 0.75 * each.max()].tolist()
+        also = f", as much at {listed([str(k) for k in others], 6)}" if others else ""
+        raise InputError(
+            f"the exact measurements contradict each other or the law (most at entry {worst} of y{also}): give them some noise"
+        )
