@@ -255,7 +255,7 @@ twice is from 1 - (1 - o)^2, of 255."""
 
 
 def test_many_curves_are_drawn_within_a_frame(seen, lab):
-    """64 curves of 1000 points, every pixel of them: the best of 24 frames, which takes 7 to 8 ms on an idle core, and half as much again
+    """64 curves of 1000 points, every pixel of them: the best of 24 frames, which takes 9 to 10 ms on an idle core, and half as much again
     beside other work. They are the picture that strokes would be, one after another."""
     page = seen.page
     page.goto(f"http://127.0.0.1:{lab.port}/web/frames.html?frames=24")
