@@ -107,10 +107,11 @@ def test_parameters_are_fitted_saved_and_drawn(room, capsys):
     theta = torch.randn(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     files = {"theta": theta, "x": theta + 0.1 * torch.randn(60, 2, generator=torch.Generator().manual_seed(1)), "seen": theta[:1]}
     for name, rows in files.items():
-        Path(f"{name}.csv").write_text("".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))
+        head = "a,b\n" if name == "theta" else ""  # a row is a simulation, under names too
+        Path(f"{name}.csv").write_text(head + "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))
     code, out, _ = run(capsys, "fit", "x.csv", "--parameters", "theta.csv", "-o", "both.model", "--json")
     told = json.loads(out)
-    assert (code, told["parameters"], told["observation"]) == (0, [1, 2], [1, 2])
+    assert (code, told["parameters"], told["observation"]) == (0, [2], [1, 2])
     assert told["chosen"].startswith("gaussian")
     assert run(capsys, "sample", "both.model", "--observation", "seen.csv", "-n", "50", "-o", "drawn.csv")[0] == 0
     drawn = orn.read("drawn.csv").values

@@ -67,7 +67,7 @@ def register(app: typer.Typer, words: Words) -> None:
         in_file = labels is not None and Path(labels).is_file()
         x = read_as_told(path, more, words, as_json, labels=None if in_file else labels)
         if parameters is not None:
-            theta = read_as_told(parameters, {}, words, as_json)
+            theta = read_as_told(parameters, {}, words, as_json, orient="vectors")
             given = {"standardize": standardize, "marginals": marginals, "folds": folds, "seed": seed, **law_options(more)}
             fit_pair(theta, x, model, output, given, words, as_json, force=force)
             return
