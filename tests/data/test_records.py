@@ -92,6 +92,14 @@ def test_frames_with_dates_of_their_own() -> None:
         assert x.values[case, 0][list(map(int, at))].tolist() == parts[case]["a"].tolist()
 
 
+def test_frames_in_other_units_are_refused() -> None:
+    even = [pd.DataFrame({f"a [{unit}]": np.arange(4.0)}, index=pd.date_range("2024-01-01", periods=4, freq="s")) for unit in ("mV", "V")]
+    uneven = [frame.iloc[[0, 1, 3]] for frame in even]
+    for parts in (even, uneven):
+        with pytest.raises(InputError, match="entry 1 of the list is in V, but the first one in mV: convert it"):
+            orn.read(parts)
+
+
 def test_labels_stay_with_their_case() -> None:
     frame = long().assign(outcome=lambda rows: rows["id"].map({"p1": "home", "p2": "ward", "p3": "home"}))
     assert orn.read(frame, labels="outcome").labels == ("home", "ward", "home")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, listed
 from ornstein.common.signals import Signals
 from ornstein.data import frames, mne_objects, xarray_objects
 from ornstein.data.loaded import Loaded
@@ -65,6 +65,11 @@ def load(value: object, asked: Asked, where: str) -> Loaded:
 def _stacked(parts: list[Loaded], where: str) -> Loaded:
     """One case after another; all must have the names and lengths of the first."""
     first = parts[0]
+    for number, part in enumerate(parts):
+        if part.channels == first.channels and part.units != first.units:
+            raise InputError(
+                f"entry {number} of {where} is in {listed(part.units)}, but the first one in {listed(first.units)}: convert it"
+            )
     if any(part.times is not None for part in parts) and all(len(part.values) == 1 and part.channels == first.channels for part in parts):
         return _at_all_times(parts)
     for number, part in enumerate(parts):

@@ -62,8 +62,10 @@ def gathered(roles: Roles, named: list[str] | None, where: Path | str) -> Roles:
     rows = np.repeat(np.arange(len(cases)), shape[2])
     first = np.array([int(np.argmax(case == k)) for k in range(len(cases))])
     time = replace(one, name=names.foreign_name(one.name)[0], values=np.tile(placed.times, len(cases)), words=None, unit="s")
-    found = replace(
+    missing = f"{1 - taken.mean():.0%} of the values are missing"
+    return replace(
         roles,
+        notes=[*roles.notes, f"rows have times of their own, and stand on the {shape[2]} times of all: {missing}"],
         clocks=[time if placed.even else replace(time, stamps=True, indexed=True)],
         cases=[_first(c, first[rows]) for c in roles.cases],
         label=None if roles.label is None else _first(roles.label, first[rows]),
@@ -74,10 +76,6 @@ def gathered(roles: Roles, named: list[str] | None, where: Path | str) -> Roles:
             Column(title, k + 1, values[k].reshape(-1), unit=channels[k][0].unit if named is None else "") for k, title in enumerate(titles)
         ],
     )
-    found.notes.append(
-        f"rows have times of their own, and stand on the {shape[2]} times of all: {1 - taken.mean():.0%} of the values are missing"
-    )
-    return found
 
 
 def scattered(roles: Roles, where: Path | str) -> bool:
