@@ -255,14 +255,14 @@ twice is from 1 - (1 - o)^2, of 255."""
 
 
 def test_many_curves_are_drawn_within_a_frame(seen, lab):
-    """64 curves of 1000 points, every pixel of them: the best of 24 frames, which takes 9 to 10 ms on an idle core, and half as much again
-    beside other work. They are the picture that strokes would be, one after another."""
+    """64 curves of 1000 points, every pixel of them: the best of 24 frames, which takes 6 ms, also beside other work; 8 are promised.
+    They are the picture that strokes would be, one after another."""
     page = seen.page
     page.goto(f"http://127.0.0.1:{lab.port}/web/frames.html?frames=24")
     page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
     found = json.loads(page.get_attribute("html", "data-ready"))
     assert (found["curves"], found["points"], found["frames"]) == (64, 1000, 24)
-    assert found["best"] < 16, found
+    assert found["best"] < 12, found
     same = page.evaluate(SAME)
     assert same["veiled"]
     assert same["largest"] < 100, same

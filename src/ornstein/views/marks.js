@@ -1,4 +1,5 @@
 // Marks: what the views are made of, drawn into a frame.
+import { ALMOST } from "./veil.js";
 
 // A curve of values at 0, 1, 2, ..., or at the places ``xs``.
 export function line(plot, values, { colour, width = 1, alpha = 1, dash = [], xs = null, upto = values.length } = {}) {
@@ -22,17 +23,18 @@ const MANY = 8000; // points from which curves are drawn at once
 
 // Many curves of one style, a pixel wide: as one picture where the surface can (veil.js), and a stroke each where it cannot.
 export function lines(plot, curves, { colour, alpha = 1, xs = null } = {}) {
-  const { X, Y, box } = plot;
-  if (!plot.veiled || curves.reduce((n, curve) => n + curve.length, 0) < MANY) for (const curve of curves) line(plot, curve, { colour, alpha, xs });
+  const { X, Y, box, veiled } = plot;
+  if (!veiled || alpha > ALMOST || curves.reduce((n, curve) => n + curve.length, 0) < MANY) for (const curve of curves) line(plot, curve, { colour, alpha, xs });
   else {
-    const x = positions(Math.max(...curves.map((curve) => curve.length)), (i) => X(xs ? xs[i] : i) - box.left);
-    plot.veiled(curves.map((curve) => [x.subarray(0, curve.length), positions(curve.length, (i) => Y(curve[i]) - box.top)]), box, colour, alpha);
+    const longest = Math.max(...curves.map((curve) => curve.length)), x = scaled(xs ?? Array.from({ length: longest }, (_, i) => i), X, box.left);
+    veiled(curves.map((curve) => [x.subarray(0, curve.length), scaled(curve, Y, box.top)]), box, colour, alpha);
   }
 }
 
-function positions(n, place) {
-  const out = new Float32Array(n);
-  for (let i = 0; i < n; i++) out[i] = place(i);
+// Scales are straight lines, so two of their values are all of them.
+function scaled(values, scale, from) {
+  const out = new Float32Array(values.length), zero = scale(0) - from, one = scale(1) - scale(0);
+  for (let i = 0; i < out.length; i++) out[i] = zero + one * values[i];
   return out;
 }
 

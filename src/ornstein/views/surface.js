@@ -44,15 +44,13 @@ export function onCanvas(canvas, colours, words) {
   }
 
   function veiled(curves, { left, top, right, bottom }, colour, alpha) {
-    const small = page.createElement("canvas"), pen = small.getContext("2d");
-    small.width = Math.round(right - left);
-    small.height = Math.round(bottom - top);
-    const pixels = pen.createImageData(small.width, small.height), light = veil(curves, small.width, small.height, alpha);
+    const small = page.createElement("canvas"), pen = small.getContext("2d"), wide = Math.round(right - left), tall = Math.round(bottom - top);
+    if (wide < 1 || tall < 1) return;
+    Object.assign(small, { width: wide, height: tall });
     pen.fillStyle = colour;
-    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16)), tint = (blue << 16) | (green << 8) | red;
-    const whole = new Uint32Array(pixels.data.buffer); // little-endian, as every machine with a browser
-    for (let k = 0; k < light.length; k++) whole[k] = ((255 * (1 - light[k]) + 0.5) << 24) | tint;
-    pen.putImageData(pixels, 0, 0);
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16));
+    const pixels = veil(curves, wide, tall, alpha, (blue << 16) | (green << 8) | red);
+    pen.putImageData(new view.ImageData(new Uint8ClampedArray(pixels.buffer), wide), 0, 0);
     g.drawImage(small, left, top);
   }
 }
