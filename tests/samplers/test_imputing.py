@@ -9,6 +9,7 @@ import torch
 
 from kinds import EVENT, FULL, MEAN, gaussian, normal
 from ornstein.common.errors import InputError
+from ornstein.data.share import heard
 from ornstein.denoisers import Network
 from ornstein.nets import MLP, Condition
 from ornstein.samplers import DDIM, DDPM, DPMSolver, Exponential
@@ -40,8 +41,13 @@ def test_draws_have_the_conditional_law(sampler: DPMSolver | DDPM) -> None:
 
 def test_a_draw_belongs_to_its_case_and_number() -> None:
     """Whatever the numbers of draws, cases and batch; observed entries bit for bit, also in float32; progress adds up to all cases."""
-    told: list[int] = []
-    whole = impute(NETWORK, X, DDIM(0.5), VP(), 4, 5, seed=2, progress=told.append)
+    told, shares = list[int](), list[float]()
+    with heard(shares.append):
+        whole = impute(NETWORK, X, DDIM(0.5), VP(), 4, 5, seed=2, batch=4, progress=told.append)
+    assert shares == sorted(shares)
+    assert len(shares) == 5 * math.ceil(15 / 4)  # the start and four steps of every batch
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
     assert sum(told) == len(X)
     assert all(n > 0 for n in told[:1])
     for draws, cases, batch in ((3, 4, 1), (5, 3, 4), (1, 4, 1000), (5, 4, 7)):

@@ -1,4 +1,4 @@
-"""How much of a file has been read, for whoever waits for it: readers say it where they are, and it is heard where it was asked for.
+"""How much is done of a file that is read or of gaps that a network draws, for whoever waits: said where it happens, heard where asked for.
 
 with heard(print):
     read("night.edf")
@@ -18,7 +18,7 @@ _LISTENER: ContextVar[Callable[[float], None] | None] = ContextVar("listener", d
 
 @contextmanager
 def heard(by: Callable[[float], None]) -> Iterator[None]:
-    """Within the block ``by`` is told the share, in [0, 1], as files are read in this thread; what it raises ends the reading."""
+    """Within the block ``by`` is told the share, in [0, 1], of what this thread reads or draws; what it raises ends that."""
     token = _LISTENER.set(by)
     try:
         yield
@@ -27,7 +27,7 @@ def heard(by: Callable[[float], None]) -> Iterator[None]:
 
 
 def say(share: float) -> None:
-    """Tell the share that is read, where somebody listens."""
+    """Tell the share that is done, where somebody listens."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from ornstein.common import checks, memory
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
+from ornstein.data import share
 from ornstein.denoisers import Denoiser, Network
 from ornstein.nets import Condition
 from ornstein.samplers.base import Sampler, walk
@@ -40,7 +40,7 @@ def impute(
 
     network    trained with masks, so that it ``inpaints``; a run starts from its reference Gaussian, on its device, in float64
     condition  anything else that it is told, one row for all cases or one per case; without a signal
-    progress   is told how many cases have just been finished
+    progress   is told how many cases have just been finished; ``data.share.heard`` hears of every step
     numbers    (case,): what cases draw by, their places without it
 
     Observed entries come back bit for bit. Draw k of case i depends on (seed, i, k) only, whatever the numbers of draws, of cases and
@@ -74,8 +74,9 @@ def impute(
         case, draw = gaps[rows // draws], rows % draws
         noise = Noise(seed, index=numbers[case] + (draw << 32))
         begun = start(network, schedule, visited[0].t, noise, len(rows), network.reference).to(own)
-        states = walk(sampler, network.given(given[case]), schedule, visited, begun, replace(noise, device=own))
-        drawn = deque(states, maxlen=1)[0].x.to(x)
+        for state in walk(sampler, network.given(given[case]), schedule, visited, begun, replace(noise, device=own)):
+            share.say((first + len(rows) * state.step / (len(visited) - 1)) / (draws * len(gaps)))
+        drawn = state.x.to(x)
         out[draw, case] = torch.where(hidden[case], drawn, x[case])
         tell((int(rows[-1]) + 1) // draws - int(rows[0]) // draws)
     return out
