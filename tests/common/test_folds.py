@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ornstein.common.errors import InputError
-from ornstein.common.folds import blocks, ends, every
+from ornstein.common.folds import blocks, ends, every, turns
 
 
 @pytest.mark.parametrize(("cases", "count", "overlap"), [(200, 20, 3), (103, 21, 0), (60, 12, 5), (50, 5, 30), (9, 1, 2)])
@@ -27,6 +27,8 @@ def test_fewer_stretches_where_their_neighbours_would_take_half(overlap: int, st
 def test_one_in_five_is_held_out_in_turn_or_at_the_ends() -> None:
     assert every(20, 5).test.tolist() == [0, 5, 10, 15]
     assert len(every(40, 5, 1).test) == 8
+    assert [fold.test.tolist() for fold in turns(7, 3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert [fold.train.tolist() for fold in turns(40, 4, 2)] == [fold.train.tolist() for fold in blocks(40, 4, 2)]
     assert ends(7, 0).train.tolist() == list(range(7))
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import truth
 from ornstein.common.errors import InputError
+from ornstein.common.folds import turns
 from ornstein.common.random import Noise
 from ornstein.covariance import Autoregressive, Dense, Diagonal, Estimate, Kronecker, LowRank, Stationary, estimate
 from ornstein.covariance.choose import candidates_for, choose
@@ -97,10 +98,10 @@ def test_candidates_follow_the_shape() -> None:
 def test_of_equals_the_one_with_the_fewest_numbers() -> None:
     """White noise is every structure at once: the fewest numbers win, but a true gain is never given away."""
     x = Noise(0).normal(100, (8,))
-    name, table = choose(x, Options(), 5)
+    name, table = choose(x, Options(), turns(len(x), 5))
     numbers = {c.structure: c.numbers for c in table}
     assert numbers[name] <= 3
-    assert choose(x * torch.tensor([1.0, 9.0] * 4, dtype=torch.float64), Options(), 5)[0] == "diagonal"
+    assert choose(x * torch.tensor([1.0, 9.0] * 4, dtype=torch.float64), Options(), turns(len(x), 5))[0] == "diagonal"
 
 
 def test_a_structure_of_density_zero_is_out() -> None:

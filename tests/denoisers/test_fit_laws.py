@@ -11,7 +11,9 @@ from torch import Tensor
 from kinds import EVENT, normal
 from ornstein.common.errors import InputError
 from ornstein.covariance import Dense, Diagonal, Kronecker, LowRank, Options, Stationary
+from ornstein.covariance.structure import fit_structure
 from ornstein.denoisers import Empirical, Gaussian, Mixture, choose_mixture, components_choice, fit_empirical, fit_gaussian, fit_mixture
+from ornstein.denoisers.collapse import spread_of
 from ornstein.denoisers.components_choice import WEIGHTS
 from ornstein.denoisers.em import SHORT, climb, maximize
 from truth import gaussian_log_prob, spectrum_covariance
@@ -143,9 +145,7 @@ def test_numbers_and_shrinkages_are_judged_together_and_a_level_doubling_is_look
         def log_prob(self, x: Tensor) -> Tensor:
             return self.level + 0.05 * torch.tensor([1.0, -1.0]).repeat(len(x) // 2) * (self.level in (1.999, 1.998))
 
-    monkeypatch.setattr(
-        components_choice, "climb", lambda x, k, structure, options, steps: (Told(levels.get((k, options.shrinkage), -5)), 0)
-    )
+    monkeypatch.setattr(components_choice, "climb", lambda x, k, structure, options, *_: (Told(levels.get((k, options.shrinkage), -5)), 0))
     assert choose_mixture(normal(200, 2, seed=1)) == (*expected, 1)
 
 
@@ -170,7 +170,7 @@ def test_starts_are_averaged_where_they_are_right_about_different_cases(monkeypa
         def log_prob(self, x: Tensor) -> Tensor:
             return self.level + self.sign * 3 * torch.tensor([1.0, -1.0]).repeat(len(x) // 2)
 
-    def climb(x: Tensor, k: int, structure: str, options: Options, steps: int) -> tuple[Told, int]:
+    def climb(x: Tensor, k: int, structure: str, options: Options, *_: object) -> tuple[Told, int]:
         tried.append((k, options.shrinkage, options.seed))
         level = {(1, "oas"): 0.0, (2, "oas"): 1.0, (2, 0.02): 2.0, (4, 0.02): 1.5, (8, 0.02): 2.5, (8, 0.002): 2.6}.get(
             (k, options.shrinkage), -9.0
@@ -276,3 +276,23 @@ def test_bandwidth_zero_keeps_the_bare_points() -> None:
 def test_bad_input(call: object, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         call(TRUE.sample(10, seed=1))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("shrinkage", ["none", "oas", 0.1])
+def test_components_fitted_at_once_are_those_fitted_one_by_one(shrinkage: str | float) -> None:
+    """Against the covariance that every component would have alone, of weighted rows; and the densities against the Gaussians' own."""
+    x, r = 3 + TRUE.sample(90, seed=6), torch.softmax(2 * normal(90, 3, seed=7), -1)
+    mixture, _ = maximize(x, r, "dense", Options(shrinkage))
+    for k, part in enumerate(mixture.components):
+        mass = float(r[:, k].sum())
+        rows = (r[:, k, None] * 90 / mass).sqrt() * (x - part.mean())
+        alone = fit_structure(rows, "dense", Options(shrinkage), count=mass)
+        assert torch.allclose(part.covariance().dense(), alone.covariance.dense(), atol=1e-12)
+    levels = torch.stack([part.log_prob(x) for part in mixture.components], 1) + mixture.log_weights
+    assert torch.allclose(mixture.expectation(x)[1], levels.logsumexp(1), atol=1e-12)
+    assert torch.allclose(mixture.log_prob(x, 0.3), Mixture(mixture.weights, mixture.components).log_prob(x, 0.3), atol=1e-12)
+
+
+def test_few_rows_have_the_variances_of_all_cases() -> None:
+    x, direction = normal(50, 4, seed=1) + 3, normal(4, seed=2)
+    assert float((spread_of(x) @ direction).square().mean()) == pytest.approx(float(((x - x.mean(0)) @ direction).square().mean()))

@@ -12,7 +12,11 @@ import ornstein as orn
 from kinds import normal
 from ornstein.common.errors import InputError
 from ornstein.common.folds import blocks, ends
+from ornstein.covariance import estimate
+from ornstein.covariance.lowrank import Rows, choose_rank
+from ornstein.fitting.marginals import gaussianised
 from ornstein.model.judging import set_aside
+from truth import gaussian_log_prob
 
 
 def windows(samples: int, seed: int) -> Tensor:
@@ -103,3 +107,32 @@ def test_a_bandwidth_is_not_chosen_by_neighbours() -> None:
     x = windows(57, 4).repeat_interleave(2, 0)
     near, far = (orn.fit(x, "empirical", folds=0, overlap=overlap).log_density(windows(57, 5)).value.mean() for overlap in (0, 1))
     assert float(far) > float(near) + 10
+
+
+def test_a_structure_is_judged_without_the_neighbours_of_what_it_is_judged_by() -> None:
+    """Each fold by SciPy; and 63 windows of 70 samples look like their neighbours, so that they alone ask for more than a short memory."""
+    x, levels = windows(70, 1), []
+    for fold in blocks(63, 4, 7):
+        centred = x[fold.train] - x[fold.train].mean(0)
+        level = gaussian_log_prob(x[fold.test], x[fold.train].mean(0), torch.diag(centred.square().mean(0)))
+        levels.append(level)
+    assert estimate(x, "diagonal", folds=4, overlap=7).held_out == pytest.approx(float(torch.cat(levels).mean()))
+    for overlap, structure in ((0, "toeplitz"), (7, "matern-3/2")):
+        law = orn.fit(x.unsqueeze(1), structure="auto", standardize="none", folds=0, overlap=overlap).law
+        assert torch.allclose(law.covariance().dense(), estimate(x, structure).covariance.dense())
+
+
+def test_a_rank_is_judged_without_the_neighbours_of_what_it_is_judged_by() -> None:
+    x = normal(124, seed=2).unfold(0, 5, 1).sum(1).unfold(0, 12, 1)
+    rows = Rows(x - x.mean(0), torch.zeros(12, dtype=torch.float64))
+    assert choose_rank(rows, overlap=11) < choose_rank(rows)
+
+
+def test_curves_are_not_bent_by_values_that_come_again_in_the_next_window() -> None:
+    """Sixty normal values, each in up to eight windows: a curve that peaks at every one of them is right about them all again."""
+    x = normal(60, seed=10).unfold(0, 8, 1).unsqueeze(1)
+    assert [gaussianised(x, "channel", overlap=overlap)[1] for overlap in (0, 7)] == [(1.0,), (0.0,)]
+    told: list[str] = []
+    orn.fit(x, marginals="gaussian", folds=0, overlap=7, progress=told.append)
+    assert any("marginals: 0 of 1 curves are bent" in line for line in told), told
+    assert gaussianised(x[:12], "channel", overlap=7)[1] == (0.0,)

@@ -44,6 +44,14 @@ def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
     return tuple(found)
 
 
+def turns(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
+    """``folds`` parts of the cases, each held out once: every ``folds``-th case where they share no samples, otherwise ``blocks``."""
+    if overlap:
+        return blocks(cases, folds, overlap)
+    part = torch.arange(cases) % folds
+    return tuple(Fold((part != k).nonzero()[:, 0], (part == k).nonzero()[:, 0]) for k in range(folds))
+
+
 def every(cases: int, apart: int, overlap: int = 0) -> Fold:
     """One case in ``apart`` held out: each of them where cases share no samples, otherwise as many of them at the ``ends``."""
     if overlap:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.folds import turns
 from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
@@ -85,6 +86,7 @@ def estimate(
     times: object = None,
     folds: int | None = None,
     seed: int = 0,
+    overlap: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Estimate:
     """Mean and covariance of signals (case, *event), in float64.
@@ -108,6 +110,8 @@ def estimate(
                 held-out values: how far towards the round covariance, or one that is steady in time (see ``missing_fit``)
     times       for "coregionalised", the time stamps of the samples (time,) in any unit, where they are not even: rising, one per sample
     folds       for the held-out likelihood; default 5 with "auto", otherwise it is left out
+    overlap     how many neighbours on either side share samples with a case: those of what a choice holds out (a structure, a rank) are not
+                fitted beside it, and ``folds`` are then blocks of neighbours
 
     x may be a memory-mapped array; "dense" reads it once, in pieces, and "low-rank" a few times. Cost: n d^2 + d^3 for dense,
     n d log d for stationary, n d b for autoregressive; (1 + folds) fits in all.
@@ -115,7 +119,7 @@ def estimate(
     for dense or, with gaps, for any structure but "low-rank".
     """
     stamped = None if times is None else tuple(checks.tensor(times, "times", ndim=(1,)).tolist())
-    options = Options(shrinkage, rank, seed, stamped)
+    options = Options(shrinkage, rank, seed, stamped, checks.count(overlap, "overlap", at_least=0))
     shape = _shape(x, structure)
     if structure != "auto":
         check_structure(structure, options, shape[1:])
@@ -133,11 +137,11 @@ def estimate(
     table: tuple[Candidate, ...] = ()
     found: tuple[float, float] | None = None
     if structure == "auto":
-        structure, table = choose(checks.tensor(x, "x", missing=True), options, folds, progress=progress)
+        structure, table = choose(checks.tensor(x, "x", missing=True), options, turns(shape[0], folds, overlap), progress=progress)
         found = next((c.held_out, c.error) for c in table if c.structure == structure)
     elif folds:
-        scores, _ = held_out(checks.tensor(x, "x", missing=True), structure, options, folds)
-        found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores)))
+        scores, _ = held_out(checks.tensor(x, "x", missing=True), structure, options, turns(shape[0], folds, overlap))
+        found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores) / (overlap + 1)))
     fitted = _fit(x, shape, structure, options, progress)
     held, error = found if found is not None else (None, None)
     return Estimate(fitted.mean, fitted.covariance, structure, fitted.shrinkage, shape[0], fitted.numbers, held, error, table, fitted.gaps)
@@ -195,7 +199,7 @@ def _low_rank(x: object, options: Options) -> _Fitted:
     if bool(torch.isnan(flat.sum())):
         return _gappy(values.to(torch.float64), "low-rank", options, None)
     flat_mean = row_mean(flat)
-    covariance = low_rank(flat, options.rank, mean=flat_mean, seed=options.seed)
+    covariance = low_rank(flat, options.rank, mean=flat_mean, seed=options.seed, overlap=options.overlap)
     r, d = covariance.components, covariance.size
     return _Fitted(flat_mean.view(values.shape[1:]), covariance, 0.0, r * d - r * (r - 1) // 2 + 1)
 

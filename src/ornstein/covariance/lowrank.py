@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.folds import every
 from ornstein.common.random import Noise
 from ornstein.covariance.structures import LowRank
 
@@ -25,16 +26,15 @@ MOST = 100
 class Rows:
     """Rows (n, d) less their mean, read in chunks as float64, so that large data are never copied whole.
 
-    ``fold`` = "train" leaves out every fifth row, "test" keeps only those.
+    ``kept`` (n,) says which rows take part; without it, all.
     """
 
     values: Tensor
     mean: Tensor
-    fold: str = "all"
+    kept: Tensor | None = None
 
     def __len__(self) -> int:
-        test = -(-len(self.values) // 5)
-        return {"all": len(self.values), "test": test, "train": len(self.values) - test}[self.fold]
+        return len(self.values) if self.kept is None else int(self.kept.sum())
 
     @property
     def size(self) -> int:
@@ -42,13 +42,11 @@ class Rows:
         return self.values.shape[1]
 
     def __iter__(self) -> Iterator[Tensor]:
-        length = max(5, _CHUNK_NUMBERS // self.size // 5 * 5)
+        length = max(1, _CHUNK_NUMBERS // self.size)
         for start in range(0, len(self.values), length):
             part = self.values[start : start + length]
-            if self.fold == "test":
-                part = part[::5]
-            elif self.fold == "train":
-                part = part[torch.arange(len(part)) % 5 > 0]
+            if self.kept is not None:
+                part = part[self.kept[start : start + length]]
             yield part.to(torch.float64) - self.mean
 
     def covariance_times(self, basis: Tensor) -> Tensor:
@@ -63,7 +61,7 @@ def row_mean(values: Tensor) -> Tensor:
     return first + sum(((part.to(torch.float64) - first).sum(0) for part in parts), torch.zeros_like(first)) / len(values)
 
 
-def low_rank(values: Tensor, rank: int | None = None, *, mean: Tensor | None = None, seed: int = 0) -> LowRank:
+def low_rank(values: Tensor, rank: int | None = None, *, mean: Tensor | None = None, seed: int = 0, overlap: int = 0) -> LowRank:
     """The maximum-likelihood law U diag(lambda) U^T + floor (Tipping and Bishop 1999) of rows (n, d) around ``mean`` (default 0).
 
     The floor is the mean of the discarded eigenvalues. Without ``rank``, ``choose_rank`` finds it. Small data by a full
@@ -72,7 +70,7 @@ def low_rank(values: Tensor, rank: int | None = None, *, mean: Tensor | None = N
     """
     rows = Rows(values, torch.zeros(values.shape[1], dtype=torch.float64) if mean is None else mean)
     if rank is None:
-        rank = choose_rank(rows, seed)
+        rank = choose_rank(rows, seed, overlap)
     basis, eigenvalues, total = leading(rows, min(rank, len(rows), rows.size), seed)
     left = rows.size - len(eigenvalues)
     floor = float((total - eigenvalues.sum()).clamp_min(0) / left) if left else 0.0
@@ -103,12 +101,13 @@ def leading(rows: Rows, rank: int, seed: int = 0) -> tuple[Tensor, Tensor, Tenso
     return basis[:, :rank], torch.where(eigenvalues > rounding, eigenvalues, torch.zeros_like(eigenvalues)), total
 
 
-def choose_rank(rows: Rows, seed: int = 0) -> int:
+def choose_rank(rows: Rows, seed: int = 0, overlap: int = 0) -> int:
     """The least rank whose likelihood of a held-out fifth of the rows is within one standard error of the best (paired over rows).
 
     All ranks come from one decomposition: from 1 to d / 2 (beyond it a full covariance has hardly more numbers), and at most MOST.
+    ``overlap`` is that of ``folds.every``.
     """
-    train, test = (Rows(rows.values, rows.mean, fold) for fold in ("train", "test"))
+    train, test = (Rows(rows.values, rows.mean, _marked(len(rows), part)) for part in every(len(rows), 5, overlap))
     d = rows.size
     most = min(MOST, len(train) - 1, d // 2)
     if most < 2:
@@ -127,3 +126,10 @@ def choose_rank(rows: Rows, seed: int = 0) -> int:
     gap = level[:, level.mean(0).argmax()].unsqueeze(1) - level
     near = gap.mean(0) <= gap.std(0, correction=0) / math.sqrt(len(gap))
     return int(near.nonzero()[0, 0]) + 1
+
+
+def _marked(count: int, numbers: Tensor) -> Tensor:
+    """Which of ``count`` rows have these numbers."""
+    marked = torch.zeros(count, dtype=torch.bool)
+    marked[numbers] = True
+    return marked

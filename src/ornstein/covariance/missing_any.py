@@ -36,7 +36,7 @@ def fit_gappy(x: Tensor, structure: str, options: Options, progress: Callable[[s
     if structure == "dense":
         return _dense(x, options, progress)
     if structure == "low-rank":
-        mean, operator = low_rank_with_gaps(x, options.rank)
+        mean, operator = low_rank_with_gaps(x, options.rank, overlap=options.overlap)
         r, d = operator.components, operator.size
         return Gappy(mean.view(event), Fitted(operator, 0.0, r * d - r * (r - 1) // 2 + 1))
     if structure == "coregionalised":

@@ -80,6 +80,10 @@ class StackedDense(Dense):
         made.multiplicity = torch.ones_like(bases[0, 0])
         return made
 
+    def each(self) -> list[Dense]:
+        """The K covariances one by one, of eigenvalues (K, d)."""
+        return [Dense.from_eigen(basis, values) for basis, values in zip(self.basis, self.eigenvalues, strict=True)]
+
     def rotate(self, x: Tensor) -> Tensor:
         return _along(x, self.basis)
 

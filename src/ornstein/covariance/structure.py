@@ -30,13 +30,15 @@ STRUCTURES = (*ANY_ORDER, *IN_TIME, "autoregressive", "kronecker", "coregionalis
 
 @dataclass(frozen=True)
 class Options:
-    """What a fit may be told: the shrinkage of full matrices, the rank of a low-rank one, the seed of randomised parts, and the time
-    stamps of the samples where they are not even."""
+    """What a fit may be told: the shrinkage of full matrices, the rank of a low-rank one, the seed of randomised parts, the time
+    stamps of the samples where they are not even, and how many neighbours on either side share samples with a case (``overlap``):
+    what a choice holds out is not fitted by way of them."""
 
     shrinkage: str | float = "oas"
     rank: int | None = None
     seed: int = 0
     times: tuple[float, ...] | None = None
+    overlap: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def _factor(rows: Tensor, name: str, options: Options, count: float, grid: tuple
     if name == "diagonal":
         return Fitted(Diagonal(rows.square().mean(0)), 0.0, d)
     if name == "low-rank":
-        low = low_rank(rows, options.rank, seed=options.seed)
+        shared = (options.overlap + 1) * together if options.overlap and together > 1 else options.overlap
+        low = low_rank(rows, options.rank, seed=options.seed, overlap=shared)
         r = low.components
         return Fitted(low, 0.0, r * d - r * (r - 1) // 2 + 1)
     if name == "toeplitz":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,8 +16,8 @@ FLOOR = 1e-6
 def kept_open(covariance: Covariance, centred: Tensor) -> tuple[Covariance, bool]:
     """(the covariance with no variance below ``FLOOR`` of that of all cases, whether it had one).
 
-    ``centred`` (case, d) are all cases less their mean. A direction in which no case varies keeps its variance of 0: it is outside
-    the support of every component.
+    ``centred`` (row, d) are all cases less their mean, or fewer rows with their covariance (``spread_of``). A direction
+    in which no case varies keeps its variance of 0: it is outside the support of every component.
     """
     if isinstance(covariance, Autoregressive):
         least = torch.full_like(covariance.innovations, FLOOR * float(centred.square().mean()))
@@ -25,12 +27,29 @@ def kept_open(covariance: Covariance, centred: Tensor) -> tuple[Covariance, bool
         return Autoregressive(covariance.weights, torch.maximum(covariance.innovations, least)), True
     if not isinstance(covariance, Spectral):
         return covariance, False
-    everywhere = _along(covariance, centred)
-    # directions that only rounding moves are null for all
-    least = torch.where(everywhere > 1e-14 * everywhere.max(), FLOOR * everywhere, torch.zeros_like(everywhere))
+    least = floors(_along(covariance, centred))
     if not bool((covariance.eigenvalues < least).any()):
         return covariance, False
     return covariance.replace(torch.maximum(covariance.eigenvalues, least)), True
+
+
+def floors(everywhere: Tensor) -> Tensor:
+    """The least variances of components whose directions have these variances over all cases, (..., d).
+
+    Directions that only rounding moves are null for all.
+    """
+    most = everywhere.amax(-1, keepdim=True)
+    return torch.where(everywhere > 1e-14 * most, FLOOR * everywhere, torch.zeros_like(everywhere))
+
+
+def spread_of(x: Tensor) -> Tensor:
+    """Few rows (row, d) whose squares have the means that those of all cases x (case, *event) less their mean have in any direction."""
+    centred = (x - x.mean(0)).flatten(1)
+    cases, size = centred.shape
+    if cases <= size:
+        return centred
+    factor: Tensor = torch.linalg.qr(centred, mode="r").R
+    return factor * math.sqrt(size / cases)
 
 
 def _along(covariance: Spectral, centred: Tensor) -> Tensor:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ornstein.covariance import Covariance, Operator, Sigma, Spectral
 from ornstein.covariance.base import posterior_variance, shrinkage
-from ornstein.covariance.stacked import one_basis, stacked
+from ornstein.covariance.stacked import StackedDense, one_basis, stacked
 
 TOGETHER = 1 << 17
 """Numbers of one work array: 1 MiB, which a processor's cache holds. More cases are taken in passes."""
+
+IN_CACHE = 1 << 15
+"""Numbers of a work array that is made anew in every pass: 256 KiB, which a core's own cache holds, and no fresh memory is mapped."""
 
 SAFE = 4096.0
 """Squared distance, in deviations from the middle of the means, up to which densities come from one matrix product: its terms then
@@ -28,17 +32,22 @@ class Components(ABC):
     covariances have one structure, and with one product for all where they have one basis.
     """
 
-    def __init__(self, means: Tensor, ranks: Sequence[int]) -> None:
+    def __init__(self, means: Tensor, ranks: Tensor) -> None:
         self.means, self.size = means, means.shape[-1]
-        self.ranks = torch.tensor(ranks, dtype=torch.float64, device=means.device)
+        self.ranks = ranks.to(means)
 
     @staticmethod
     def of(means: Tensor, operators: Sequence[Covariance]) -> Components:
         """The cheapest form that these covariances have."""
-        ranks = [c.rank() for c in operators]
+        ranks = torch.tensor([c.rank() for c in operators])
         if (basis := one_basis(operators)) is not None:
             return _Shared(means, ranks, basis)
         return _Apart(means, ranks, stacked(operators))
+
+    @staticmethod
+    def of_stack(means: Tensor, operator: StackedDense) -> Components:
+        """The same of K dense covariances that are in one array already."""
+        return _Apart(means, (operator.eigenvalues > 0).sum(-1), operator)
 
     def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
         """log N(x; mu_k, Sigma_k + sigma^2 I), (..., K); at sigma = 0 on the support of each, and -inf outside it."""
@@ -103,9 +112,9 @@ def responsibilities(log_weights: Tensor, densities: Tensor) -> Tensor:
 class _Shared(Components):
     """Covariances with one basis: every signal is rotated once, and the rest are products with K rows."""
 
-    def __init__(self, means: Tensor, ranks: Sequence[int], basis: Spectral) -> None:
+    def __init__(self, means: Tensor, ranks: Tensor, basis: Spectral) -> None:
         super().__init__(means, ranks)
-        self.basis, self.full = basis, min(ranks) == basis.size
+        self.basis, self.full = basis, bool((ranks == basis.size).all())
         # coordinates around the middle of the means: a common offset of any size costs no digits
         self.middle = means.mean(-2)
         self.local = basis.rotate(means - self.middle.unsqueeze(-2))
@@ -146,13 +155,36 @@ class _Shared(Components):
 class _Apart(Components):
     """Covariances with bases of their own."""
 
-    def __init__(self, means: Tensor, ranks: Sequence[int], operator: Covariance) -> None:
+    def __init__(self, means: Tensor, ranks: Tensor, operator: Covariance) -> None:
         super().__init__(means, ranks)
         self.operator = operator
+        # rotated around the middle of the means, so that a common offset of any size costs no digits
+        self.middle = means.mean(-2)
+        self.local = operator.rotate(means - self.middle.unsqueeze(-2)) if isinstance(operator, Spectral) else means
 
     def _local(self, x: Tensor) -> Tensor:
-        apart = x.unsqueeze(-2) - self.means
-        return self.operator.rotate(apart) if isinstance(self.operator, Spectral) else apart
+        if isinstance(self.operator, Spectral):
+            return self.operator.rotate((x - self.middle).unsqueeze(-2)) - self.local
+        return x.unsqueeze(-2) - self.local
+
+    @cached_property
+    def _white(self) -> tuple[Tensor, Tensor] | None:
+        """Whitening matrices side by side (d, d K) and what they make of the means (d K,), where every covariance is dense and has an
+        inverse: the coordinates of all components are then one product, and nothing is done to them but squares and sums."""
+        if not isinstance(self.operator, StackedDense) or self.means.ndim > 2 or not bool((self.ranks == self.size).all()):
+            return None
+        scale = self.operator.eigenvalues.rsqrt()
+        matrices = (self.operator.basis * scale.unsqueeze(-2)).permute(1, 2, 0).reshape(self.size, -1)
+        return matrices, (self.local * scale).mT.flatten()
+
+    def log_prob(self, x: Tensor, sigma: Sigma = 0.0) -> Tensor:
+        if x.ndim != 2 or isinstance(sigma, Tensor) or sigma != 0 or self._white is None:
+            return super().log_prob(x, sigma)
+        (matrices, means), count = self._white, len(self.means)
+        parts = (x - self.middle).split(max(1, IN_CACHE // (count * self.size)))
+        whitened = (torch.addmm(means, part, matrices, beta=-1).view(-1, self.size, count) for part in parts)
+        quadratic = torch.cat([w.square().sum(1) for w in whitened])
+        return -0.5 * (quadratic + (self.operator.logdet() + self.size * math.log(2 * math.pi)))
 
     def _terms(self, w: Tensor, level: Sigma) -> tuple[Tensor, Tensor]:
         measure = self.operator.distance if isinstance(self.operator, Spectral) else self.operator.mahalanobis

@@ -14,7 +14,7 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.folds import every
 from ornstein.covariance import Options
-from ornstein.denoisers.em import SHORT, climb
+from ornstein.denoisers.em import SHORT, climb, k_means
 
 AUTO = "auto"
 """The shrinkage that held-out cases choose."""
@@ -45,7 +45,7 @@ def of_one(shrinkage: str | float) -> str | float:
     return FIRST if shrinkage == AUTO else shrinkage
 
 
-def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, starts: int | None = None) -> Choice:
+def choose(x: Tensor, structure: str, options: Options, *, starts: int | None = None) -> Choice:
     """The number of components and, where they are left open, the shrinkage and ``starts``, by the log-likelihood of a held-out fifth of x.
 
     Under each weight of shrinkage the number doubles from 1 as long as the held-out cases gain; a doubling that is level, within its
@@ -55,10 +55,10 @@ def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, sta
     smaller it is. Where the mean of two runs of EM is better than one, beyond its error, ``STARTS`` are averaged, and with them numbers
     and weights go on for as long as that gains. A choice at which a component collapses is not taken.
 
-    ``overlap`` is that of ``folds.every``. Raises ``InputError`` where all held-out cases are repeats of the others. Cost: an EM for each
-    that is tried.
+    ``options.overlap`` is that of ``folds.every``. Raises ``InputError`` where all held-out cases are repeats of the others.
+    Cost: an EM for each that is tried.
     """
-    fitted, held = every(len(x), _HELD_OUT, overlap)
+    fitted, held = every(len(x), _HELD_OUT, options.overlap)
     distinct, kind = torch.unique(x.flatten(1), dim=0, return_inverse=True)
     if bool(torch.isin(kind[held], kind[fitted]).all()):
         raise InputError(
@@ -66,12 +66,13 @@ def choose(x: Tensor, structure: str, options: Options, overlap: int = 0, *, sta
             "components there are: remove the repeats, or say components="
         )
     train, test = x[fitted], x[held]
+    starts_of = functools.cache(k_means)  # the same under every shrinkage
 
     @functools.cache  # what was one run is the first of several
     def judged(components: int, shrinkage: str | float, start: int) -> Tensor:
         """log p of the held-out cases; -inf where a component collapsed."""
         how = replace(options, shrinkage=shrinkage, seed=options.seed + start)
-        mixture, collapsed = climb(train, components, structure, how, SHORT)
+        mixture, collapsed = climb(train, components, structure, how, SHORT, starts_of)
         levels = mixture.log_prob(test)
         return torch.full_like(levels, -math.inf) if collapsed and components > 1 else levels
 

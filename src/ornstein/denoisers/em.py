@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ornstein.covariance import Options
 from ornstein.covariance.structure import fit_structure
-from ornstein.denoisers.collapse import kept_open
+from ornstein.denoisers.collapse import kept_open, spread_of
+from ornstein.denoisers.em_dense import maximize_dense, together
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 
@@ -20,21 +21,30 @@ SHORT = 40
 """Steps of an EM that is one of several, or only judged: what later ones gain is small beside what is averaged or compared."""
 _TOLERANCE = 1e-6
 
+Start = Callable[[Tensor, int, int], Tensor]
+"""Cases (case, *event), a number of clusters and a seed -> the number of the cluster of every case (case,)."""
 
-def climb(x: Tensor, components: int, structure: str, options: Options, steps: int = STEPS) -> tuple[Mixture, int]:
-    """(the mixture that EM ends at, how many of its components were kept from collapsing). Cost: a covariance per component and step."""
-    responsibilities, collapsed = clusters(x, components, options.seed), 0
+
+def climb(
+    x: Tensor, components: int, structure: str, options: Options, steps: int = STEPS, starts: Start | None = None
+) -> tuple[Mixture, int]:
+    """(the mixture that EM ends at, how many of its components were kept from collapsing).
+
+    ``starts`` are clusters of x, as ``k_means`` finds them. Cost: a covariance per component and step.
+    """
+    responsibilities = members((starts or k_means)(x, components, options.seed), components)
+    spread, collapsed = spread_of(x), 0
     if components == 1:
-        return maximize(x, responsibilities, structure, options)
+        return maximize(x, responsibilities, structure, options, spread)
     last = -math.inf
     for _ in range(steps):
-        mixture, collapsed = maximize(x, responsibilities, structure, options)
+        mixture, collapsed = maximize(x, responsibilities, structure, options, spread)
         responsibilities, levels = mixture.expectation(x)
         level = float(levels.mean())
         if level - last < _TOLERANCE * max(1.0, abs(level)):
             break
         last = level
-    return mixture, collapsed
+    return Mixture.from_log_weights(mixture.log_weights, mixture.components), collapsed
 
 
 def climb_often(x: Tensor, components: int, structure: str, options: Options, starts: int) -> tuple[Mixture, int]:
@@ -57,27 +67,38 @@ def averaged(laws: Sequence[Mixture]) -> Mixture:
     return Mixture(torch.cat([law.weights for law in laws]), [part for law in laws for part in law.components])
 
 
-def clusters(x: Tensor, components: int, seed: int) -> Tensor:
-    """Membership (case, K) by k-means."""
+def k_means(x: Tensor, components: int, seed: int) -> Tensor:
+    """The number of the cluster of every case (case,)."""
     if components == 1:
-        return torch.ones(len(x), 1, dtype=torch.float64)
+        return torch.zeros(len(x), dtype=torch.int64)
     from sklearn.cluster import KMeans  # heavy to import, and needed only here
 
     labels = KMeans(components, n_init=3, random_state=seed % (1 << 32)).fit_predict(x.flatten(1).numpy())
-    return torch.nn.functional.one_hot(torch.as_tensor(labels, dtype=torch.int64), components).to(torch.float64)
+    return torch.as_tensor(labels, dtype=torch.int64)
 
 
-def maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options) -> tuple[Mixture, int]:
-    """(the mixture of weighted means and covariances, how many components were kept from collapsing); those below two cases go."""
+def members(labels: Tensor, components: int) -> Tensor:
+    """Responsibilities (case, K) of cases that belong to one cluster each."""
+    return torch.nn.functional.one_hot(labels, components).to(torch.float64)
+
+
+def maximize(x: Tensor, responsibilities: Tensor, structure: str, options: Options, spread: Tensor | None = None) -> tuple[Mixture, int]:
+    """(the mixture of weighted means and covariances, how many components were kept from collapsing); those below two cases go.
+
+    ``spread`` is ``spread_of(x)``, which does not change from step to step.
+    """
     mass = responsibilities.sum(0)
     alive = (mass >= 2).nonzero()[:, 0].tolist() or [int(mass.argmax())]
-    parts, collapsed, centred = [], 0, (x - x.mean(0)).flatten(1)
+    spread = spread_of(x) if spread is None else spread
+    if together(structure, options.shrinkage):
+        return maximize_dense(x, responsibilities[:, alive], options.shrinkage, spread)
+    parts, collapsed = [], 0
     for k in alive:
         r = responsibilities[:, k]
         mean = (r @ x.flatten(1) / mass[k]).view(x.shape[1:])
         rows = r.mul(len(x) / mass[k]).sqrt().view(-1, *(1,) * (x.ndim - 1)) * (x - mean)
         fitted = fit_structure(rows, structure, options, count=float(mass[k]))
-        covariance, raised = kept_open(fitted.covariance, centred)
+        covariance, raised = kept_open(fitted.covariance, spread)
         collapsed += raised
         parts.append(Gaussian(mean, covariance))
     return Mixture(mass[alive], parts), collapsed

@@ -30,10 +30,11 @@ def fit_gaussian(
     shrinkage: str | float = "oas",
     rank: int | None = None,
     times: object = None,
+    overlap: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Gaussian:
     """N(mu, Sigma) by ``covariance.estimate``; NaN in x is missing data."""
-    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, times=times, progress=progress)
+    fitted = estimate(x, structure, shrinkage=shrinkage, rank=rank, times=times, overlap=overlap, progress=progress)
     return Gaussian(fitted.mean, fitted.covariance)
 
 
@@ -57,9 +58,9 @@ def fit_mixture(
     its variances are kept at ``FLOOR`` of those of all cases in the same directions, and a ``UserWarning`` says so; a number of
     components at which that happens is not chosen. Cost per step: one covariance fit per component.
     """
-    x, structure, options = _checked(x, structure, shrinkage, rank, seed)
+    x, structure, options = _checked(x, structure, shrinkage, rank, seed, overlap)
     runs = None if starts is None else checks.count(starts, "starts")
-    chosen = choose(x, structure, options, overlap, starts=runs) if components is None else Choice(components, of_one(shrinkage), runs or 1)
+    chosen = choose(x, structure, options, starts=runs) if components is None else Choice(components, of_one(shrinkage), runs or 1)
     components = checks.count(chosen.components, "components")
     if components > len(x) // 2:
         raise InputError(f"components is {components}, but {len(x)} cases allow at most {max(len(x) // 2, 1)}: two per component")
@@ -86,15 +87,17 @@ def choose_mixture(
     overlap: int = 0,
 ) -> Choice:
     """How many components, how much each is shrunk, and of how many starts, as ``fit_mixture`` chooses: ``components_choice.choose``."""
-    return choose(*_checked(x, structure, shrinkage, rank, seed), overlap, starts=starts)
+    return choose(*_checked(x, structure, shrinkage, rank, seed, overlap), starts=starts)
 
 
-def _checked(x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int | None) -> tuple[Tensor, str, Options]:
+def _checked(
+    x: Tensor, structure: str, shrinkage: str | float, rank: int | None, seed: int | None, overlap: int
+) -> tuple[Tensor, str, Options]:
     x = checks.tensor(x, "x", ndim=(2, 3, 4))
-    options = Options(shrinkage, rank, checks.seed(seed))
+    options = Options(shrinkage, rank, checks.seed(seed), overlap=checks.count(overlap, "overlap", at_least=0))
     first = replace(options, shrinkage=of_one(shrinkage))
     if structure == "auto":
-        structure = estimate(x, "auto", shrinkage=first.shrinkage, seed=options.seed).structure
+        structure = estimate(x, "auto", shrinkage=first.shrinkage, seed=options.seed, overlap=options.overlap).structure
     check_structure(structure, first, tuple(x.shape[1:]))
     return x, structure, options
 
@@ -118,7 +121,7 @@ def fit_empirical(
     points = checks.tensor(x, "x", ndim=(2, 3, 4))
     if bandwidth is not None and checks.positive(bandwidth, "bandwidth", zero=True) == 0:
         return Empirical(points)
-    covariance = as_spectral(estimate(points, structure, shrinkage=shrinkage, rank=rank).covariance)
+    covariance = as_spectral(estimate(points, structure, shrinkage=shrinkage, rank=rank, overlap=overlap).covariance)
     if covariance.rank() < covariance.size:
         few = covariance.rank() > 0 and structure == "dense" and shrinkage in ("none", 0)
         remedy = "use shrinkage 'oas', or bandwidth 0" if few else "leave constant entries out, or use bandwidth 0"

@@ -11,7 +11,8 @@ from torch import Tensor
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Operator, Sigma, Spectral
-from ornstein.denoisers.base import Conditional, Law, Posterior, White, white_numbers
+from ornstein.covariance.stacked import StackedDense
+from ornstein.denoisers.base import Conditional, Law, Posterior, Shape, White, white_numbers
 from ornstein.denoisers.components import Components, responsibilities
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.measurements import Measurement
@@ -27,6 +28,9 @@ class Mixture(Law):
     weights  (K,), or (*batch, K) for one mixture per case. Cost: K products with a covariance per case, as one batch where the
     components have one structure (``components.Components``), and a single product where they have one basis.
     """
+
+    _covariances: StackedDense
+    """Of a mixture that was made from a stack."""
 
     def __init__(self, weights: Tensor, components: Sequence[Gaussian]) -> None:
         weights = torch.as_tensor(weights, dtype=torch.float64)
@@ -45,6 +49,14 @@ class Mixture(Law):
         mixture._set(log_weights, components)
         return mixture
 
+    @classmethod
+    def of_stack(cls, log_weights: Tensor, means: Tensor, covariances: StackedDense, event_shape: Shape) -> Mixture:
+        """From normalised log-weights (K,), means (K, d) and K dense covariances in one array: none is an object until it is asked for."""
+        mixture = cls.__new__(cls)
+        mixture.log_weights, mixture.event_shape, mixture.batch_shape = log_weights, event_shape, ()
+        mixture._covariances, mixture._together = covariances, Components.of_stack(means, covariances)
+        return mixture
+
     def _set(self, log_weights: Tensor, components: Sequence[Gaussian]) -> None:
         shapes = {c.event_shape for c in components}
         if len(shapes) > 1:
@@ -57,6 +69,11 @@ class Mixture(Law):
     def weights(self) -> Tensor:
         """w, shape (*batch, K)."""
         return self.log_weights.exp()
+
+    @cached_property
+    def components(self) -> tuple[Gaussian, ...]:
+        """The K Gaussians."""
+        return tuple(Gaussian(self._event(mean), c) for mean, c in zip(self._together.means, self._covariances.each(), strict=True))
 
     @cached_property
     def _together(self) -> Components:

@@ -26,4 +26,13 @@ class Gaussian(Structured):
             object.__setattr__(self, "times", tuple(checks.tensor(self.times, "times", ndim=(1,), largest=math.inf).tolist()))
 
     def fit(self, u: Tensor, work: Work) -> Fitted:
-        return Fitted(fit_gaussian(u, self.structure, shrinkage=self.shrinkage, rank=self.rank, times=self.times, progress=work.tell))
+        law = fit_gaussian(
+            u,
+            self.structure,
+            shrinkage=self.shrinkage,
+            rank=self.rank,
+            times=self.times,
+            overlap=work.overlap,
+            progress=work.tell,
+        )
+        return Fitted(law)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ornstein.covariance import Dense
 from ornstein.denoisers import Denoiser, Gaussian, Mixture, fit_gaussian
-from ornstein.denoisers.em import clusters
+from ornstein.denoisers.em import k_means, members
 from ornstein.fitting.network import reference_structure
 from ornstein.samplers import DPMSolver, Exponential, sample
 from ornstein.schedules import VP
@@ -108,7 +108,7 @@ class _Axes(NamedTuple):
         Means are shrunk to that of all by what chance alone would set them apart (empirical Bayes, direction by direction): among
         hundreds of entries only few tell the kinds.
         """
-        shares, last, common = clusters(x[:, :_NEAR], components, seed), -math.inf, x.square().mean(0)
+        shares, last, common = members(k_means(x[:, :_NEAR], components, seed), components), -math.inf, x.square().mean(0)
         least = 1e-9 * common.mean().clamp_min(torch.finfo(torch.float64).tiny)
         for _ in range(EM_STEPS):
             mass = shares.sum(0)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
+from ornstein.common.folds import Fold, blocks, turns
 from ornstein.common.random import Noise
 from ornstein.fitting.curves import Curves
 from ornstein.fitting.piles import piles
@@ -40,17 +41,18 @@ _STEEPEST = 1e3
 MARGINALS = ("gaussian", "auto")
 
 
-def gaussianised(x: Tensor, standardize: str, seed: int = 0) -> tuple[Scaler, tuple[float, ...], str]:
+def gaussianised(x: Tensor, standardize: str, seed: int = 0, overlap: int = 0) -> tuple[Scaler, tuple[float, ...], str]:
     """The scaling of x (case, *event) with a curve for every channel ("channel") or entry ("feature"), the weights of the curves, and a
-    sentence on values that repeat ("" where hardly any do)."""
+    sentence on values that repeat ("" where hardly any do). ``overlap``: how many neighbours on either side share samples with a case."""
     scaler = Scaler.fit(x, standardize)
     if standardize == "none":
         raise InputError("standardize is 'none', but marginals scale every channel or entry: leave one of the two out")
     channels = 1 if x.ndim == 2 else x.shape[1]
     rows = scaler.scale.numel() if standardize == "feature" else channels
     values = x.to(torch.float64).reshape(len(x), rows, -1).transpose(0, 1).flatten(1)
-    kept = [row[~torch.isnan(row)] for row in values]
-    found = [fit_curve(row, seed=seed) for row in kept]
+    seen, case = ~torch.isnan(values), torch.arange(len(x)).repeat_interleave(values.shape[1] // len(x))
+    kept = [row[mine] for row, mine in zip(values, seen, strict=True)]
+    found = [fit_curve(row, None, seed, Shared(case[mine], overlap)) for row, mine in zip(kept, seen, strict=True)]
     curves = Curves(*(torch.stack(parts) for parts in zip(*(curve for curve, _ in found), strict=True)))
     return replace(scaler, curves=curves), tuple(weight for _, weight in found), piles(kept)
 
@@ -68,7 +70,14 @@ class Curve(NamedTuple):
         return u[0], slope[0]
 
 
-def fit_curve(x: Tensor, weight: float | None = None, seed: int = 0) -> tuple[Curve, float]:
+class Shared(NamedTuple):
+    """Which case each value came from (n,), and how many neighbours on either side share samples with a case."""
+
+    case: Tensor
+    overlap: int
+
+
+def fit_curve(x: Tensor, weight: float | None = None, seed: int = 0, shared: Shared | None = None) -> tuple[Curve, float]:
     """The curve of values x (n,) without NaN and its weight, by cross-validation where it is not given.
 
     Kernels are 0.9 min(deviation, interquartile range / 1.34) n^(-1/5) wide, at least a fiftieth of the deviation, and wider where
@@ -77,7 +86,7 @@ def fit_curve(x: Tensor, weight: float | None = None, seed: int = 0) -> tuple[Cu
     """
     if _shapeless(x):
         return _curves(x, (0.0,))[0], 0.0
-    weight = choose_weight(x, seed) if weight is None else weight
+    weight = choose_weight(x, seed, shared) if weight is None else weight
     return _curves(x, (weight,))[0], weight
 
 
@@ -107,22 +116,35 @@ def _curves(x: Tensor, weights: Sequence[float]) -> list[Curve]:
     return [bent(weight) if weight else straight for weight in weights]
 
 
-def choose_weight(x: Tensor, seed: int = 0) -> float:
+def choose_weight(x: Tensor, seed: int = 0, shared: Shared | None = None) -> float:
     """w in WEIGHTS by the likelihood of held-out fifths of x (n,): the least within one standard error of the best, of at most
     20 000 values: of 2000, the same rule kept curves too straight where marginals are clearly bent.
 
     A value counts for at most 5 nats between two weights: a few far ones, which one weight calls impossible, would hide the rest.
+    Where cases share samples, fifths are blocks of cases, nothing near a fifth is fitted beside it, and a value that comes ``overlap`` + 1
+    times counts once in the error; too few such cases get the straight line.
     """
     if len(x) < 2 * _FEWEST:
         return 0.0
-    values = x[Noise(seed).uniform(1, (len(x),))[0].argsort()[:_MOST]]
-    fold = torch.arange(len(values)) % _FOLDS
-    folds = [[log_density(curve, values[fold == k]) for curve in _curves(values[fold != k], WEIGHTS)] for k in range(_FOLDS)]
-    levels = [torch.cat(parts) for parts in zip(*folds, strict=True)]
+    chosen = Noise(seed).uniform(1, (len(x),))[0].argsort()[:_MOST]
+    values, times = x[chosen], 1 if shared is None else shared.overlap + 1
+    parts = turns(len(values), _FOLDS) if shared is None or times == 1 else _apart(shared.case[chosen], shared.overlap)
+    if not parts:
+        return 0.0
+    folds = [[log_density(curve, values[part.test]) for curve in _curves(values[part.train], WEIGHTS)] for part in parts]
+    levels = [torch.cat(level) for level in zip(*folds, strict=True)]
     best = max(levels, key=lambda level: float((level - levels[0]).clamp(-_FAR, _FAR).mean()))
     gaps = [(best - level).clamp(-_FAR, _FAR) for level in levels]
-    near = [float(g.mean()) <= float(g.std(correction=0)) / math.sqrt(len(g)) for g in gaps]
+    near = [float(g.mean()) <= float(g.std(correction=0)) * math.sqrt(times / len(g)) for g in gaps]
     return next(w for w, good in zip(WEIGHTS, near, strict=True) if good)
+
+
+def _apart(case: Tensor, overlap: int) -> tuple[Fold, ...]:
+    """Folds of values, by the cases they came from (n,); none where overlap leaves too few cases to fit beside a fifth."""
+    cases = int(case.max()) + 1
+    if cases - -(-cases // _FOLDS) - 2 * overlap < 2:
+        return ()
+    return tuple(Fold(*(torch.isin(case, part).nonzero()[:, 0] for part in fold)) for fold in blocks(cases, _FOLDS, overlap))
 
 
 def log_density(curve: Curve, x: Tensor) -> Tensor:

@@ -132,7 +132,9 @@ def fit_reference(
         apart = -(-len(x) // CASES)
         mixture = fit_mixture(x[::apart], shrinkage=shrinkage, starts=1, overlap=overlap // apart)  # every call of the network asks it
         return mixture if len(mixture.components) > 1 else mixture.components[0]
-    law = fit_gaussian(x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank)
+    law = fit_gaussian(
+        x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank, overlap=overlap
+    )
     return Gaussian(law.mean(), as_spectral(law.operator))
 
 

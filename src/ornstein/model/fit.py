@@ -157,7 +157,7 @@ def fit(
     scaling = standardize or (recipe.standardize(values.ndim) if len(values) > 1 else "channel")
     if marginals == "auto":
         marginals = _marginals(values, recipe, scaling, work)
-    scaler = _scaler(values, scaling, marginals, work.seed, tell)
+    scaler = _scaler(values, scaling, marginals, work)
     say_spread(values, scaling, tell)
     say_trend(values, names[0], tell)
     u = scaler.encode(values)
@@ -233,21 +233,23 @@ def _marginals(x: Tensor, recipe: Recipe, scaling: str, work: Work) -> str | Non
     """Curves or none, by held-out likelihood, which is told."""
 
     def scalers(cases: Tensor, curved: bool) -> Scaler:
-        return _scaler(cases, scaling, "gaussian" if curved else None, work.seed, lambda _: None)
+        return _scaler(cases, scaling, "gaussian" if curved else None, replace(work, tell=lambda _: None))
 
     found = gain_of_curves(x, scalers, lambda u: recipe.fit(u, work).law, work.overlap)
     work.tell(found.sentence())
     return "gaussian" if found.taken else None
 
 
-def _scaler(x: Tensor, standardize: str, marginals: str | None, seed: int, tell: Callable[[str], None]) -> Scaler:
+def _scaler(x: Tensor, standardize: str, marginals: str | None, work: Work) -> Scaler:
     """The standardisation; how strong the curves of its marginals are is told."""
     if marginals is None:
         return Scaler.fit(x, standardize)
-    scaler, weights, repeated = gaussianised(x, standardize, seed)
-    tell(f"marginals: {sum(w > 0 for w in weights)} of {len(weights)} curves are bent, by {sum(weights) / len(weights):.2f} on average")
+    scaler, weights, repeated = gaussianised(x, standardize, work.seed, work.overlap)
+    work.tell(
+        f"marginals: {sum(w > 0 for w in weights)} of {len(weights)} curves are bent, by {sum(weights) / len(weights):.2f} on average"
+    )
     if repeated:
-        tell(repeated)
+        work.tell(repeated)
     return scaler
 
 
@@ -266,7 +268,7 @@ def _bench(x: Tensor, recipe: Recipe, scaling: tuple[str, str | None], work: Wor
     """The laws that judge new cases, each fitted and scaled without one block of x and what shares samples with it."""
 
     def without(cases: Tensor) -> tuple[Scaler, Law]:
-        scaler = _scaler(cases, *scaling, work.seed, lambda _: None)
+        scaler = _scaler(cases, *scaling, replace(work, tell=lambda _: None))
         return scaler, cast("Law", recipe.fit(scaler.encode(cases), work).law)
 
     return judges(x, without, folds, work.tell) if folds else ()

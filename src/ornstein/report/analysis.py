@@ -94,7 +94,7 @@ def analyse(
     complete = ~gone.flatten(1).any(1)
     parts = blocks(len(signals), folds, overlap)
     tell(law.name)
-    fitted = fit(signals, law.model, structure=law.structure, folds=0, seed=seed)
+    fitted = fit(signals, law.model, structure=law.structure, folds=0, overlap=overlap, seed=seed)
     scales = scales_of(signals)
     unit = shared_unit(signals, scales)
     held = hold_out(signals, law, parts, hidden, imputable(signals, hidden, draws), draws, seed, tell)
