@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
+import numpy as np
 import pytest
 import scipy.stats
 import torch
 
-from ornstein.common.random import Noise, philox
+from ornstein.common.philox import philox
+from ornstein.common.random import Noise
 
 ONES = 0xFFFFFFFF
 
@@ -23,9 +27,24 @@ ONES = 0xFFFFFFFF
         ),
     ],
 )
-def test_known_answers_of_random123(counter: tuple[int, ...], key: tuple[int, int], words: tuple[int, ...]) -> None:
-    a, b, c, d = (torch.tensor([word]) for word in counter)
-    assert tuple(int(word) for word in philox((a, b, c, d), key)) == words
+@pytest.mark.parametrize("library", [np, torch], ids=["numpy", "torch"])
+def test_known_answers_of_random123(counter: tuple[int, ...], key: tuple[int, int], words: tuple[int, ...], library: ModuleType) -> None:
+    a, b, c, d = (library.asarray([word]) for word in counter)
+    assert tuple(word.item() for word in philox((a, b, c, d), key, library)) == words
+
+
+def test_words_of_a_counter_that_is_spread_out() -> None:
+    """Parts of a counter that are the same along an axis give the words of the counter written out, in both libraries."""
+    counter = (np.arange(5), np.array([[7], [1 << 31], [ONES]]), np.array([[0], [1], [ONES]]), np.array([[[2]], [[ONES]]]))
+    found = philox(counter, (3, ONES), np)
+    shape = (2, 3, 5)
+    full = [np.broadcast_to(part, shape).reshape(-1) for part in counter]
+    other = philox(tuple(torch.from_numpy(part.copy()) for part in full), (3, ONES), torch)
+    for one, two in zip(found, other, strict=True):
+        assert one.shape == shape
+        assert np.array_equal(one.reshape(-1), two.numpy())
+        assert int(one.min()) >= 0
+        assert int(one.max()) <= ONES
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
@@ -101,6 +120,17 @@ def test_nothing_asked_nothing_given() -> None:
     assert Noise().normal(2, (0,)).shape == (2, 0)
     assert Noise().uniform(0).shape == (0,)
     assert Noise().uniform(2, (0,)).shape == (2, 0)
+
+
+def test_float32_has_the_words_of_float64_and_its_bits_do_not_depend_on_the_batch() -> None:
+    """Rounding of the uniforms and of the logarithm near 1 leaves 1e-3 of the largest error, 1e-5 on average."""
+    for cases, shape in ((3, (5,)), (70_000, (5,)), (40, (3, 1000))):
+        low, high = (Noise(7, 2).normal(cases, shape, 4, dtype) for dtype in (torch.float32, torch.float64))
+        assert low.dtype == torch.float32
+        assert float((low - high).abs().max()) < 1e-3
+        assert float((low - high).square().mean().sqrt()) < 1e-5
+        for first, some in ((0, 1), (cases - 2, 2), (cases // 2, 1)):
+            assert torch.equal(Noise(7, 2 + first).normal(some, shape, 4, torch.float32), low[first : first + some])
 
 
 def test_streams_drawn_together_are_those_drawn_alone() -> None:

@@ -128,3 +128,11 @@ def test_a_case_does_not_depend_on_its_batch() -> None:
     whole, part = BrownianPath(Noise(1), 9, (70_000,), visited), BrownianPath(Noise(1, first=4), 2, (70_000,), visited)
     for now, then in list(itertools.pairwise(visited))[:4]:
         assert torch.equal(whole.increment(now, then)[4:6], part.increment(now, then))
+
+
+def test_a_cell_that_is_split_in_passes_is_the_cell_split_at_once() -> None:
+    """A case has its own path whether its array is large enough for several passes or not."""
+    visited, shape = levels(Cosine(), Cosine().grid(6)), (1 << 13,)
+    large, small = (BrownianPath(Noise(3, first), cases, shape, visited) for first, cases in ((0, 10), (9, 1)))
+    for now, then in itertools.pairwise(visited):
+        assert torch.equal(large.increment(now, then)[9:], small.increment(now, then))
