@@ -92,6 +92,19 @@ def test_mmse_with_a_mixture_as_reference() -> None:
     assert int(close.calls[0]) < int(far.calls[0])
 
 
+def test_mmse_of_values_that_are_known_more_finely_than_the_gaussian_says() -> None:
+    """Four levels with noise of a 1000th: the gain goes on far below the deviation of all, 6.9 nats a value in all. Mean error of 200
+    cases within 4.5 of its standard errors, and of what the ends are said to leave out."""
+    levels = torch.tensor([-1.5, -0.5, 0.5, 1.5], dtype=torch.float64)
+    narrow = [Gaussian(level.reshape(1), Diagonal(torch.tensor([1e-6]))) for level in levels]
+    law = Mixture(torch.full((4,), 0.25), narrow)
+    x = law.sample(200, seed=4)
+    found = mmse(Mute(law), x, matched(law), error=0.5, most=512)
+    off = found.value - law.log_prob(x)
+    assert abs(float(off.mean())) < 4.5 * float(off.std()) / math.sqrt(len(x)) + float(found.discretisation_error.mean())
+    assert float(found.discretisation_error.mean()) < 0.5
+
+
 def test_bounds_of_a_network() -> None:
     """A network need not be the posterior mean of any law, so its bounds are only ordered: eight particles are above one, and I-MMSE,
     which a network's error at low noise pulls down, is not above the density of the flow."""

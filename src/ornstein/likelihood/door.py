@@ -15,12 +15,12 @@ from ornstein.likelihood.bound import bound
 from ornstein.likelihood.density import Density
 from ornstein.likelihood.flow import FEW, FIRST, flow, signals
 from ornstein.likelihood.frame import Frame, reference_of
-from ornstein.likelihood.mmse import CALLS, PILOT, STRATA, mmse
+from ornstein.likelihood.mmse import CALLS, FINER, PILOT, STRATA, mmse
 from ornstein.likelihood.trace import DIRECTIONS
 from ornstein.likelihood.trace import PILOT as PROBES
 
 METHODS = ("auto", "exact", "flow", "mmse", "bound")
-LEAST = 3 * FIRST * (1 + DIRECTIONS) // 2 + FIRST * PROBES, 2 * PILOT * STRATA
+LEAST = 3 * FIRST * (1 + DIRECTIONS) // 2 + FIRST * PROBES, 2 * (PILOT * STRATA + FINER + 1)
 """Calls of the shortest flow (grids of 4 and 8 levels, two shared directions each, and a pilot of four at each of the last), and of the
 shortest I-MMSE."""
 PROBED = 4096

@@ -23,8 +23,12 @@ CALLS = 8192
 """Calls that a case may cost by default."""
 LOW, HIGH = 0.02, 50.0
 """The integral runs from LOW of the least deviation to HIGH of the largest; what is left out is of order LOW^2 and HIGH^-3."""
+FINER = 8
+"""How often the lower end may be divided by 4 where the denoiser still gains at it."""
 BATCH = 256
 """Cases that are integrated together."""
+_PROBES = 1 << 40
+"""Streams of the noise at the lower end, apart from those of all cells."""
 
 
 @torch.no_grad()
@@ -50,8 +54,9 @@ def mmse(
     most   calls that one case may cost
 
     The noise scale is cut into 24 cells, evenly in the coordinate of ``Scale``; samples in a cell are pairs +-z at one random level, and
-    after a pilot the cells get as many as their deviations ask, in rounds that at most double them. The discretisation error says what
-    the ends of the scale leave out. Where the reference is singular, the density is on its support. Cost: one call a sample.
+    after a pilot the cells get as many as their deviations ask, in rounds that at most double them. The lower end moves down while the
+    denoiser still gains there: equal and rounded values are known more finely than any Gaussian says. The discretisation error says
+    what the ends of the scale leave out. Where the reference is singular, the density is on its support. Cost: one call a sample.
     """
     values = signals(denoiser, x)
     if isinstance(denoiser, Colored):
@@ -70,8 +75,7 @@ def mmse(
 
 
 def _density(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tensor, error: float, most: int, noise: Noise) -> Density:
-    roots = frame.eigenvalues[frame.eigenvalues > 0].sqrt()
-    scale = Scale.between(frame, LOW * float(roots.min()), HIGH * float(roots.max()))
+    scale, probes = span(denoiser, law, frame, x, error, noise)
     first, second = (torch.zeros(STRATA, len(x), dtype=torch.float64) for _ in range(2))
     count, wanted = torch.zeros(STRATA, dtype=torch.int64), torch.full((STRATA,), PILOT)
     while True:
@@ -85,7 +89,7 @@ def _density(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tenso
         means = first / many
         variance = ((second - first * means) / (many - 1)).clamp_min(0)
         deviation = (variance / many).sum(0).sqrt()
-        spent = 2 * int(count.sum())
+        spent = 2 * int(count.sum()) + probes
         late = deviation > error
         if not bool(late.any()) or spent >= most:
             break
@@ -102,6 +106,19 @@ def _density(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tenso
     return Density.estimate(value, (deviation, left_out), outside, spent, "mmse", why)
 
 
+def span(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tensor, error: float, noise: Noise) -> tuple[Scale, int]:
+    """(the scale of the integral, the calls that its lower end took): down to where a factor e of noise gains at most ``error`` nats."""
+    roots = frame.eigenvalues[frame.eigenvalues > 0].sqrt()
+    low, calls = LOW * float(roots.min()), 0
+    for probe in range(FINER + 1):
+        level = torch.full((len(x),), low, dtype=torch.float64)
+        calls += 2
+        if float(_gain(denoiser, law, frame, x, level, noise, _PROBES + probe).sum(-1).mean()) <= error or probe == FINER:
+            break
+        low /= 4
+    return Scale.between(frame, low, HIGH * float(roots.max())), calls
+
+
 def pairs(
     denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tensor, scale: Scale, noise: Noise, j: int, numbers: range
 ) -> Iterator[Tensor]:
@@ -110,13 +127,18 @@ def pairs(
         stream = number * STRATA + j
         place = (j + noise.uniform(len(x), (), 2 * stream)) / STRATA
         level, density = scale.at(place)
-        z = noise.normal(len(x), (len(frame.inside),), 2 * stream + 1)
-        step = frame.basis.unrotate(frame.inside * z).reshape(x.shape)
-        total = torch.zeros_like(x).flatten(1)
-        for sign in (1.0, -1.0):
-            y = x + sign * level.view(-1, *(1,) * (x.ndim - 1)) * step
-            known = law(y, level).mean
-            apart = (denoiser(y, level).mean.to(torch.float64) - known).flatten(1)
-            # |x - D_R|^2 - |x - D|^2 without the difference of two large numbers
-            total += apart * (2 * (x - known).flatten(1) - apart)
-        yield total / (2 * STRATA * level**2 * density).unsqueeze(-1)
+        yield _gain(denoiser, law, frame, x, level, noise, 2 * stream + 1) / (STRATA * density).unsqueeze(-1)
+
+
+def _gain(denoiser: Denoiser, law: Gaussian | Mixture, frame: Frame, x: Tensor, level: Tensor, noise: Noise, stream: int) -> Tensor:
+    """The integrand per unit of log sigma at the levels (case,), entry by entry (case, d), by one pair of noises +-z a case."""
+    z = noise.normal(len(x), (len(frame.inside),), stream)
+    step = frame.basis.unrotate(frame.inside * z).reshape(x.shape)
+    total = torch.zeros_like(x).flatten(1)
+    for sign in (1.0, -1.0):
+        y = x + sign * level.view(-1, *(1,) * (x.ndim - 1)) * step
+        known = law(y, level).mean
+        apart = (denoiser(y, level).mean.to(torch.float64) - known).flatten(1)
+        # |x - D_R|^2 - |x - D|^2 without the difference of two large numbers
+        total += apart * (2 * (x - known).flatten(1) - apart)
+    return total / (2 * level**2).unsqueeze(-1)
