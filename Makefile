@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo lab browser test test-all lint docs bench bench-gpu clean
+.PHONY: demo lab browser pages test test-all lint docs bench bench-gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -23,6 +23,10 @@ browser:
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk fontconfig >/dev/null; \
 	else echo "no apt here as root: the tests of pages use a Chromium that is installed, or are skipped"; fi
+
+# Every page of the lab and the tour in both languages and themes on three widths, checked, and kept as pictures to look at in build/pages.
+pages: $(READY)
+	ORNSTEIN_SHEETS=build/pages OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/lab/test_every_page.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

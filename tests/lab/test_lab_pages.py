@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from laboratory import opened
 
 from ornstein.lab import pages, wire
 from ornstein.lab.imports import reached
+from ornstein.lab.joining import whole
 from ornstein.tour.compute import laws, opening
 from ornstein.tour.formulas import formulas
 from ornstein.tour.page import dictionary
@@ -25,21 +27,55 @@ def test_every_address_of_a_page_is_the_page(lab, path):
     answer = lab.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "/web/main.js" in answer.text
+    assert answer.text.count("<script") == 1
 
 
-@pytest.mark.parametrize(("path", "part"), [("/workbench", pages.WORKBENCH), ("/lesson/views", pages.LESSON)])
-def test_the_page_names_what_it_will_ask_for(lab, path, part):
-    """Every module of its part, however far it is imported, and the scene of its curve; nothing of the other part, and nothing twice."""
+@pytest.mark.parametrize(("path", "script"), [("/workbench", pages.WORKBENCH), ("/lesson/views", pages.LESSON)])
+def test_the_page_loads_one_script_that_is_its_modules(lab, path, script):
+    """Every line of every module of its part, each module behind what it imports, nothing of the other part; and the scene of its curve."""
     head = lab.get(f"{path}?curve={'a' * 16}").text.split("</head>")[0]
-    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', head)
-    assert len(named) == len(set(named))
-    assert set(named) == set(reached(pages.table(), pages.MAIN, part))
-    assert {pages.MAIN, part, "/views/ticks.js"} <= set(named)
-    assert not {pages.LESSON, pages.WORKBENCH} - {part} & set(named)
+    assert re.findall(r'<script type="module" src="([^"]+)">', head) == [script]
+    joined = lab.get(script).text.splitlines()
+    sources = reached(pages.table(), pages.MAIN, pages.PARTS[script])
+    assert {"/views/ticks.js", "/web/frame/frame.js"} < sources.keys()
+    assert not set(pages.PARTS.values()) - {pages.PARTS[script]} & sources.keys()
+    kept, lines = Counter(joined), Counter[str]()
+    for source in sources.values():
+        own = [line.removeprefix("export ") for line in source.splitlines() if not line.startswith("import ") and "import(" not in line]
+        lines.update(own)
+    assert lines <= kept
+    opened = [line for line in joined if re.fullmatch(r"const m\d+ = \(\(\) => \{", line)]
+    assert len(opened) == len(sources) - 1
+    defined = set()
+    for line in joined:
+        if found := re.fullmatch(r"const (?:\{ .* \}|\w+) = (m\d+);", line):
+            assert found[1] in defined, line
+        if found := re.fullmatch(r"const (m\d+) = \(\(\) => \{", line):
+            inside = found[1]
+        if line == "})();" and inside:
+            defined.add(inside)
+            inside = ""
     asked = re.findall(r'<link rel="preload" as="fetch" crossorigin href="([^"]+)">', head)
-    assert asked == ([] if part == pages.WORKBENCH else ["/api/lesson/words", f"/api/lesson/scene?curve={'a' * 16}"])
-    assert "<script>" not in lab.get(f"{path}?curve=%22%3E%3Cscript%3E").text
+    assert asked == ([] if script == pages.WORKBENCH else ["/api/lesson/words", f"/api/lesson/scene?curve={'a' * 16}"])
+    assert lab.get(f"{path}?curve=%22%3E%3Cscript%3E").text.count("<script") == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [
+        ({"a": 'import { b } from "./b.js";\n', "b": "export const c = 1;\n"}, "imports b, which"),
+        ({"a": 'import { b } from "./b.js";\n', "b": 'import { c } from "./a.js";\nexport const b = 1;\n'}, "circle"),
+        ({"a": 'import b from "./b.js";\n', "b": "export const b = 1;\n"}, "cannot be joined"),
+        ({"a": 'import * as b from "./b.js";\n', "b": "const b = 1;\nexport { b };\n"}, "cannot be joined"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused(tmp_path, sources, why):
+    table = {}
+    for name, source in sources.items():
+        table[f"/{name}.js"] = tmp_path / f"{name}.js"
+        (tmp_path / f"{name}.js").write_text(source)
+    with pytest.raises(ValueError, match=why):
+        whole(table, "/a.js")
 
 
 def test_the_page_loads_nothing_that_is_not_served(lab):

@@ -243,6 +243,33 @@ def test_a_network_is_checked_on_what_it_was_trained_without(tmp_path, file, mon
         calibrating.run(Job(tmp_path / "d"))
 
 
+def test_a_fill_says_how_far_its_draws_are(tmp_path, file, monkeypatch):
+    """What a law says on the way, as a network does at every step, is told in its order, between what was told before and the end."""
+    from ornstein.data import share
+    from ornstein.lab import events, store, worker
+    from ornstein.lab.work import filling
+
+    x = orn.read(file[0])
+    for name, told in (("s", {}), ("f", {"signals": "s", "model": "m", "case": 3, "gaps": [[0, 4, 9]], "draws": 20})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job.json").write_text(json.dumps({"kind": "fill", "asked": told, "at": 0}))
+    store.save(tmp_path / "s", x)
+
+    class Slow:
+        def impute(self, values, draws, seed):
+            for part in (0.25, 0.5, 1.0):
+                share.say(part)
+            return orn.fit(x).impute(values, draws, seed=seed)
+
+    monkeypatch.setattr(filling, "load", lambda folder: Slow())
+    monkeypatch.setattr(worker, "SLOWEST", 0.0)
+    assert filling.run(worker.Job(tmp_path / "f")) == {"missing": 5}
+    shares = [event["share"] for _, event in events.read(tmp_path / "f" / "events.jsonl")]
+    assert shares == sorted(set(shares))
+    assert len(shares) == 4
+    assert shares[-1] == 1.0
+
+
 @pytest.mark.slow
 def test_a_network_is_stopped_kept_and_goes_on(lab, signals):
     """Its loss comes as it falls; "enough" keeps the best weights so far; the next fit goes on from there."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import ornstein.views
-from ornstein.lab.imports import reached
+from ornstein.lab.joining import whole
 from ornstein.lab.questions import IDENT
 from ornstein.lab.refusals import Refused
 
@@ -26,7 +26,10 @@ TYPES = {
 
 WEB, VIEWS = Path(__file__).parent / "web", Path(ornstein.views.__file__).parent
 
-MAIN, LESSON, WORKBENCH = "/web/main.js", "/web/lesson/lesson.js", "/web/bench/bench.js"
+MAIN = "/web/main.js"
+PARTS = {"/web/whole/lesson.js": "/web/lesson/lesson.js", "/web/whole/workbench.js": "/web/bench/bench.js"}
+"""Address of a page's one script -> the part that it shows."""
+LESSON, WORKBENCH = PARTS
 
 
 def table() -> dict[str, Path]:
@@ -41,31 +44,29 @@ def _under(prefix: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def routes() -> list[Route]:
-    """``/``, ``/lesson`` and ``/workbench`` are one page, which looks at its own address; its head names what it will ask for."""
+    """``/``, ``/lesson`` and ``/workbench`` are one page, which looks at its own address; it loads its modules as one."""
     known = table()
-    ahead = {part: "".join(map(_module, reached(known, MAIN, part))) for part in (LESSON, WORKBENCH)}
+    scripts = {address: whole(known, MAIN, part) for address, part in PARTS.items()}
 
     async def page(request: Request) -> Response:
-        part = WORKBENCH if request.url.path == "/workbench" else LESSON
-        links = ahead[part] + ("" if part == WORKBENCH else _scene(request.query_params.get("curve", "")))
-        whole = (WEB / "index.html").read_text(encoding="utf-8").replace("</head>", f"{links}</head>")
-        return Response(whole, media_type=TYPES[".html"], headers={"cache-control": "no-cache"})
+        script = WORKBENCH if request.url.path == "/workbench" else LESSON
+        links = "" if script == WORKBENCH else _scene(request.query_params.get("curve", ""))
+        text = (WEB / "index.html").read_text(encoding="utf-8").replace(MAIN, script).replace("</head>", f"{links}</head>")
+        return Response(text, media_type=TYPES[".html"], headers={"cache-control": "no-cache"})
 
     async def module(request: Request) -> Response:
-        if request.url.path not in known:
+        if (path := request.url.path) in scripts:
+            return Response(scripts[path], media_type=TYPES[".js"], headers={"cache-control": "no-cache"})
+        if path not in known:
             raise Refused(404, "there is nothing at this address")
-        return _content(known[request.url.path])
+        return _content(known[path])
 
     paths = [Route(path, page) for path in ("/", "/lesson", "/lesson/{chapter}", "/workbench")]
     return [*paths, *(Route(f"/{name}/{{path:path}}", module) for name in ("web", "views"))]
 
 
-def _module(address: str) -> str:
-    return f'<link rel="modulepreload" href="{address}">\n'
-
-
 def _scene(curve: str) -> str:
-    """What a lesson asks for, so that it is computed and sent while the modules are."""
+    """What a lesson asks for, so that it is computed and sent while the script is."""
     wanted = ("/api/lesson/words", "/api/lesson/scene" + (f"?curve={curve}" if IDENT.fullmatch(curve) else ""))
     return "".join(f'<link rel="preload" as="fetch" crossorigin href="{address}">\n' for address in wanted)
 

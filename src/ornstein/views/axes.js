@@ -16,7 +16,7 @@ export function frame(surface, { x, y, right = 10, bottom = 34, xlabel = "", yla
   const rows = inRows(g, keys, width - right - BARE), top = ABOVE + heightOf(rows);
   const up = bare ? [] : (ylog ? logTicks : ticks)(y, Math.max(2, Math.min(6, (height - top - bottom) / 34)));
   const labels = Math.max(0, ...up.map(([, text]) => g.measureText(text).width));
-  const left = bare ? BARE : Math.ceil(labels) + GAP + (ylabel ? SIZE + GAP + 2 : 2);
+  const left = bare ? BARE : Math.ceil(labels) + GAP + (ylabel ? SIZE + GAP + 4 : 2);
   const plot = scales(surface, { left, top, right: width - right, bottom: height - bottom }, x, y);
   drawAxes(plot, (xlog ? logTicks : ticks)(x, Math.max(2, Math.min(6, (plot.box.right - left) / 70))), up, xlabel, ylabel);
   legend(plot, rows);
@@ -60,7 +60,7 @@ function drawAxes({ g, width, colours, box, X, Y }, across, up, xlabel, ylabel) 
   if (xlabel) g.fillText(xlabel, (box.left + box.right) / 2, box.bottom + 33);
   if (ylabel) {
     g.save();
-    g.translate(SIZE + 2, (box.top + box.bottom) / 2);
+    g.translate(SIZE + 4, (box.top + box.bottom) / 2);
     g.rotate(-Math.PI / 2);
     g.fillText(ylabel, 0, 0);
     g.restore();

@@ -54,7 +54,7 @@ function numbers() {
   for (const e of document.querySelectorAll("[data-live]")) {
     const value = now[e.dataset.live];
     e.dataset.value = value;
-    e.textContent = value.toFixed(Number(e.dataset.digits)).replace("-", "−");
+    e.textContent = value.toFixed(Number(e.dataset.digits)).replace(/^-(?=[0.]*$)/, "").replace("-", "−"); // what rounds to 0 has no sign
   }
 }
 
@@ -62,6 +62,7 @@ function speak(language) {
   state.language = language;
   const { texts, html } = sent.texts[language];
   root.lang = html;
+  document.getElementById("language").lang = sent.texts[language === "en" ? "zh" : "en"].html;
   document.title = texts["page.title"].replace(/<[^>]*>/g, "");
   for (const e of document.querySelectorAll("[data-t]")) e.innerHTML = texts[e.dataset.t];
   for (const e of document.querySelectorAll("[data-alt]")) e.setAttribute("aria-label", texts[e.dataset.alt].replace(/<[^>]*>/g, ""));

@@ -7,7 +7,7 @@ import { explore } from "./explore.js";
 import { fill } from "./fill.js";
 import { fitting } from "./fit.js";
 import { opening } from "./open.js";
-import { label, told, worker } from "./parts.js";
+import { label, named, told, worker } from "./parts.js";
 import { sample } from "./sample.js";
 import { score } from "./score.js";
 import { COMPUTED, entries, fit, hand as empty, open, single, take, taught } from "./state.js";
@@ -23,7 +23,7 @@ export async function show(root) {
   const about = told("p", { class: "about" }, () => sentence(hand));
   const tabs = Object.keys(STEPS).map((name) => h("a", { href: `?step=${name}`, "data-step": name, onclick: (e) => { e.preventDefault(); go(name); } }, label(`bench.step.${name}`)));
   root.classList.add("bench");
-  replace(root, told("h1", {}, () => say("bench.title")), about, h("nav", { class: "steps", "aria-label": "steps" }, ...tabs), work.element, panel);
+  replace(root, told("h1", {}, () => say("bench.title")), about, named(h("nav", { class: "steps" }, ...tabs), "bench.stages"), work.element, panel);
   const context = { hand, go, work, dropped: null };
   let shown = null, leave = () => {}, begun = false;
 

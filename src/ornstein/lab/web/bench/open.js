@@ -5,7 +5,7 @@ import { number, say } from "../frame/frame.js";
 import { extent } from "/views/arrays.js";
 import { ensemble } from "/views/ensemble.js";
 import { figure } from "./figure.js";
-import { button, channelChoice, label, told, worker } from "./parts.js";
+import { button, channelChoice, label, named, told, worker } from "./parts.js";
 import { firstRows } from "./rows.js";
 import { open, pictures, single } from "./state.js";
 
@@ -70,7 +70,8 @@ export function opening(context) {
   // A recording becomes signals by being cut.
   function cutting() {
     const { shape, rate, asked } = hand.signals, whole = shape[2], usual = Math.round(rate >= 8 ? rate : whole / 100), guess = Math.min(Math.max(8, Math.min(usual, 512)), whole >> 1);
-    const window = h("input", { type: "number", min: "2", max: String(whole), value: String(guess), "aria-label": say("bench.window") });
+    const window = h("input", { type: "number", min: "2", max: String(whole), value: String(guess) });
+    named(window, "bench.window");
     const seconds = told("span", { class: "small" }, () => (rate ? say("bench.lasts", { s: number(Number(window.value) / rate, 2) }) : ""));
     window.addEventListener("input", () => seconds.again());
     return h("div", { class: "note" }, told("p", {}, () => say("bench.one-recording")),

@@ -23,6 +23,14 @@ export function follow(element, again) {
   });
 }
 
+// The name that a screen reader says, in the language of the moment.
+export function named(element, key) {
+  const again = () => element.setAttribute("aria-label", say(key));
+  follow(element, again);
+  again();
+  return element;
+}
+
 export const label = (key, attributes = {}) => told("span", attributes, () => say(key));
 
 export function button(key, onclick, attributes = {}) {
@@ -31,7 +39,9 @@ export function button(key, onclick, attributes = {}) {
 
 // Runs one job at a time; says how far it is, how long it will take, and what went wrong.
 export function worker({ stoppable = false } = {}) {
-  const bar = h("progress", { max: "1" }), text = h("span", { class: "now" });
+  let doing = () => "";
+  const bar = h("progress", { max: "1" }), text = told("span", { class: "now" }, () => doing());
+  const says = (write) => { doing = write; text.again(); };
   const stop = button("bench.cancel", () => run.id && api.post(`/api/jobs/${run.id}/cancel`), { class: "quiet" });
   const enough = stoppable ? button("bench.enough", () => run.id && api.post(`/api/jobs/${run.id}/enough`), { class: "quiet" }) : null;
   const busy = h("div", { class: "busy", hidden: true }, bar, text, enough, stop);
@@ -47,16 +57,16 @@ export function worker({ stoppable = false } = {}) {
     problem.hidden = true;
     const late = setTimeout(() => { if (turn === run.turn) busy.hidden = false; }, 250);
     bar.removeAttribute("value");
-    text.textContent = say(word);
+    says(() => say(word));
     const ticking = setInterval(() => {
-      if (turn === run.turn && bar.position < 0 && run.id) text.textContent = say("bench.so-far", { what: say(word), s: number((performance.now() - began) / 1000, 0) });
+      if (turn === run.turn && bar.position < 0 && run.id) says(() => say("bench.so-far", { what: say(word), s: number((performance.now() - began) / 1000, 0) }));
     }, 1000);
     try {
       const found = await work((event) => {
         if (turn !== run.turn) return;
-        if (event.is === "queued" || event.is === "started") text.textContent = say(event.is === "queued" ? "bench.queued" : word);
+        if (event.is === "queued" || event.is === "started") says(() => say(event.is === "queued" ? "bench.queued" : word));
         if (event.is === "progress") {
-          text.textContent = left(event.share, performance.now() - began) || event.note || say(word);
+          says(() => left(event.share, performance.now() - began) || event.note || say(word));
           if (event.share) bar.value = event.share;
         }
         onEvent(event);

@@ -62,8 +62,7 @@ export function score({ hand, go }) {
     if (!found) return;
     scene.found = found;
     const { order, nats } = found.arrays;
-    replace(table, Array.from(order.slice(0, LISTED), (k, rank) => h("li", {}, button("bench.signal-k", () => choose(rank), { class: "quiet" }), h("span", { class: "now" }, ` ${number(nats[k], 1)}`))));
-    [...table.querySelectorAll("button")].forEach((each, rank) => { each.textContent = say("bench.signal-k", { k: number(order[rank] + 1, 0) }); });
+    replace(table, Array.from(order.slice(0, LISTED), (k, rank) => h("li", {}, told("button", { type: "button", class: "quiet", onclick: () => choose(rank) }, () => say("bench.signal-k", { k: number(k + 1, 0) })), h("span", { class: "now" }, ` ${number(nats[k], 1)}`))));
     replace(away, [...takeaway(found.id, ["scores.csv"]), button("bench.fill-it", () => { hand.case = order[scene.rank]; go("fill"); }, { class: "quiet" })]);
     overview.canvas.dataset.first = String(nats[order[0]]);
     choose(0);

@@ -14,8 +14,8 @@ let colours = null;
 
 export const language = () => spoken;
 
-// A word or sentence by its key; {name} in it is filled in.
-export const say = (key, values = {}) => dictionaries[spoken][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+// A word or sentence by its key; {name} in it is filled in, and no line begins with the sign of a percentage.
+export const say = (key, values = {}) => dictionaries[spoken][key].replace(/\{(\w+)\}/g, (_, name) => values[name]).replace(/ %/g, "\u00a0%");
 
 // Sentences one after another, as the language sets them apart.
 export const joined = (...sentences) => sentences.filter(Boolean).join(spoken === "zh" ? "" : " ");

@@ -17,7 +17,8 @@ import { CALLS, SPREADS, copiesOf, firstNoise, psiOf, spreadOf } from "./scene.j
 const TINTS = { signal: "signal", ensemble: "accent", source: "accent", paired: "second", exact: "accent" };
 const LAWS = [["lawWhite", "white", "muted"], ["lawKernel", "kernel", "second"], ["lawEnsemble", "ensemble", "accent"]];
 const SHOWN_DRAWS = 12;
-export const EARLY = 20, LATE = 100; // the steps at which figures 1a and 1b end
+export const EARLY = 20; // the step at which figure 1a ends
+export const LATE = 100; // and 1b
 
 const panel = (draw, on = "") => ({ draw, on: on.split(" ").filter(Boolean) });
 const points = (scene, t, trail, mark) => [cloud, { ...scene, noise: firstNoise(scene), t, trail, mark }];

@@ -14,6 +14,7 @@ export async function learnWords() {
 function filled(text) {
   return text
     .replace(/ = /g, "\u00a0=\u00a0")
+    .replace(/ %/g, "\u00a0%")
     .replace(/\{(word\.\w+)\}/g, (_, key) => found[language()][key])
     .replace(/\{(?:(mn) )?~?(\w+):(\w+)\}/g, (_, tag, name, digits) => `<${tag ?? "span"} data-live="${name}" data-digits="${digits}"></${tag ?? "span"}>`);
 }

@@ -25,7 +25,7 @@ export function record() {
 // A button that trains, and what it says while it does. ``of`` gives the curve's id and seed; ``told`` is called with each new record.
 export function trainer(of, told) {
   let current = null, known = record();
-  const status = h("span", { class: "status", role: "status" }), bar = h("progress", { max: "1", value: "0", hidden: true, "aria-label": say("train.progress") });
+  const status = h("span", { class: "status", role: "status" }), bar = h("progress", { max: "1", value: "0", hidden: true, "data-aria": "train.progress", "aria-label": say("train.progress") });
   const stop = h("button", { type: "button", class: "quiet", hidden: true, "data-say": "train.stop", onclick: () => current && post(`/api/jobs/${current}/cancel`) }, say("train.stop"));
   const start = h("button", { type: "button", class: "main", id: "train", "data-say": "train.start", onclick: begin }, say("train.start"));
   const element = h("div", { class: "training" }, start, stop, bar, status);
