@@ -42,7 +42,7 @@ def test_a_named_network_is_told_everything(name: str, inputs: int) -> None:
     assert net.arguments["event_shape"] == [2, 8]
     told = {"classes": 3, "vector": 2, "signal": 1, "inputs": inputs, "seed": 5}
     assert net.arguments | told == net.arguments
-    assert set(NETS) == {"mlp", "transformer", "unet"}
+    assert set(NETS) == {"entries", "mlp", "transformer", "unet"}
 
 
 def test_sentences() -> None:

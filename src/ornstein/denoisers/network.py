@@ -14,11 +14,12 @@ from ornstein.covariance.base import on_device
 from ornstein.denoisers.base import Denoiser, Posterior
 from ornstein.denoisers.by_condition import ByCondition
 from ornstein.denoisers.completion import Completed
+from ornstein.denoisers.completion_cases import Told
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.preconditioning import LOWEST, Preconditioning
 from ornstein.nets import Condition
-from ornstein.nets.accepts import answered, evaluating, finite, first_parameter, inputs_of, name_of
+from ornstein.nets.accepts import answered, entrywise, evaluating, finite, first_parameter, inputs_of, name_of
 
 HIGHEST = 80.0
 """Noise, for signals of unit variance, in which nothing but mean and covariance is left to see."""
@@ -135,6 +136,8 @@ class Network(Denoiser):
 
     def mean(self, x: Tensor, sigma: Tensor, condition: Condition | None = None) -> Tensor:
         """D(x, sigma), differentiable, for x (case, *event) and sigma (case,), 0 to inf, on the device of the module."""
+        if self.entrywise:
+            return self.corrected(x, sigma, condition, self.told(x, sigma, condition))
         x = self.known(x, condition)
         own, flat = first_parameter(self.module), x.flatten(1)
         parts, completed = self.preconditioning.parts(flat, sigma), self.completed(x, sigma, condition)
@@ -152,6 +155,34 @@ class Network(Denoiser):
             beyond = sigma > self.highest if condition is None else (sigma > self.highest) & ~condition.says().to(sigma.device)
             mean = skip + update.masked_fill(beyond.unsqueeze(-1), 0.0)
         return self.known(mean.view(x.shape), condition)
+
+    @property
+    def entrywise(self) -> bool:
+        """Whether the module looks at hidden entries one by one, so that any may be left out: inf in the signal of a condition."""
+        return self.inpaints and entrywise(self.module)
+
+    def told(self, x: Tensor, sigma: Tensor, condition: Condition | None) -> Told:
+        """What the law makes of the hidden entries of x (case, *event), of a network that is ``entrywise``."""
+        return self.preconditioning.cases(x.flatten(1), sigma, self._signal(x, condition).flatten(1))
+
+    def corrected(self, x: Tensor, sigma: Tensor, condition: Condition | None, told: Told) -> Tensor:
+        """The mean that ``told`` says of hidden entries, corrected by the module; shown entries as they are, and 0 for those left out."""
+        own, signal = first_parameter(self.module), self._signal(x, condition)
+        level, spread = sigma.unsqueeze(1), torch.where(told.asked, told.spread, 1.0).clamp_min(LOWEST)
+        noisy = (x.flatten(1) - told.expected) / (spread.square() + level.square()).sqrt()
+        skip, left = (told.mean - told.expected) / spread, torch.where(told.asked, told.deviation, 1.0).clamp_min(LOWEST**2) / spread
+        shown = [torch.where(told.asked, noisy, torch.nan), skip, left.log(), (level.clamp_min(LOWEST) / spread).log()]
+        shown += [told.expected, spread.log(), told.off]
+        seen = torch.cat([part.view(x.shape) for part in shown], 1).to(own.dtype)
+        bound = replace(Condition() if condition is None else condition, signal=signal.masked_fill(torch.isinf(signal), torch.nan))
+        out = self.module(seen, (sigma.clamp(LOWEST, self.highest).log() / 4).to(own.dtype), bound)
+        answered(name_of(self.module), out, x)
+        mean = (told.mean + told.deviation * out.flatten(1).to(x.dtype)).view(x.shape)
+        return torch.where(torch.isfinite(signal), signal, mean)
+
+    def _signal(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """What the condition shows, NaN where it shows nothing."""
+        return torch.full_like(x, torch.nan) if condition is None or condition.signal is None else condition.signal.to(x.dtype)
 
     def known(self, x: Tensor, condition: Condition | None) -> Tensor:
         """x with the entries that a condition gives in their places, if this network ``inpaints``; otherwise x."""

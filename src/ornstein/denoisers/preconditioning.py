@@ -15,6 +15,7 @@ from ornstein.covariance.base import column, posterior_variance, shrinkage
 from ornstein.covariance.moving import moved
 from ornstein.denoisers.by_condition import ByCondition, Stand
 from ornstein.denoisers.completion import LARGEST, Completion
+from ornstein.denoisers.completion_cases import Cases
 from ornstein.denoisers.experts import Experts
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.matched import matched
@@ -123,6 +124,11 @@ class Preconditioning:
         if self.completes != "given" and self.law.size > LARGEST:
             return None
         return Completion.of(self.reference if self.completes == "gaussian" else self.law, self.mean.device)
+
+    @cached_property
+    def cases(self) -> Cases:
+        """What the reference says of single entries, case by case."""
+        return Cases.of(self.reference, self.mean.device)
 
     def parts(self, x: Tensor, sigma: Tensor) -> Parts:
         """(input of the network, skip) for x (case, d) and sigma (case,); the input as at ``LOWEST`` for any sigma below."""

@@ -41,7 +41,7 @@ TOLD = ("steps", "seconds", "stopped", "chosen", "held_out", "gaussian", "skippe
 class Network(Options, Recipe):
     """A neural network on top of a Gaussian (or, for short vectors, a mixture) that is fitted first.
 
-    net        "unet", "mlp", "transformer"; without it ``nets.default_net``
+    net        "unet", "mlp", "transformer", and for gaps "entries"; without it ``nets.default_net``
     module     any ``nn.Module`` called as F(x, noise) or, with conditions, F(x, noise, condition), instead of ``net``; trained in place
     structure, shrinkage, rank   of the reference; by default "dense" up to 2048 entries, see ``reference_structure``. Shrinkage "auto" is
                that of ``recipes.Mixture``, and "oas" where the reference is a Gaussian

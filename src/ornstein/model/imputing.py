@@ -36,9 +36,10 @@ class Filler(Protocol):
     @property
     def scaler(self) -> Scaler: ...
 
-    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         """Draws (draw, case, *event) of what NaN hides in x (case, *event), in the units of x. A case draws by its number, which is
-        its place unless ``numbers`` (case,) say otherwise; ``tell`` hears how many cases were finished."""
+        its place unless ``numbers`` (case,) say otherwise; ``tell`` hears how many cases were finished. Gaps that are not among ``only``
+        (case, *event) may hold anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Exact:
     scaler: Scaler
     correction: Correction | None = None
 
-    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         return impute(self.law, self.scaler, x, draws, seed, tell, numbers=numbers, correction=self.correction)
 
 
@@ -64,12 +65,12 @@ class Sampled:
     steps: Steps
     condition: Condition | None = None
 
-    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         told = self.condition
         if told is not None and told.rows > 1 and numbers is not None:
             told = told[numbers & _CASE]
         run = (self.sampler, self.schedule, self.steps, draws)
-        drawn = sampled(self.law, self.scaler.encode(x), *run, condition=told, seed=seed, progress=tell, numbers=numbers)
+        drawn = sampled(self.law, self.scaler.encode(x), *run, condition=told, seed=seed, progress=tell, numbers=numbers, only=only)
         return torch.where(torch.isnan(x), self.scaler.decode(drawn), x)
 
 

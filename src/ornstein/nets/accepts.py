@@ -128,6 +128,17 @@ def inputs_of(module: nn.Module) -> int:
     return found
 
 
+def entrywise(module: nn.Module) -> bool:
+    """Whether F looks at hidden entries one by one: its attribute ``entrywise`` (see ``Entries``)."""
+    inner = module
+    while not isinstance(found := getattr(inner, "entrywise", None), bool):
+        below = next((part for name in ("module", "_orig_mod") if isinstance(part := getattr(inner, name, None), nn.Module)), None)
+        if below is None:
+            return False
+        inner = below
+    return found
+
+
 def name_of(function: nn.Module | Callable[..., object]) -> str:
     """The class of a module, below any wrapper that trains or compiles it; the name of a function."""
     inner = function

@@ -6,11 +6,12 @@ from ornstein.common.checks import count
 from ornstein.common.errors import unknown_name
 from ornstein.nets.base import Net, event
 from ornstein.nets.embedding import Shape
+from ornstein.nets.entries import Entries
 from ornstein.nets.mlp import MLP
 from ornstein.nets.transformer import Transformer
 from ornstein.nets.unet import UNet
 
-NETS = ("mlp", "transformer", "unet")
+NETS = ("entries", "mlp", "transformer", "unet")
 """The names of ``named_net``."""
 
 SHORTEST = 8
@@ -44,6 +45,8 @@ def named_net(name: str, event_shape: Shape, cases: int, *, classes: int = 0, ve
     if name not in NETS:
         raise unknown_name("net", name, NETS)
     shape = event(event_shape)
+    if name == "entries":
+        return Entries(shape, classes=classes, vector=vector, signal=signal, seed=seed)
     if name == "mlp":
         return MLP(shape, classes=classes, vector=vector, signal=signal, seed=seed)
     if name == "transformer":

@@ -16,7 +16,7 @@ from ornstein.denoisers import Denoiser, Network
 from ornstein.nets import Condition
 from ornstein.samplers.base import Sampler, walk
 from ornstein.samplers.devices import brought
-from ornstein.samplers.level import levels
+from ornstein.samplers.level import Level, levels
 from ornstein.samplers.sampling import BATCH, Steps, grid_of, start, to_data
 from ornstein.schedules import Schedule
 
@@ -35,10 +35,14 @@ def impute(
     batch: int = BATCH,
     progress: Callable[[int], None] | None = None,
     numbers: Tensor | None = None,
+    only: Tensor | None = None,
 ) -> Tensor:
     """Draws of what NaN hides in x (case, *event), from p(hidden | observed): (draw, case, *event), in the type and on the device of x.
 
-    network    trained with masks, so that it ``inpaints``; a run starts from its reference Gaussian, on its device, in float64
+    network    trained with masks, so that it ``inpaints``; a run starts from its reference Gaussian, on its device, in float64. One that
+               looks at entries one by one starts from that Gaussian given what a case shows, in its own type
+    only       bool (case, *event), the entries that are asked for; others stay NaN. A network that looks at entries one by one leaves
+               them out, at no cost; others draw them too
     condition  anything else that it is told, one row for all cases or one per case; without a signal
     progress   is told how many cases have just been finished; ``data.share.heard`` hears of every step
     numbers    (case,): what cases draw by, their places without it
@@ -62,8 +66,10 @@ def impute(
     draws, batch = memory.drawn(draws, "draws", x.numel(), size=x.dtype.itemsize), checks.count(batch, "batch")
     visited, own = levels(schedule, to_data(grid_of(schedule, steps))), network.preconditioning.mean.device
     sampler, hidden = brought(sampler, own), torch.isnan(x)
-    gaps = hidden.flatten(1).any(1).cpu().nonzero()[:, 0]
-    given = replace(given.to(x.device), signal=x)
+    wanted = hidden if only is None else hidden & only
+    gaps = wanted.flatten(1).any(1).cpu().nonzero()[:, 0]
+    signal = x.masked_fill(hidden & ~wanted, torch.inf) if network.entrywise else x
+    given = replace(given.to(x.device), signal=signal)
     numbers = torch.arange(len(x)) if numbers is None else numbers
     out = x.expand(draws, *x.shape).clone()
     tell = progress or (lambda _: None)
@@ -73,10 +79,26 @@ def impute(
         rows = torch.arange(first, min(first + batch, draws * len(gaps)))
         case, draw = gaps[rows // draws], rows % draws
         noise = Noise(seed, index=numbers[case] + (draw << 32))
-        begun = start(network, schedule, visited[0].t, noise, len(rows), network.reference).to(own)
-        for state in walk(sampler, network.given(given[case]), schedule, visited, begun, replace(noise, device=own)):
+        bound = network.given(given[case])
+        if network.entrywise:
+            begun = _begun(network, signal[case], visited[0], noise)
+        else:
+            begun = start(network, schedule, visited[0].t, noise, len(rows), network.reference).to(own)
+        for state in walk(sampler, bound, schedule, visited, begun, replace(noise, device=own)):
             share.say((first + len(rows) * state.step / (len(visited) - 1)) / (draws * len(gaps)))
         drawn = state.x.to(x)
-        out[draw, case] = torch.where(hidden[case], drawn, x[case])
+        out[draw, case] = torch.where(wanted[case], drawn, x[case])
         tell((int(rows[-1]) + 1) // draws - int(rows[0]) // draws)
     return out
+
+
+def _begun(network: Network, signal: Tensor, at: Level, noise: Noise) -> Tensor:
+    """x_t (row, *event) of what a signal asks for, drawn by the network's reference given what it shows; 0 elsewhere."""
+    shown = signal.flatten(1).to(network.preconditioning.mean)
+    white = noise.normal(len(shown), (shown.shape[1],)).to(shown)
+    begun = torch.zeros_like(shown)
+    for case, rows in network.preconditioning.cases.groups(shown, shown.dtype):
+        place = rows.unsqueeze(1), case.asked
+        # at alpha = 0 nothing of the signal is left in x_t
+        begun[place] = at.alpha * case.draws(white[place], at.noise) if at.alpha else at.sigma * white[place]
+    return begun.view(signal.shape)

@@ -16,7 +16,7 @@ from ornstein.common.gradients import with_gradients
 from ornstein.common.ranks import current, own_device
 from ornstein.denoisers import ByCondition, Gaussian, Mixture, Network, fit_by_condition, fit_gaussian
 from ornstein.nets import Condition, accepts, default_net
-from ornstein.nets.accepts import first_parameter, name_of
+from ornstein.nets.accepts import entrywise, first_parameter, name_of
 from ornstein.training.best import assign
 from ornstein.training.budget import Budget
 from ornstein.training.checkpoint import fingerprint
@@ -25,7 +25,7 @@ from ornstein.training.held_out import HeldOut, split
 from ornstein.training.inputs import check_condition, check_module, check_signals, sizes_of
 from ornstein.training.levels import LogNormal
 from ornstein.training.loss import Loss
-from ornstein.training.masks import completed
+from ornstein.training.masks import beside, completed
 from ornstein.training.options import BATCH, Options
 from ornstein.training.pace import Pace
 from ornstein.training.record import Record
@@ -106,7 +106,7 @@ def fit(
         if condition is not None and how.masks is None and told is None:
             told = fit_by_condition(x[train], condition[train])
     if how.masks is not None:
-        x, condition = completed(x, reference, condition, seed=seed)
+        x, condition = beside(x, condition) if entrywise(module) else completed(x, reference, condition, seed=seed)
     accepts(module, x, condition if how.masks is None else replace(condition or Condition(), signal=x))
     network = Network.of(module, reference, how.form, inpaints=how.masks is not None, told=told)
     loss = Loss(LogNormal() if how.levels is None else how.levels, weight_named(how.weight), how.drop, how.masks)

@@ -13,6 +13,7 @@ from ornstein.common.errors import InputError
 from ornstein.common.folds import Fold, ends
 from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network, Preconditioning
+from ornstein.denoisers.completion_cases import Told
 from ornstein.nets import Condition
 from ornstein.training.loss import Draw, Loss
 from ornstein.training.weights import EDM
@@ -56,6 +57,16 @@ class _Linear:
 
     def color(self, z: Tensor) -> Tensor:
         return self.network.color(z)
+
+    @property
+    def entrywise(self) -> bool:
+        return self.network.entrywise
+
+    def told(self, x: Tensor, sigma: Tensor, condition: Condition | None) -> Told:
+        return self.network.told(x, sigma, condition)
+
+    def corrected(self, x: Tensor, sigma: Tensor, condition: Condition | None, told: Told) -> Tensor:
+        return told.mean.view(x.shape)
 
     def mean(self, x: Tensor, sigma: Tensor, condition: Condition | None = None) -> Tensor:
         seen = self.network.known(x, condition)

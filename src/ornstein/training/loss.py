@@ -19,6 +19,9 @@ from ornstein.training.weights import EDM, Weight
 LEVEL, DROP = 1, 2
 """Streams of the noise levels and of the hidden conditions; stream 0 is the noise itself."""
 
+_LEAST = 1e-4
+"""Deviation below which an error counts as if it were this, for signals of unit variance."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -67,11 +70,14 @@ class Loss:
         sigma = self.levels.quantile(u).to(x_0)
         counted = None
         if self.masks is not None:
-            condition, counted = self.masks.applied(x_0, noise, condition)
+            condition, counted = self.masks.applied(x_0, noise, condition, entrywise=network.entrywise)
         if condition is not None and self.drop > 0:
-            condition = condition.drop(noise.uniform(cases, (), DROP) < self.drop)
+            dropped = noise.uniform(cases, (), DROP) < self.drop
+            condition = _nothing_shown(condition, dropped) if network.entrywise else condition.drop(dropped)
         z = network.color(noise.normal(cases, tuple(x_0.shape[1:])).to(x_0))
         x = x_0 + sigma.view(-1, *(1,) * (x_0.ndim - 1)) * z
+        if network.entrywise:
+            return _by_entry(network, x, sigma, condition, x_0)
         error = (network.mean(x, sigma, condition) - x_0).square()
         if counted is not None:
             error = error * counted
@@ -84,3 +90,19 @@ class Loss:
     def to(self, device: torch.device | str) -> Loss:
         """The same loss on another device."""
         return replace(self, weight=self.weight.to(device))
+
+
+def _nothing_shown(condition: Condition, dropped: Tensor) -> Condition:
+    """Without what is given where ``dropped`` (case,); the same entries are asked for, and those that were shown are left out."""
+    assert condition.signal is not None  # as masks give one
+    asked = torch.isnan(condition.signal)
+    gone = dropped.view(-1, *(1,) * (asked.ndim - 1)) & ~asked
+    return replace(condition.drop(dropped), signal=condition.signal.masked_fill(gone, torch.inf))
+
+
+def _by_entry(network: Network, x: Tensor, sigma: Tensor, condition: Condition | None, x_0: Tensor) -> Tensor:
+    """The mean squared error of each case over the entries that are asked for, each in deviations of what the law leaves of it."""
+    told = network.told(x, sigma, condition)
+    unit = torch.where(told.asked, told.deviation, 1.0).clamp_min(_LEAST)
+    error = ((network.corrected(x, sigma, condition, told) - x_0).flatten(1) / unit).square()
+    return torch.where(told.asked, error, 0.0).sum(1) / told.asked.sum(1).clamp_min(1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.random import Noise
 from ornstein.denoisers import Law
@@ -15,8 +16,8 @@ from ornstein.measurements import Mask
 from ornstein.nets import Condition
 
 KINDS = ("points", "blocks", "channels")
-SHAPE, PLACES = 3, 4
-"""Streams of kind, share and position, and of single entries; 0 to 2 are those of the loss."""
+SHAPE, PLACES, CHOSEN = 3, 4, 6
+"""Streams of kind, share and position, of single entries, and of those asked for; 0 to 2 are those of the loss, 5 that of the order."""
 _TOGETHER = 1 << 23
 """Numbers of the cases that are completed at once: 64 MiB."""
 
@@ -35,11 +36,16 @@ class Masks:
     returns these entries as they are, so only hidden entries have an error, each with the same weight. Errors at given entries would
     only teach it to copy. Where a condition is dropped (``Loss.drop``) everything is hidden, so the network also knows the whole law.
 
+    most    how many hidden entries of a case are asked for at once, chosen at random, by a network that looks at entries one by one
+            (``nets.Entries``); 0: all. The others are left out, which is exact: what the law makes of 32 costs a tenth of what it makes
+            of all, and many masks teach more than many entries of one
+
     Masks belong to (seed, step, place), as everything random in training does. Raises ``InputError`` for other kinds and shares.
     """
 
     kinds: tuple[str, ...] = KINDS
     share: tuple[float, float] = (0.0, 1.0)
+    most: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", tuple(self.kinds))
@@ -48,6 +54,7 @@ class Masks:
                 raise unknown_name("a kind of mask", kind, KINDS)
         if not self.kinds:
             raise InputError(f"kinds is empty, but masks need at least one of {', '.join(KINDS)}")
+        checks.count(self.most, "most", at_least=0)
         low, high = self.share
         if not 0 <= low <= high <= 1 or high == 0:
             raise InputError(f"share is {self.share}, but must be (low, high) with 0 <= low <= high <= 1 and high > 0")
@@ -73,15 +80,30 @@ class Masks:
             hidden |= chosen & drawn
         return hidden.view(cases, *event_shape)
 
-    def applied(self, x_0: Tensor, noise: Noise, condition: Condition | None = None) -> tuple[Condition, Tensor]:
+    def applied(
+        self, x_0: Tensor, noise: Noise, condition: Condition | None = None, *, entrywise: bool = False
+    ) -> tuple[Condition, Tensor]:
         """(what is given, which entries have a known truth (case, *event)) for a training batch x_0.
 
-        A ``condition`` with a signal gives the truth, NaN where there is none, as ``completed`` returns it; without, it is x_0.
+        A ``condition`` with a signal gives the truth, NaN where there is none, as ``completed`` returns it; without, it is x_0. For a
+        network that is ``entrywise``, entries without a truth, and hidden ones beyond ``most``, are left out: inf.
         """
         given = Condition() if condition is None else condition
         truth = x_0 if given.signal is None else given.signal.to(x_0)
-        shown = truth.masked_fill(self.hidden(noise, len(x_0), tuple(x_0.shape[1:])), torch.nan)
+        hidden = self.hidden(noise, len(x_0), tuple(x_0.shape[1:]))
+        shown = truth.masked_fill(hidden, torch.nan)
+        if entrywise:
+            shown = shown.masked_fill(torch.isnan(truth) | (hidden & ~self._chosen(hidden & ~torch.isnan(truth), noise)), torch.inf)
         return replace(given, signal=shown), ~torch.isnan(truth)
+
+    def _chosen(self, hidden: Tensor, noise: Noise) -> Tensor:
+        """Of the hidden entries of each case ``most`` at random, or all."""
+        each = min(self.most, hidden[0].numel())
+        if not each:
+            return hidden
+        place = torch.where(hidden.flatten(1), noise.uniform(len(hidden), (hidden[0].numel(),), CHOSEN), 2.0)
+        last = place.kthvalue(each, 1, keepdim=True).values
+        return hidden & (place <= last).view_as(hidden)
 
 
 def completed(x: Tensor, reference: Law, condition: Condition | None = None, *, seed: int = 0) -> tuple[Tensor, Condition | None]:
@@ -94,13 +116,24 @@ def completed(x: Tensor, reference: Law, condition: Condition | None = None, *, 
     already has a signal. Cost: a Cholesky factor of the smaller side of each case up to 2048 entries, otherwise one conditioning per
     pattern of gaps.
     """
-    if condition is not None and condition.signal is not None:
-        raise InputError("condition has a signal, but masks give the observed entries of x in its place: leave it out")
+    _without_signal(condition)
     if not bool(torch.isnan(x).any()):
         return x, condition
     parts = components(reference)
     filled = _by_pattern(x, reference, seed) if parts is None else _at_once(x, parts, seed)
     return filled, replace(Condition() if condition is None else condition, signal=x)
+
+
+def beside(x: Tensor, condition: Condition | None = None) -> tuple[Tensor, Condition]:
+    """Signals with gaps as training takes them for a network that is ``entrywise``: (0 in the gaps, which are left out, the condition with
+    x as its ``signal``). Raises ``InputError`` where the condition already has a signal."""
+    _without_signal(condition)
+    return torch.nan_to_num(x), replace(condition or Condition(), signal=x)
+
+
+def _without_signal(condition: Condition | None) -> None:
+    if condition is not None and condition.signal is not None:
+        raise InputError("condition has a signal, but masks give the observed entries of x in its place: leave it out")
 
 
 def _at_once(x: Tensor, parts: Parts, seed: int) -> Tensor:

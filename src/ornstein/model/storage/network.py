@@ -15,10 +15,10 @@ from ornstein.denoisers import Gaussian, Mixture, Network
 from ornstein.denoisers.preconditioning import COMPLETES, FORMS
 from ornstein.model.storage.part import Part, Tensors
 from ornstein.model.storage.told import decode_told, encode_told
-from ornstein.nets import MLP, Condition, Net, Transformer, UNet
+from ornstein.nets import MLP, Condition, Entries, Net, Transformer, UNet
 from ornstein.nets.accepts import name_of
 
-NETS: dict[str, type[Net]] = {net.__name__: net for net in (MLP, Transformer, UNet)}
+NETS: dict[str, type[Net]] = {net.__name__: net for net in (Entries, MLP, Transformer, UNet)}
 """The networks that a folder describes in full."""
 
 _MODULE, _CONDITION = "module.", "condition."
