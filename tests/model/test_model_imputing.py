@@ -154,3 +154,16 @@ def test_entries_that_never_vary_are_filled_with_their_value() -> None:
     scaler = Scaler(torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64))
     filled = imputing.impute(law, scaler, torch.tensor([[0.5, math.nan]], dtype=torch.float64), 4, 0, None)
     assert (filled[:, 0, 1] == 7).all()
+
+
+def test_only_what_is_asked_for_is_filled() -> None:
+    """The same draws as without it, NaN elsewhere; an array of another kind or shape is refused."""
+    model = orn.Model(LAW, SCALER)
+    _, x = gappy(LAW, 5)
+    only = x.isnan() & (torch.arange(5) < 3).view(-1, 1, 1)
+    whole, part = model.impute(x, 4), model.impute(x, 4, only=only)
+    assert torch.equal(part.isnan()[0], x.isnan() & ~only)
+    assert torch.equal(part[~part.isnan()], whole[~part.isnan()])
+    for wrong in (only.double(), only[:3], "all"):
+        with pytest.raises(InputError, match="only"):
+            model.impute(x, 4, only=wrong)

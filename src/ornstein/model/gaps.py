@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -250,8 +251,7 @@ def _asked(only: object, values: Tensor, event: tuple[int, ...] | None) -> Tenso
     """``only`` as bool (case, *event), for values of cases with this event; None where they are named signals."""
     if event is None or tuple(values.shape[1:]) != event:
         raise InputError("only is for arrays of cases as long as the window: give x as such an array, or leave only out")
-    found = torch.as_tensor(only)
-    if found.dtype != torch.bool or found.shape != values.shape:
-        kind = str(found.dtype).removeprefix("torch.")
-        raise InputError(f"only is {kind} of shape {tuple(found.shape)}, but must be bool of the shape of x, {tuple(values.shape)}")
-    return found
+    found = only.cpu().numpy() if isinstance(only, Tensor) else np.asarray(only)
+    if found.dtype != np.bool_ or found.shape != values.shape:
+        raise InputError(f"only is {found.dtype} of shape {found.shape}, but must be bool of the shape of x, {tuple(values.shape)}")
+    return torch.from_numpy(found)
