@@ -13,7 +13,7 @@ from ornstein.fitting.conditions import Conditions
 from ornstein.fitting.scaling import Scaler
 from ornstein.model import Model
 from ornstein.model.storage.folder import CONFIG, TENSORS, _checksum
-from ornstein.nets import MLP, Transformer, UNet
+from ornstein.nets import MLP, Entries, Transformer, UNet
 
 NETS = {
     "mlp": lambda: MLP((2, 8), width=16, depth=1),
@@ -71,6 +71,21 @@ def test_our_nets_come_back_to_the_bit(tmp_path, net, dtype):
     assert {p.dtype for p in again.law.module.parameters()} == {dtype}
     assert not again.law.module.training
     assert again.law.module.arguments == before.law.module.arguments
+
+
+def test_a_network_of_entries_comes_back_to_the_bit(tmp_path):
+    """With the standard of what it looks at, and what it is asked for."""
+    net = shaken(Entries((2, 8), width=8, depth=1, signal=2)).eval()
+    net.centre += 0.5
+    scaler = Scaler(torch.full((2, 8), 3.0, dtype=torch.float64), torch.full((2, 8), 2.0, dtype=torch.float64))
+    before = Model(Network.of(net, reference(), inpaints=True), scaler)
+    again = orn.load(before.save(tmp_path / "m"))
+    x = before.law.reference.sample(3, seed=1)
+    x[:, 0, 2:6] = torch.nan
+    only = x.isnan() & (torch.arange(8) < 4)
+    filled = [one.impute(x, 2, only=only, steps=3) for one in (before, again)]
+    assert torch.equal(filled[0][:, only], filled[1][:, only])
+    assert torch.equal(filled[1].isnan()[0], x.isnan() & ~only)
 
 
 @pytest.mark.parametrize("structure", ["dense", "diagonal", "low-rank", "kronecker", "stationary", "toeplitz"])

@@ -83,7 +83,7 @@ class Entries(Net):
         noisy, skip = (part[asked].clamp(-_FARTHEST, _FARTHEST) for part in (noisy, skip))
         own = torch.stack([noisy, skip, skip - noisy, left[asked], level[asked].clamp(-_FAR, _FAR)], 1)
         c = self._surroundings(torch.where(known > 0, values, torch.nan), off, asked, mean, spread)
-        h = F.silu(self.told(c) + self.own(own) + self.noise(e)[case])
+        h = F.silu(c + self.own(own) + self.noise(e)[case])
         for block in self.blocks:
             h = h + F.silu(block(h))
         a, b = self.last(h).unbind(1)
@@ -103,6 +103,7 @@ class Entries(Net):
         c = F.silu(self.first(torch.cat([((found - self.centre) / self.unit).clamp(-_FAR, _FAR), self.word(variable)], 1)))
         for block in self.context:
             c = c + F.silu(block(c))
+        c = self.told(c)
         place = torch.zeros_like(wanted, dtype=torch.int64)
         place[wanted] = torch.arange(len(c), device=c.device)
         rest = asked.nonzero()
