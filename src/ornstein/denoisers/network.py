@@ -141,7 +141,7 @@ class Network(Denoiser):
         x = self.known(x, condition)
         own, flat = first_parameter(self.module), x.flatten(1)
         parts, completed = self.preconditioning.parts(flat, sigma), self.completed(x, sigma, condition)
-        noise = sigma.clamp(LOWEST, self.highest).log() / 4
+        noise = self._feature(sigma)
         stand = self.preconditioning.stand(parts.skip, flat, sigma, condition) if completed is None else None
         skip = completed.mean if completed is not None else parts.skip if stand is None else stand.skip
         seen = torch.cat([part.view(x.shape) for part in (parts.input, skip)[: inputs_of(self.module)]], 1).to(own.dtype)
@@ -175,10 +175,14 @@ class Network(Denoiser):
         shown += [told.expected, spread.log(), told.off]
         seen = torch.cat([part.view(x.shape) for part in shown], 1).to(own.dtype)
         bound = replace(Condition() if condition is None else condition, signal=signal.masked_fill(torch.isinf(signal), torch.nan))
-        out = self.module(seen, (sigma.clamp(LOWEST, self.highest).log() / 4).to(own.dtype), bound)
+        out = self.module(seen, self._feature(sigma).to(own.dtype), bound)
         answered(name_of(self.module), out, x)
         mean = (told.mean + told.deviation * out.flatten(1).to(x.dtype)).view(x.shape)
         return torch.where(torch.isfinite(signal), signal, mean)
+
+    def _feature(self, sigma: Tensor) -> Tensor:
+        """The noise level as the module is told it."""
+        return sigma.clamp(LOWEST, self.highest).log() / 4
 
     def _signal(self, x: Tensor, condition: Condition | None) -> Tensor:
         """What the condition shows, NaN where it shows nothing."""
