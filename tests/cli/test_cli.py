@@ -184,6 +184,7 @@ def test_bench_gaps_compares_the_ways_on_ones_own_data(room, capsys, monkeypatch
     assert "gaussian" in out
     assert "seasonal" in out
     assert "left out kronecker" in out
+    assert "left out PyPOTS" not in run(capsys, "bench", "gaps", "days.csv", "--no-peers")[1]
     found = json.loads(run(capsys, "bench", "gaps", "days.csv", "--json")[1])
     assert {row["way"] for row in found["rows"]} == {"linear", "last value", "seasonal mean", "gaussian"}
 

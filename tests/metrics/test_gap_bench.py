@@ -9,7 +9,7 @@ from torch import Tensor
 import truth
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
-from ornstein.metrics import gap_bench
+from ornstein.metrics import gap_bench, gap_peers
 from ornstein.metrics.gap_bench import PATTERNS, bench_gaps, hide
 
 TIME = torch.arange(12, dtype=torch.float64)
@@ -42,7 +42,7 @@ def test_a_pattern_hides_observed_values_as_it_says(pattern: str) -> None:
 def test_the_right_law_is_the_best_and_its_bands_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 600 cases from a Gaussian: below every simple way on every pattern, 90 % bands within 4 points."""
     monkeypatch.setattr(gap_bench, "LAWS", {"gaussian": {}, "refused": {"components": 3}})
-    found = bench_gaps(signals(600))
+    found = bench_gaps(signals(600), peers=False)
     assert found.learned == 420
     assert found.filled == 180
     assert "refused" in found.refused
@@ -62,6 +62,37 @@ def test_simple_ways_fill_as_they_say() -> None:
     assert filled["linear"][:, 0].tolist() == [[1, 2, 3, 4], [2, 2, 2, 2], [1, 2, 6, 4]]
     assert filled["last value"][:, 0].tolist() == [[1, 1, 1, 4], [1, 2, 2, 2], [1, 2, 6, 4]]
     assert filled["seasonal mean"][:, 0].tolist() == [[1, 2, 6, 4], [1, 2, 6, 4], [1, 2, 6, 4]]
+
+
+def test_peers_fill_in_deviations_and_stand_beside_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that draws from what it learned, one that says 1.5 deviations everywhere, one that breaks, one that is not there; numbers of
+    others leave the state of the generators as it was."""
+
+    def draws(train: Tensor) -> gap_peers.Fill:
+        return lambda x: torch.where(torch.isnan(x), train.mean() + train.std() * torch.randn(200, *x.shape, dtype=torch.float64), x)
+
+    def constant(_train: Tensor) -> gap_peers.Fill:
+        print("a banner")
+        return lambda x: torch.full_like(x, 1.5).unsqueeze(0)
+
+    def broken(train: Tensor) -> gap_peers.Fill:
+        raise ZeroDivisionError(len(train))
+
+    monkeypatch.setattr(gap_bench, "LAWS", {})
+    monkeypatch.setattr(gap_bench, "PEERS", ("draws", "constant", "broken", "absent"))
+    kinds = {"draws": ("torch", draws), "constant": ("torch", constant), "broken": ("torch", broken), "absent": ("no_such_package", broken)}
+    monkeypatch.setattr(gap_peers, "PEERS", kinds)
+    state = torch.random.get_rng_state()
+    found = bench_gaps(3 * signals(600))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert found.refused["broken"] == "it ended with ZeroDivisionError: 420"
+    assert found.refused["absent"].startswith("no_such_package is not installed")
+    assert {"draws", "constant"} <= {row.way for row in found.rows}
+    for row in found.rows:
+        if row.way in ("draws", "constant"):
+            # from its median, which errors on the cases learned from turn any constant into, a normal value is off by .80 on average
+            assert row.errors.mae == pytest.approx(0.80, abs=0.2), row
+            assert abs(row.errors.coverage[2] - 0.9) < 0.05, row
 
 
 def test_too_few_cases_are_refused() -> None:

@@ -22,16 +22,17 @@ def register(bench: typer.Typer, words: Words) -> None:
     @taking(reading_parameters(words, "labels"))
     def gaps(
         path: Annotated[Path, typer.Argument(help=words("data"))],
+        peers: Annotated[bool, option("--peers/--no-peers", "peers")] = True,
         seed: Annotated[int, option("--seed", "seed")] = 0,
         as_json: Annotated[bool, option("--json", "json")] = False,
         **reading: Any,
     ) -> None:
         from ornstein.metrics import bench_gaps
-        from ornstein.metrics.gap_bench import WAYS
+        from ornstein.metrics.gap_bench import PEERS, WAYS
 
         x = read_as_told(path, reading, words, as_json)
-        with counting(words("working"), len(WAYS), as_json) as advance:
-            found = bench_gaps(x, seed=seed, progress=lambda way: advance(1, way))
+        with counting(words("working"), len(WAYS) - (0 if peers else len(PEERS)), as_json) as advance:
+            found = bench_gaps(x, peers=peers, seed=seed, progress=lambda way: advance(1, way))
         if as_json:
             rows = [{**vars(row), "errors": vars(row.errors)} for row in found.rows]
             show.machine({"rows": rows, "learned": found.learned, "filled": found.filled, "refused": found.refused})

@@ -17,6 +17,7 @@ from ornstein.common.random import Noise
 from ornstein.common.signals import Signals
 from ornstein.covariance import interpolated
 from ornstein.fitting.pinball import LEVELS
+from ornstein.metrics import gap_peers
 from ornstein.metrics.filling import Errors, errors_of
 from ornstein.model.fit import fit
 
@@ -32,7 +33,8 @@ LAWS: dict[str, dict[str, Any]] = {
     "mixture": {"model": "mixture"},
 }
 SIMPLE = ("linear", "last value", "seasonal mean")
-WAYS = (*SIMPLE, *LAWS)
+PEERS = tuple(gap_peers.PEERS)
+WAYS = (*SIMPLE, *LAWS, *PEERS)
 HELD_OUT = 0.3
 
 
@@ -57,12 +59,14 @@ class GapBench:
     refused: dict[str, str]
 
 
-def bench_gaps(x: object, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> GapBench:
+def bench_gaps(x: object, *, peers: bool = True, seed: int = 0, progress: Callable[[str], None] | None = None) -> GapBench:
     """Every way on every pattern for signals x (case, channel, time): the last 30 % of the cases are held out and have values hidden.
 
+    With ``peers``, models of PyPOTS and Qolmat too where these are installed (``gap_peers``): minutes each, and more for large signals.
+
     "linear", "last value" and "seasonal mean" (that of the time of the window over the cases learned from) have the quantiles of their
-    own errors on the same pattern, hidden in those cases, as bands. Only values that are there are hidden and scored. A way that these
-    data refuse is left out, and its reason kept. Raises ``InputError`` for fewer than ten cases.
+    own errors on the same pattern, hidden in those cases, as bands, and so have peers that draw nothing. Only values that are there
+    are hidden and scored. A way that these data refuse is left out, and its reason kept. Raises ``InputError`` for fewer than ten cases.
     """
     values = checks.tensor(x.values if isinstance(x, Signals) else x, "x", missing=True)
     values = values.unsqueeze(1) if values.ndim == 2 else values
@@ -80,7 +84,7 @@ def bench_gaps(x: object, *, seed: int = 0, progress: Callable[[str], None] | No
         tell(way)
         for name in patterns:
             begun = time.perf_counter()
-            q = _simple(way, train, test, masks[name])
+            q = _banded(_simple(way, train), train, test, masks[name])
             rows.append(_row(way, name, test, q, masks[name][1], scale, 0.0, time.perf_counter() - begun))
     for way, options in LAWS.items():
         tell(way)
@@ -96,6 +100,15 @@ def bench_gaps(x: object, *, seed: int = 0, progress: Callable[[str], None] | No
                     rows.append(_row(way, name, test, q, masks[name][1], scale, fitting, time.perf_counter() - begun))
         except OrnsteinError as reason:
             refused[way] = str(reason)
+    for way in PEERS if peers else ():
+        tell(way)
+        if (absent := gap_peers.missing(way)) is not None:
+            refused[way] = absent
+            continue
+        try:
+            rows += _of_peer(way, train, test, masks, scale, seed)
+        except Exception as wrong:  # whatever code of others raises, the table is kept
+            refused[way] = f"it ended with {type(wrong).__name__}: {wrong}"
     return GapBench(tuple(sorted(rows, key=lambda row: patterns.index(row.pattern))), len(train), len(test), refused)
 
 
@@ -122,13 +135,35 @@ def _row(way: str, name: str, test: Tensor, q: Tensor, hidden: Tensor, scale: Te
     return Filled(way, name, errors_of(truth, q, scale), fitting, filling)
 
 
-def _simple(way: str, train: Tensor, test: Tensor, hidden: tuple[Tensor, Tensor]) -> Tensor:
-    """Quantiles (level, case, channel, time): the filled values, and the errors of filling the cases learned from, channel by channel."""
-    mean = interpolated(train.nanmean(0))
-    filled = [_filled(way, torch.where(mask, torch.nan, part), mean) for part, mask in zip((train, test), hidden, strict=True)]
-    wrong = torch.where(hidden[0], train - filled[0], torch.nan).transpose(0, 1).flatten(1)
+def _of_peer(way: str, train: Tensor, test: Tensor, masks: dict[str, tuple[Tensor, Tensor]], scale: Tensor, seed: int) -> list[Filled]:
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        begun = time.perf_counter()
+        fill = gap_peers.learned(way, train, seed)
+        fitting = time.perf_counter() - begun
+        for name, hidden in masks.items():
+            begun = time.perf_counter()
+            q = _banded(fill, train, test, hidden)
+            rows.append(_row(way, name, test, q, hidden[1], scale, fitting, time.perf_counter() - begun))
+    return rows
+
+
+def _banded(fill: gap_peers.Fill, train: Tensor, test: Tensor, hidden: tuple[Tensor, Tensor]) -> Tensor:
+    """Quantiles (level, case, channel, time): those of the draws, or the filled values and the errors of filling the cases learned from,
+    channel by channel."""
+    drawn = fill(torch.where(hidden[1], torch.nan, test))
+    if len(drawn) > 1:
+        return torch.quantile(drawn, LEVELS, dim=0)
+    wrong = train - fill(torch.where(hidden[0], torch.nan, train))[0]
+    wrong = torch.where(hidden[0], wrong, torch.nan).transpose(0, 1).flatten(1)
     spread = torch.stack([_quantiles(row[~torch.isnan(row)]) for row in wrong], 1)
-    return filled[1] + spread.view(len(LEVELS), 1, -1, 1)
+    return drawn + spread.view(len(LEVELS), 1, -1, 1)
+
+
+def _simple(way: str, train: Tensor) -> gap_peers.Fill:
+    mean = interpolated(train.nanmean(0))
+    return lambda shown: _filled(way, shown, mean).unsqueeze(0)
 
 
 def _quantiles(errors: Tensor) -> Tensor:
