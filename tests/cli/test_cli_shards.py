@@ -75,7 +75,8 @@ def test_bad_input(room: Path, capsys: pytest.CaptureFixture[str], words: str, s
 
 
 def test_hop_scores_every_window_of_a_recording_and_lists_those_that_do_not_overlap(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    series, model = Noise(6).normal(1, (1, 200)).cumsum(-1), orn.load("m.model")
+    series, model = Noise(6).normal(1, (1, 200)).cumsum(-1), orn.fit(X)
+    model.save("m.model", force=True)
     series[0, 0, 120] += 40
     orn.write("long.csv", orn.Signals(series, 10.0, ("ch0",)))
     levels = model.log_prob_windows(series, hop=2)[0]
@@ -87,8 +88,11 @@ def test_hop_scores_every_window_of_a_recording_and_lists_those_that_do_not_over
     assert 114 < starts[0] <= 120
     assert all(abs(a - b) >= 6 for k, a in enumerate(starts) for b in starts[:k])
     rows = Path("all.csv").read_text().splitlines()
-    assert rows[0] == "recording,start,log_prob_nats"
+    assert rows[0] == "recording,start,log_prob_nats,p_value"
     assert [float(row.split(",")[2]) for row in rows[1:]] == pytest.approx(levels.tolist(), rel=1e-9)
+    rarity = model.surprise_windows(series, hop=2).p_value[0]
+    assert [float(row.split(",")[3]) for row in rows[1:]] == rarity.tolist()
+    assert found["least"][0]["p_value"] == float(rarity.min())
     _, out, _ = run(capsys, "score", "m.model", "long.csv", "--hop", "2", "--top", "1")
     assert f"98 windows, one every 2 samples: {float(levels.mean()):.2f} nats per window" in out
     assert f"{starts[0] / 10:.3f}" in out

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import ornstein as orn
 from ornstein.cli import show
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import write_text
-
-if TYPE_CHECKING:
-    import ornstein as orn
 
 
 def refuse_with_hop(asked: list[str]) -> None:
@@ -31,20 +30,36 @@ def score_along(
     if not hasattr(model, "log_prob_windows"):
         raise InputError("--hop is given without --window, but a model of symbols has no windows: give --window")
     with counting(words("scoring"), None, as_json):
-        found = model.log_prob_windows(x, hop)
-    times = model.event_shape[-1]
+        nats, p = model.surprise_windows(x, hop)
+    found, times = -nats, model.event_shape[-1]
     if output is not None:
-        rows = (f"{case},{k * hop},{value!r}" for case, one in enumerate(found) for k, value in enumerate(one.tolist()))
-        write_text(output, "\n".join(itertools.chain(["recording,start,log_prob_nats"], rows, [""])), force=force)
-    least = sorted((value, case, k * hop) for case, one in enumerate(found) for value, k in _lowest(one, top, times, hop))[:top]
+        write_text(output, "\n".join(_rows(found, p, hop)), force=force)
+    least = sorted((value, case, k) for case, one in enumerate(found) for value, k in _lowest(one, top, times, hop))[:top]
+    rarity = [None if p is None else float(p[case, k]) for _, case, k in least]
     if as_json:
-        shown = [{"recording": case, "start": start, "log_prob": value} for value, case, start in least]
+        shown = [
+            {"recording": case, "start": k * hop, "log_prob": value, "p_value": rare}
+            for (value, case, k), rare in zip(least, rarity, strict=True)
+        ]
         show.machine({"windows": found.numel(), "hop": hop, "mean": float(found.mean()), "least": shown, "output": output})
         return
     show.line(words("scored-along").format(count=found.numel(), hop=hop, mean=float(found.mean())))
-    seconds = [f"{start / x.rate:.3f}" if x.rate else "" for _, _, start in least]
-    table = [(str(case), str(start), at, f"{value:.2f}") for (value, case, start), at in zip(least, seconds, strict=True)]
-    show.table(words("score-title"), [words(key) for key in ("case", "along-start", "along-seconds", "nats")], table)
+    table = [
+        (str(case), str(k * hop), f"{k * hop / x.rate:.3f}" if x.rate else "", f"{value:.2f}", "" if rare is None else f"{rare:.3g}")
+        for (value, case, k), rare in zip(least, rarity, strict=True)
+    ]
+    show.table(words("score-title"), [words(key) for key in ("case", "along-start", "along-seconds", "nats", "p")], table)
+    if p is None:
+        show.line(words("no-reference" if isinstance(model.law, orn.denoisers.Law) else "no-judges"))
+
+
+def _rows(found: Any, p: Any, hop: int) -> Iterator[str]:
+    """The lines of a table of all windows; p-values only where they are known."""
+    yield "recording,start,log_prob_nats" + ("" if p is None else ",p_value")
+    for case, one in enumerate(found):
+        rarity = itertools.repeat("") if p is None else (f",{value!r}" for value in p[case].tolist())
+        yield from (f"{case},{k * hop},{value!r}{rare}" for k, (value, rare) in enumerate(zip(one.tolist(), rarity)))  # noqa: B905
+    yield ""
 
 
 def _lowest(values: Any, top: int, times: int, hop: int) -> list[tuple[float, int]]:

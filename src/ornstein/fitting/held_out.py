@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,8 +70,8 @@ def p_value(bench: Sequence[Judge], x: Tensor) -> Tensor:
     return ranked([judge.scores for judge in bench], [judge.log_prob(x) for judge in bench])
 
 
-def ranked(scores: Sequence[Tensor], levels: Sequence[Tensor]) -> Tensor:
-    """(1 + number of scores at or below the level) / (1 + number of scores), over pairs of ascending scores (n_k,) and levels (case,)."""
+def ranked(scores: Sequence[Tensor], levels: Iterable[Tensor]) -> Tensor:
+    """(1 + number of scores at or below the level) / (1 + number of scores), over pairs of ascending scores (n_k,) and levels (...)."""
     below = sum(torch.searchsorted(held, level, right=True) for held, level in zip(scores, levels, strict=True))
     return (1 + torch.as_tensor(below, dtype=torch.float64)) / (1 + sum(len(held) for held in scores))
 

@@ -12,13 +12,11 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.covariance.sliding import TOGETHER
 from ornstein.data.mne_back import by_epoch, is_epochs
 from ornstein.data.read import recognised
-from ornstein.denoisers import Law
-from ornstein.fitting.held_out import Surprise, p_value
+from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, looks_rounded, probability, rounding
-from ornstein.likelihood.windows import log_prob_windows
+from ornstein.model.along import along, in_parts, judged_along
 from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
 from ornstein.model.given import density_given
@@ -90,23 +88,42 @@ class Scoring(Fitted):
         ``Scorer(model, hop=1)`` reads and writes longer ones in parts. Raises ``InputError`` for recordings shorter than a window, and
         with gaps.
         """
-        hop, values, times = checks.count(hop, "hop"), self.series_of(x), self.event_shape[-1]
+        return torch.stack([self._along(one, checks.count(hop, "hop")) for one in self._recordings(x)])
+
+    def _recordings(self, x: object) -> Tensor:
+        """Recordings of at least the length of a window, (case, *lead, time), without gaps."""
+        values, times = self.series_of(x), self.event_shape[-1]
         if values.shape[-1] < times:
             raise InputError(f"x has {values.shape[-1]} samples, but windows of this model have {times}: give longer recordings")
         if gaps := int(torch.isnan(values).sum()):
             raise InputError(
                 f"x holds {gaps} NaN values, and windows with gaps have no density: impute them first, or cut the recording there"
             )
-        return torch.stack([self._along(one, hop) for one in values])
+        return values
 
     def _along(self, x: Tensor, hop: int) -> Tensor:
         """The windows of one recording (*lead, time)."""
-        times = self.event_shape[-1]
-        if isinstance(self.law, Law) and not self.law.batch_shape and self.scaler.still and self.scaler.curves is None:
-            u = self.scaler.lengthened(x.shape[-1]).encode(x.unsqueeze(0)).view(-1, x.shape[-1])
-            return log_prob_windows(self.law, u, hop) - self.scaler.log_volume(x.unsqueeze(0), self.moments.covariance())
-        parts = x.unfold(-1, times, hop).movedim(-2, 0).split(max(1, TOGETHER // math.prod(self.event_shape)))
-        return torch.cat([self.log_density(part.contiguous()).value for part in parts])
+        if (found := along(self.law, self.scaler, self.moments.covariance(), x, hop)) is not None:
+            return found
+        return in_parts(lambda part: self.log_density(part).value, x, self.event_shape, hop)
+
+    def surprise_windows(self, x: object, hop: int = 1) -> Surprise:
+        """``surprise`` of the windows of recordings x (case, channel, time) that begin at 0, hop, 2 hop, ..., each (case, window).
+
+        The p-value of a window is that of ``surprise``: the share of held-out windows at least as surprising, each judged by a law that
+        has seen neither. Fit to windows with ``overlap``, so that no judge has seen samples of the windows that it was compared with.
+        Each p-value is fair by itself: p <= a in a share of about a of the windows of new recordings. Windows that share samples rise and
+        fall together, so alarms come in runs: count stretches, not windows. None without held-out windows. Cost: ``log_prob_windows``,
+        and once more for each fold of the fit. Raises ``InputError`` as ``log_prob_windows`` does, and for a network whose judges were
+        scored under labels or conditions.
+        """
+        if (self.training or {}).get(TOLD):
+            raise InputError("the cases that judge new ones were scored under their labels or conditions, and windows have none")
+        values, hop = self._recordings(x), checks.count(hop, "hop")
+        level = torch.stack([self._along(one, hop) for one in values])
+        if self.judges:
+            return Surprise(-level, ranked([one.scores for one in self.judges], (judged_along(one, values, hop) for one in self.judges)))
+        return Surprise(-level, None if self.reference is None else ranked([self.reference], [level]))
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""

@@ -96,9 +96,9 @@ class Worker(ABC):
 class Scorer(Worker):
     """``log_prob`` in nats, and ``p_value`` where the model keeps held-out cases: see ``Model.surprise``.
 
-    With ``hop`` the signals are recordings of at least the length of the model's, and ``log_prob`` (case, window) is that of the windows
-    that begin at 0, hop, 2 hop, ..., without p-values: see ``Model.log_prob_windows``. Over shards they are numbered one recording after
-    the other.
+    With ``hop`` the signals are recordings of at least the length of the model's, and both are (case, window), those of the windows that
+    begin at 0, hop, 2 hop, ...: see ``Model.surprise_windows``. Over shards they are numbered one recording after the other. P-values cost
+    a density for each fold of the fit; a model that was fitted with ``folds=0`` has none.
     """
 
     def __init__(self, model: str | os.PathLike[str], *, hop: int | None = None, signals: str | None = None) -> None:
@@ -106,16 +106,16 @@ class Scorer(Worker):
         self.hop = None if hop is None else checks.count(hop, "hop")
 
     def told(self) -> dict[str, Any]:
-        return {} if self.hop is None else {"hop": self.hop}
+        if self.hop is None:
+            return {}
+        return {"hop": self.hop, "p_value": self.model.reference is not None}
 
     def piece(self, x: Any) -> Arrays:
         return {name: array.reshape(-1) for name, array in self.answers(x).items()}
 
     def answers(self, x: Any) -> Arrays:
         model = self.model
-        if self.hop is not None:
-            return {"log_prob": model.log_prob_windows(x, self.hop).numpy()}
-        nats, p = model.surprise(x)
+        nats, p = model.surprise(x) if self.hop is None else model.surprise_windows(x, self.hop)
         return {"log_prob": (-nats).numpy()} | ({} if p is None else {"p_value": p.numpy()})
 
 
