@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ornstein.common import random, ranks
     from ornstein.common.errors import InputError, OrnsteinError, RunError
     from ornstein.common.signals import Signals
-    from ornstein.data import read, to_mne, write
+    from ornstein.data import read, to_frame, to_mne, to_xarray, write
     from ornstein.fitting import recipes
     from ornstein.measurements import (
         Average,
@@ -104,7 +104,9 @@ __all__ = [
     "samplers",
     "schedules",
     "shards",
+    "to_frame",
     "to_mne",
+    "to_xarray",
     "together",
     "training",
     "widgets",
@@ -114,7 +116,7 @@ __all__ = [
 _NAMES = {
     "common.errors": ("InputError", "OrnsteinError", "RunError"),
     "common.signals": ("Signals",),
-    "data": ("read", "to_mne", "write"),
+    "data": ("read", "to_frame", "to_mne", "to_xarray", "write"),
     "measurements": (
         *("Average", "Blur", "Clip", "Downsample", "Fourier", "Laplace", "Likelihood", "Linear", "Mask", "Mix", "Nonlinear", "Poisson"),
         *("Quantise", "StudentT"),

@@ -28,9 +28,18 @@ def array(value: Any, asked: Asked, where: str) -> Loaded:
     if not channel:
         values = values[..., None, :]
     unit = str(value.attrs.get("units", ""))
-    labels = _words(value, channel[0]) if channel else (str(value.name or "ch0"),)
+    named = _words(value, channel[0]) if channel else (str(value.name or "ch0"),)
+    units = _beside(value, "units", channel)
+    classes = _beside(value, "label", case)
     rate, times = _clock(value, time[0], asked)
-    return Loaded(values if case else values[None], rate, labels, (unit,) * len(labels), times=times)
+    return Loaded(
+        values if case else values[None],
+        rate,
+        named,
+        (unit,) * len(named) if units is None else tuple(map(str, units)),
+        classes=None if classes is None else classes.astype(object)[:, None],
+        times=times,
+    )
 
 
 def order(value: Any) -> list[str]:
@@ -61,6 +70,14 @@ def _words(value: Any, dim: str) -> tuple[str, ...]:
     if dim in value.coords:
         return tuple(str(name) for name in value.coords[dim].values)
     return tuple(f"ch{i}" for i in range(value.sizes[dim]))
+
+
+def _beside(value: Any, name: str, dims: list[str]) -> np.ndarray[Any, Any] | None:
+    """The coordinate ``name`` along the one dimension of ``dims``; None where there is none."""
+    if name not in value.coords or not dims or value.coords[name].dims != (dims[0],):
+        return None
+    found: np.ndarray[Any, Any] = value.coords[name].values
+    return found
 
 
 def _clock(value: Any, dim: str, asked: Asked) -> tuple[float | None, np.ndarray[Any, Any] | None]:

@@ -121,9 +121,9 @@ class Scoring(Fitted):
             raise InputError("the cases that judge new ones were scored under their labels or conditions, and windows have none")
         values, hop = self._recordings(x), checks.count(hop, "hop")
         level = torch.stack([self._along(one, hop) for one in values])
-        if self.judges:
-            return Surprise(-level, ranked([one.scores for one in self.judges], (judged_along(one, values, hop) for one in self.judges)))
-        return Surprise(-level, None if self.reference is None else ranked([self.reference], [level]))
+        if not self.judges:
+            return Surprise(-level, None if self.reference is None else ranked([self.reference], [level]))
+        return Surprise(-level, ranked([one.scores for one in self.judges], (judged_along(one, values, hop) for one in self.judges)))
 
     def score_samples(self, x: object) -> Tensor:
         """The same as ``log_prob``, under scikit-learn's name."""
