@@ -147,3 +147,13 @@ def test_a_class_of_other_structures_shares_their_covariance() -> None:
     assert len(found.operators) == 1
     rest = (x - torch.stack([x[label == k].mean(0) for k in range(2)])[label]) * (20 / 19) ** 0.5
     torch.testing.assert_close(found.operators[0].dense(), fit_gaussian(rest, "stationary").operator.dense())
+
+
+def test_on_an_accelerator_the_host_does_not_look_at_the_classes() -> None:
+    """Tensors without numbers go through the whole call; with numbers, the way of an accelerator gives what the groups give."""
+    told, x, sigma, kind = laws(slope=True), normal(7, SIZE, seed=5), normal(7, seed=8).exp(), torch.tensor([2, 0, 1, 1, 0, 2, 2])
+    for chosen, grouped in zip(told._chosen(kind, x, sigma), told._grouped(kind, x, sigma), strict=True):
+        torch.testing.assert_close(chosen, grouped, rtol=1e-12, atol=1e-12)
+    far = told.to("meta", torch.float32)
+    stand = far(x.float().to("meta"), sigma.float().to("meta"), Condition(kind.to("meta"), normal(7, 2, seed=6).to("meta")))
+    assert (stand.skip.shape, stand.deviation.shape) == ((7, SIZE), (7,))

@@ -33,7 +33,7 @@ class ByCondition:
     slope      B (k, d), the regression on standardised numbers; None without numbers
 
     A case is told its law where everything that this was fitted with is given, without a gap: its class and all its numbers.
-    Cost of a call: two products with the basis of each class that occurs.
+    Cost of a call: two products with the basis of each class that occurs, of its cases; on an accelerator of each class, of all cases.
     """
 
     means: Tensor
@@ -67,12 +67,10 @@ class ByCondition:
         offset = x - self._mean(kind, condition)
         if len(self.operators) == 1:
             kept, left = self._gain(self.operators[0], offset, sigma)
-            return Stand(x - offset + kept, left.sqrt())
-        order, parts = kind.argsort(stable=True), []
-        for k, rows in self._groups(kind, order):
-            parts.append(self._gain(self.operators[k], offset[rows], sigma[rows]))
-        back = order.argsort()
-        kept, left = (torch.cat(part)[back] for part in zip(*parts, strict=True))
+        else:
+            # on an accelerator the host would have to wait for the sizes of the groups, at every call
+            by_class = self._grouped if x.device.type == "cpu" else self._chosen
+            kept, left = by_class(kind, offset, sigma)
         return Stand(x - offset + kept, left.sqrt())
 
     def law(self, condition: Condition, event_shape: Shape) -> Gaussian | None:
@@ -95,10 +93,24 @@ class ByCondition:
             return mean
         return mean + condition.vector.to(self.slope).nan_to_num() @ self.slope
 
-    def _groups(self, kind: Tensor, order: Tensor) -> list[tuple[int, Tensor]]:
-        """(class, its cases) in the order of the classes."""
+    def _grouped(self, kind: Tensor, offset: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """``_gain`` of every case under its class, class by class: a product for each class that occurs, of its cases alone."""
+        order, parts = kind.argsort(stable=True), []
         counts = torch.bincount(kind, minlength=len(self.operators)).tolist()
-        return [(k, rows) for k, rows in enumerate(order.split(counts)) if len(rows)]
+        for operator, rows in zip(self.operators, order.split(counts), strict=True):
+            if len(rows):
+                parts.append(self._gain(operator, offset[rows], sigma[rows]))
+        back = order.argsort()
+        kept, left = (torch.cat(part)[back] for part in zip(*parts, strict=True))
+        return kept, left
+
+    def _chosen(self, kind: Tensor, offset: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The same numbers without a look at ``kind`` from the host: a product of all cases for each class, of which each takes its own."""
+        kept, left = self._gain(self.operators[0], offset, sigma)
+        for k, operator in enumerate(self.operators[1:], 1):
+            mine, (other, rest) = kind == k, self._gain(operator, offset, sigma)
+            kept, left = torch.where(mine.unsqueeze(-1), other, kept), torch.where(mine, rest, left)
+        return kept, left
 
     @staticmethod
     def _gain(operator: Spectral, offset: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
