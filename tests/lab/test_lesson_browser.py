@@ -168,6 +168,11 @@ def test_a_curve_drawn_with_the_mouse_becomes_the_lesson(seen, lab):
     page.click("#own-curve")
     assert violations(page) == []
     assert page.is_disabled("#use-drawing")
+    shade = "document.querySelector('#pad').getContext('2d').getImageData(20, 20, 1, 1).data[0]"
+    page.emulate_media(color_scheme="dark")
+    seen.until(f"{shade} < 60")  # drawn again in the colours of the other theme
+    page.emulate_media(color_scheme="light")
+    seen.until(f"{shade} > 200")
     box = page.locator("#pad").bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 60)
     page.mouse.down()

@@ -4,7 +4,7 @@ import { dragged, heightAt, placeAt } from "/views/pointer.js";
 import { spot } from "/views/surface.js";
 import { h } from "../dom.js";
 import { post } from "../api.js";
-import { number, say, surface } from "../frame/frame.js";
+import { number, onChange, say, surface } from "../frame/frame.js";
 import { speakIn } from "./prose.js";
 import { FEWEST, completed, rowsOf, stroke } from "/views/strokes.js";
 
@@ -85,6 +85,10 @@ export function ownCurve(chosen) {
       problem.textContent = error.message || say("frame.gone");
     }
   }
+
+  const again = () => element.open && draw();
+  onChange(again);
+  new ResizeObserver(again).observe(canvas);
 
   return { element, open() { speakIn(element); element.showModal(); pen = null; draw(); canvas.focus(); } };
 }
