@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "ornstein"
-CATALOGUE = SOURCE / "cli" / "text" / "sentences.zh.json"
+CATALOGUE = SOURCE / "common" / "text" / "sentences.zh.json"
 SAYING = ("InputError", "RunError", "warn", "because")
 REFUSING = ("Refused",)
 """Errors whose sentence comes second, after a status."""

@@ -12,8 +12,8 @@ from test_written_by import written
 import ornstein as orn
 from commands import without_reading
 from ornstein.cli import main
-from ornstein.cli.sentences import catalogue, translated
 from ornstein.common.errors import unknown_name
+from ornstein.common.sentences import catalogue, translated
 from sentences import CATALOGUE, missing, places, said, sentences
 
 SOURCE = """

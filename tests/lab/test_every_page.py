@@ -16,7 +16,7 @@ from laboratory import TOKEN, opened
 from test_lab_bench import CUT, READY, STEPS
 from test_lesson_browser import CHAPTERS
 
-from ornstein.cli.sentences import translated
+from ornstein.common.sentences import translated
 from ornstein.tour import write_tour
 
 pytestmark = [needs_browser, pytest.mark.slow]

@@ -10,7 +10,7 @@ from browsing import violations, watched
 from laboratory import TOKEN, opened
 
 import ornstein as orn
-from ornstein.cli.sentences import translated
+from ornstein.common.sentences import translated
 from ornstein.data.laws import cosines
 from ornstein.denoisers import Gaussian
 from ornstein.fitting.held_out import unseen

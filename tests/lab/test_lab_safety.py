@@ -480,7 +480,7 @@ def test_fifty_jobs_at_once_are_a_few_and_refusals(lab):
 
 
 def test_refusals_are_told_in_the_language_of_the_page(tmp_path):
-    from ornstein.cli.sentences import translated
+    from ornstein.common.sentences import translated
 
     with opened(tmp_path, translate=translated) as chinese:
         answer = chinese.client.post("/api/jobs", json={"kind": "nothing"}, headers={"accept-language": "zh"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import ornstein as orn
 from commands import refused
 from ornstein.cli import main
 from ornstein.common.folds import ends
+from ornstein.common.sentences import translated
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.denoisers import Network, fit_gaussian
 from ornstein.fitting.scaling import Scaler
@@ -51,7 +53,9 @@ def test_numbers_are_those_of_the_models(tmp_path: object) -> None:
     assert "net &lt;1&gt;" in page
     assert "net <1>" not in page
     assert 'data-language="zh-CN"' in page
-    assert "probability flow" in page
+    assert html.escape(density.why) in page
+    assert html.escape(translated(density.why, "zh")) in page
+    assert translated(density.why, "zh") != density.why
     assert page.count("<svg") == 2
     assert "There are no p-values" in page
     assert numbers["posterior_cases"][0] == 20

@@ -11,10 +11,10 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.help import App
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
-from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import unknown_name
 from ornstein.common.files import refuse_existing, write_bytes
+from ornstein.common.sentences import translated
 
 SUFFIXES = (".svg", ".png")
 

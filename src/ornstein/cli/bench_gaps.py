@@ -10,8 +10,8 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.errors import error_heads, errors_row
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
-from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
+from ornstein.common.sentences import translated
 
 
 def register(bench: typer.Typer, words: Words) -> None:

@@ -10,11 +10,11 @@ from ornstein.cli import show
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
-from ornstein.cli.sentences import translated
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing, write_text
+from ornstein.common.sentences import translated
 
 if TYPE_CHECKING:
     from ornstein.metrics import Comparison, Mean

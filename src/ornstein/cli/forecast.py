@@ -12,11 +12,11 @@ from ornstein.cli.common import example, options, taking
 from ornstein.cli.errors import error_heads, errors_row
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
-from ornstein.cli.sentences import translated
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing
+from ornstein.common.sentences import translated
 
 
 def register(app: typer.Typer, words: Words) -> None:

@@ -8,9 +8,9 @@ import typer
 
 from ornstein.cli import show
 from ornstein.cli.common import example, options
-from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
+from ornstein.common.sentences import translated
 
 
 def register(app: typer.Typer, words: Words) -> None:

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from ornstein.cli import show
 from ornstein.cli.log import Log
-from ornstein.cli.sentences import translated
 from ornstein.cli.show import err
 from ornstein.cli.words import Words
+from ornstein.common.sentences import translated
 
 if TYPE_CHECKING:
     from ornstein.training import Record

@@ -10,8 +10,8 @@ import typer
 
 import ornstein as orn
 from ornstein.cli import show
-from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
+from ornstein.common.sentences import translated
 
 if TYPE_CHECKING:
     from ornstein import Signals

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from ornstein.cli import show
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import reading_told
-from ornstein.cli.sentences import translated
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError, RunError, listed
+from ornstein.common.sentences import translated
 
 if TYPE_CHECKING:
     from ornstein.shards import Outcome, Worker

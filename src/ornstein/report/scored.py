@@ -23,7 +23,7 @@ from ornstein.plots import style
 from ornstein.plots.oddest import oddest
 from ornstein.plots.svg import to_svg
 from ornstein.report import posteriors
-from ornstein.report.words import LANGUAGES, Number, Words, read
+from ornstein.report.words import LANGUAGES, Number, Words, read, spoken
 
 SHOWN = 6
 """Cases that are shown, most surprising first."""
@@ -93,11 +93,11 @@ class _Page:
         self.name, self.model, self.chosen, self.where = name, model, chosen, where
         self.table, self.found, self.order, self.p, self.tried = table, found, order, p, tried
         self.mean = Number.of(mean_with_error(found.value, lag))
-        values = {"mean": self.mean.html("mean"), "error": Number(float(found.error.max())).html("error"), "why": html.escape(found.why)}
+        values = {"mean": self.mean.html("mean"), "error": Number(float(found.error.max())).html("error")}
         values |= {"model": html.escape(name), "cases": str(len(found.value)), "calls": str(int(found.calls.max()))}
         if tried is not None:
             values |= {key: number.html(key) for key, number in posteriors.numbers(tried.found).items()}
-        self.words = Words(values, {code: {} for code in LANGUAGES.values()})
+        self.words = Words(values, {code: {"why": html.escape(why)} for code, why in spoken(found.why).items()})
 
     def render(self, language: str, title: str) -> str:
         """The whole page."""
@@ -148,7 +148,7 @@ class _Page:
             apart = "–" if score.difference is None else _number(score.difference).html(f"difference_{k}")
             cells = (_number(score.nats).html(f"mean_{k}"), _number(score.bits).html(f"bits_of_{k}"), apart)
             rows.append([html.escape(score.name), *cells])
-        notes = "".join(f'<p class="small">{html.escape(note)}</p>' for note in self.table.notes)
+        notes = "".join(f'<p class="small">{self.words.said(note)}</p>' for note in self.table.notes)
         return self.section("comparison", f"<p>{self.both('comparison.read')}</p>" + table_of(head, rows) + notes)
 
     def section(self, name: str, content: str) -> str:

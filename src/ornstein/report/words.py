@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resources
 
+from ornstein.common.sentences import translated
 from ornstein.metrics import Candidate, Mean
 
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
@@ -95,6 +96,10 @@ class Words:
         """Two texts, already HTML, of which the page shows one."""
         return f'<span lang="en">{english}</span><span lang="zh-CN">{chinese}</span>'
 
+    def said(self, sentence: str) -> str:
+        """A sentence of the library, which is English, in both languages."""
+        return self.pair(*(html.escape(spoken(sentence)[code]) for code in LANGUAGES.values()))
+
     def figure(self, svg: str, keep: set[str], names: Mapping[str, Mapping[str, str]]) -> str:
         """The texts of a figure in both languages; those in ``keep`` (names of channels) stay as they are.
 
@@ -112,6 +117,11 @@ class Words:
             return f'{start}<tspan lang="en">{english}</tspan><tspan lang="zh-CN">{chinese}</tspan>{end}'
 
         return re.sub(r"(<text\b[^>]*>)([^<]+)(</text>)", both, svg)
+
+
+def spoken(sentence: str) -> dict[str, str]:
+    """A sentence of the library by language."""
+    return {code: translated(sentence, name) for name, code in LANGUAGES.items()}
 
 
 def law_names(candidate: Candidate) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Errors and warnings in the language of the command line.
+"""Errors, warnings and remarks in the language of the reader: of the command line, the lab and the pages.
 
 The library speaks English. ``text/sentences.zh.json`` holds each of its sentences as it is written in the source, with numbers for what
 is filled in, and its translation: ``"t is {0}, but time runs from 0 (data) to 1 (noise)"``. A sentence that was raised is
@@ -30,7 +30,7 @@ def translated(sentence: str, language: str) -> str:
 
 def catalogue(language: str) -> dict[str, str]:
     """English sentence -> translation: of the library, and (``parser``) of the parser, the system, and words that are filled in."""
-    folder = files("ornstein.cli").joinpath("text")
+    folder = files("ornstein.common").joinpath("text")
     return {
         english: translation
         for name in ("sentences", "parser")
