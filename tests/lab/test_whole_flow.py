@@ -9,7 +9,7 @@ from browsing import Watched, needs_browser, watched
 from laboratory import TOKEN, opened
 from test_lab_bench import CUT, READY
 
-from ornstein.cli.sentences import translated
+from ornstein.common.sentences import translated
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
