@@ -14,11 +14,11 @@
     return fillText.call(this, text, x, y);
   };
 
-  const LEFT_OUT = "script, style, noscript, math, pre, code, svg, select, .skip", OF_ANOTHER = "[lang]:not(html)";
+  const LEFT_OUT = "script, style, noscript, math, pre, code, svg, select, .skip", OF_ANOTHER = "[lang]:not(html)", STAYS = "#frame, #clock";
   const NAMES = ["aria-label", "title", "alt", "placeholder"];
   const plain = ({ left, right, top, bottom }) => ({ left, right, top, bottom });
 
-  // page: text and its places; canvases: text and its places in pixels of each; names: what a screen reader hears.
+  // page: text and its places, and whether it stays above what scrolls; canvases: text and its places in pixels of each; names: what a screen reader hears.
   window.readable = () => {
     const found = { page: [], canvases: [], names: [] }, above = document.querySelector("dialog[open]") ?? document.body;
     const walk = document.createTreeWalker(above, NodeFilter.SHOW_TEXT), range = document.createRange();
@@ -27,7 +27,7 @@
       if (!text || holder.closest(LEFT_OUT) || !holder.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
       range.selectNodeContents(node);
       const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1).map(plain);
-      if (boxes.length) found.page.push({ text, boxes, foreign: Boolean(holder.closest(OF_ANOTHER)) });
+      if (boxes.length) found.page.push({ text, boxes, foreign: Boolean(holder.closest(OF_ANOTHER)), above: Boolean(holder.closest(STAYS)) });
     }
     for (const canvas of above.querySelectorAll("canvas")) {
       const { top, bottom } = canvas.getBoundingClientRect(), { view, figure } = canvas.dataset;

@@ -83,7 +83,7 @@ def flaws(page, language, width):
         for m, other, beside in lines[k + 1 :]:
             if beside["top"] > box["bottom"]:
                 break
-            if m != n and overlaps(box, beside, 3.0):
+            if m != n and read["page"][m]["above"] == read["page"][n]["above"] and overlaps(box, beside, 3.0):
                 found.append(f"over one another: {text[:40]!r} and {other[:40]!r}")
     for canvas in read["canvases"]:
         for k, one in enumerate(canvas["texts"]):

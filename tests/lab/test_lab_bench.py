@@ -124,7 +124,11 @@ def test_a_strangers_path(browser, lab, file, model, tmp_path):
         with page.expect_download() as picture:
             page.click(".taken button >> nth=0")
         assert picture.value.path().read_text().startswith("<svg")
-        milliseconds = float(page.get_attribute("[data-figure=gap]", "data-milliseconds"))
+        page.focus("[data-figure=gap]")
+        costs = []
+        for key in 2 * ("ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+            costs.append(float(page.get_attribute("[data-figure=gap]", "data-milliseconds")))
     x = orn.read(file)
     np.testing.assert_allclose([float(v.replace("−", "-")) for v in shown], x.values[:6, 0, 0], rtol=1e-3)
     row = x.values[0, 0]
@@ -137,7 +141,7 @@ def test_a_strangers_path(browser, lab, file, model, tmp_path):
     at, scale = slice(first, min(last, first + 8)), float(x.values.std())
     np.testing.assert_allclose(mean, post.mean().flatten()[at], rtol=1e-4, atol=1e-4 * scale)
     np.testing.assert_allclose(high, (post.mean().flatten() + 1.64485 * deviation)[at], rtol=1e-4, atol=1e-4 * scale)
-    assert milliseconds < 50  # 2 ms on an idle core
+    assert min(costs) < 25  # 2 ms on an idle core
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), [("en", 1280, "light"), ("zh", 360, "dark")])
@@ -320,7 +324,7 @@ def test_a_recording_is_paged_scaled_and_marked(desk, tmp_path):
             await new Promise(requestAnimationFrame);
             found.push(Number(canvas.dataset.last));
           }
-          return found.slice(20).sort((a, b) => a - b)[15]; // when the next page lies ready
+          return found.slice(20).sort((a, b) => a - b)[8]; // when the next page lies ready; other work on the machine only adds
         }""",
         canvas,
     )

@@ -36,7 +36,7 @@ def signals(lab):
     return lab.done("open", example="cosines")
 
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
@@ -264,7 +264,7 @@ def server(folder):
     said.close()
     try:
         port = heard.recv()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=OWN, timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=OWN, timeout=60) as client:
             yield process, client
     finally:
         process.terminate()

@@ -8,6 +8,7 @@ import pytest
 from browsing import Watched, needs_browser, watched
 from laboratory import TOKEN, opened
 from test_lab_bench import CUT, READY
+from test_lesson_browser import CHAPTERS, clock, turn
 
 from ornstein.common.sentences import translated
 
@@ -125,3 +126,28 @@ def test_ten_seconds_of_the_curve_are_taken_away(lab, browser, tmp_path):
         assert content.startswith(b"\x1a\x45\xdf\xa3") if kind == "webm" else content[4:8] == b"ftyp"
         assert len(content) > 20_000
         seen.until("document.querySelector('#keep .status').textContent.length > 0")
+
+
+DRAWN = """() => {
+  const shown = [...document.querySelectorAll("article figure canvas")].filter((canvas) => canvas.clientWidth);
+  const pixels = ({ width, height }, pen) => new Uint32Array(pen.getImageData(0, 0, width, height).data.buffer);
+  const sum = (canvas) => pixels(canvas, canvas.getContext("2d")).reduce((so, pixel) => (Math.imul(so, 31) + pixel) | 0, 0);
+  return Object.fromEntries(shown.map((canvas) => [canvas.dataset.view, sum(canvas)]));
+}"""
+OF_WHOLE_RUNS = {"made", "price"}
+"""What so many calls of a sampler give at their end, whatever the clock says, as their caption tells."""
+
+
+def test_every_figure_follows_the_clock(lab, browser):
+    with watched(browser, f"http://127.0.0.1:{lab.port}/lesson/{CHAPTERS[0]}?token={TOKEN}&lang=en&t=30") as seen:
+        page = seen.settled()
+        page.set_viewport_size({"width": 1280, "height": 4500})
+        for chapter in CHAPTERS:
+            turn(seen, chapter)
+            found = []
+            for t in (20, 60):
+                clock(seen, t)
+                page.evaluate("async () => { for (let k = 0; k < 4; k++) await new Promise(requestAnimationFrame); }")
+                found.append(page.evaluate(DRAWN))
+            assert found[0].keys() == found[1].keys() != set()
+            assert {view for view, total in found[0].items() if found[1][view] == total} <= OF_WHOLE_RUNS, chapter
