@@ -136,3 +136,4 @@ def test_curves_are_not_bent_by_values_that_come_again_in_the_next_window() -> N
     orn.fit(x, marginals="gaussian", folds=0, overlap=7, progress=told.append)
     assert any("marginals: 0 of 1 curves are bent" in line for line in told), told
     assert gaussianised(x[:12], "channel", overlap=7)[1] == (0.0,)
+    assert [gaussianised(normal(37, seed=k).unfold(0, 8, 1).unsqueeze(1), "channel", overlap=7)[1] for k in (2, 3, 5)] == [(0.0,)] * 3

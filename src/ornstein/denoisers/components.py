@@ -20,6 +20,9 @@ TOGETHER = 1 << 17
 IN_CACHE = 1 << 15
 """Numbers of a work array that is made anew in every pass: 256 KiB, which a core's own cache holds, and no fresh memory is mapped."""
 
+LEAST = 64
+"""Cases that are taken together at least: fewer would read all matrices for little."""
+
 SAFE = 4096.0
 """Squared distance, in deviations from the middle of the means, up to which densities come from one matrix product: its terms then
 cancel to 1e-12 at worst (4096 eps), and every point beyond is subtracted before it is squared."""
@@ -181,7 +184,7 @@ class _Apart(Components):
         if x.ndim != 2 or isinstance(sigma, Tensor) or sigma != 0 or self._white is None:
             return super().log_prob(x, sigma)
         (matrices, means), count = self._white, len(self.means)
-        parts = (x - self.middle).split(max(1, IN_CACHE // (count * self.size)))
+        parts = (x - self.middle).split(max(LEAST, IN_CACHE // (count * self.size)))
         whitened = (torch.addmm(means, part, matrices, beta=-1).view(-1, self.size, count) for part in parts)
         quadratic = torch.cat([w.square().sum(1) for w in whitened])
         return -0.5 * (quadratic + (self.operator.logdet() + self.size * math.log(2 * math.pi)))

@@ -8,7 +8,7 @@ from torch import Tensor
 from ornstein.covariance.shrinking import oas_weight
 from ornstein.covariance.stacked import StackedDense
 from ornstein.denoisers.collapse import floors
-from ornstein.denoisers.components import IN_CACHE
+from ornstein.denoisers.components import IN_CACHE, LEAST
 from ornstein.denoisers.mixture import Mixture
 
 
@@ -46,7 +46,7 @@ def _covariances(flat: Tensor, shares: Tensor, means: Tensor) -> Tensor:
     """sum_i s_ik (x_i - mu_k)(x_i - mu_k)^T for shares (case, K), (K, d, d), with work arrays that a cache holds."""
     size = flat.shape[1]
     found = torch.zeros(len(means), size, size, dtype=torch.float64)
-    rows = max(1, IN_CACHE // means.numel())
+    rows = max(LEAST, IN_CACHE // means.numel())
     for part, share in zip(flat.split(rows), shares.sqrt().split(rows), strict=True):
         scaled = (part - means.unsqueeze(1)).mul_(share.T.unsqueeze(2))
         found.baddbmm_(scaled.mT, scaled)
