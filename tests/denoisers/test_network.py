@@ -13,7 +13,7 @@ from ornstein.covariance import Diagonal
 from ornstein.denoisers import Gaussian, Network
 from ornstein.denoisers.network import HIGHEST
 from ornstein.denoisers.preconditioning import FORMS, LOWEST
-from ornstein.nets import MLP, Condition
+from ornstein.nets import MLP, Condition, Entries
 
 LEVELS = (0.01, 0.3, 2.0, 50.0)
 EXACT = {"rtol": 1e-9, "atol": 1e-10}
@@ -190,3 +190,22 @@ def test_what_does_not_fit_is_named():
         network(nn.Identity())
     with pytest.raises(InputError, match="reference has no variance"):
         Network.of(Affine(), Gaussian(MEAN, Diagonal(torch.zeros(SIZE))))
+
+
+def test_a_network_of_entries_stands_on_the_law_given_what_is_shown() -> None:
+    """Where it returns 0 it is the law's own conditional, as for any network that inpaints, at every noise up to inf; with nothing
+    shown, the Gaussian denoiser; entries that are left out get 0."""
+    law = Gaussian(MEAN, FULL)
+    entries, other = (
+        Network.of(net.double(), law, inpaints=True)
+        for net in (Entries(EVENT, width=8, depth=1, signal=2), MLP(EVENT, width=8, depth=1, signal=2))
+    )
+    x, sigma = normal(3, *EVENT, seed=1), torch.tensor([0.3, 2.0, math.inf], dtype=torch.float64)
+    signal = x.masked_fill(torch.tensor([[1, 0, 1], [0, 1, 1]], dtype=torch.bool), torch.nan)
+    means = [network.given(Condition(signal=signal))(x, sigma).mean for network in (entries, other)]
+    assert torch.allclose(*means, rtol=0, atol=1e-6)
+    assert torch.allclose(entries(x[:2], sigma[:2]).mean, law(x[:2], sigma[:2]).mean, rtol=0, atol=1e-6)
+    fewer = signal.masked_fill(signal.isnan() & (torch.arange(3) == 0), math.inf)
+    got = entries.given(Condition(signal=fewer))(x, sigma).mean
+    assert not got[fewer.isinf()].any()
+    assert torch.equal(got[fewer.isfinite()], x[fewer.isfinite()])

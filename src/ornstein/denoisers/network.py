@@ -15,6 +15,7 @@ from ornstein.denoisers.base import Denoiser, Posterior
 from ornstein.denoisers.by_condition import ByCondition
 from ornstein.denoisers.completion import Completed
 from ornstein.denoisers.completion_cases import Told
+from ornstein.denoisers.completion_sight import shown
 from ornstein.denoisers.gaussian import Gaussian
 from ornstein.denoisers.mixture import Mixture
 from ornstein.denoisers.preconditioning import LOWEST, Preconditioning
@@ -39,6 +40,8 @@ class Network(Denoiser):
     inpaints         whether the signal of a condition holds the observed entries of x_0 itself, NaN where they are hidden. Then the
                      observed entries of x are replaced by them, without noise, and returned as they are; the
                      skip is the law, Gaussian or mixture, given them (``Completion``), and C_out its posterior deviation in the gaps
+                     For a module that is ``entrywise``, inf marks entries that are left out: neither observed nor asked for. It is shown
+                     what ``completion_sight`` makes of every entry, and corrects each in its own posterior deviation
     first            the number of the case that the first of many rows of the condition belongs to
 
     x keeps its type and device; the module computes in its own and, but for ``mean``, in evaluation mode, everything around it in at
@@ -168,12 +171,7 @@ class Network(Denoiser):
     def corrected(self, x: Tensor, sigma: Tensor, condition: Condition | None, told: Told) -> Tensor:
         """The mean that ``told`` says of hidden entries, corrected by the module; shown entries as they are, and 0 for those left out."""
         own, signal = first_parameter(self.module), self._signal(x, condition)
-        level, spread = sigma.unsqueeze(1), torch.where(told.asked, told.spread, 1.0).clamp_min(LOWEST)
-        noisy = (x.flatten(1) - told.expected) / (spread.square() + level.square()).sqrt()
-        skip, left = (told.mean - told.expected) / spread, torch.where(told.asked, told.deviation, 1.0).clamp_min(LOWEST**2) / spread
-        shown = [torch.where(told.asked, noisy, torch.nan), skip, left.log(), (level.clamp_min(LOWEST) / spread).log()]
-        shown += [told.expected, spread.log(), told.off]
-        seen = torch.cat([part.view(x.shape) for part in shown], 1).to(own.dtype)
+        seen = shown(x, sigma, told).to(own.dtype)
         bound = replace(Condition() if condition is None else condition, signal=signal.masked_fill(torch.isinf(signal), torch.nan))
         out = self.module(seen, self._feature(sigma).to(own.dtype), bound)
         answered(name_of(self.module), out, x)

@@ -20,6 +20,7 @@ class Condition:
     label   class numbers 0, 1, ..., int64 (case,); -1 where a case has none
     vector  numbers (case, k), standardised; NaN where one is missing, whole row or single entries
     signal  another signal at the same times or pixels (case, channel', *spatial), scaled like x; NaN where it was not observed
+            (and, for networks that look at entries one by one, inf where it is left out: nor asked for)
 
     Raises ``InputError`` for labels that are not int64, and for parts with the wrong number of axes or of cases.
     """
