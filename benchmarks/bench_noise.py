@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from harness import machine
 
+from ornstein.common.buffers import keep_freed
 from ornstein.common.random import Noise
 from ornstein.samplers import levels
 from ornstein.samplers.brownian import BrownianPath
@@ -49,6 +50,7 @@ def plain(cases: int, size: int, dtype: torch.dtype) -> None:
 
 if __name__ == "__main__":
     machine()
+    keep_freed()  # as every run of a sampler does
     for shape, dtype in itertools.product(SIZES, (torch.float32, torch.float64)):
         numbers = math.prod(shape)
         array = against(lambda s=shape, t=dtype: Noise(0).normal(s[0], s[1:], dtype=t), lambda s=shape, t=dtype: torch.randn(s, dtype=t))

@@ -205,7 +205,7 @@ def table(rows: list[Row], device: torch.device) -> str:
         "| part | what | found |",
         "|---|---|---|",
     ]
-    return "\n".join([*head, "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows), ""])
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
 def main(short: bool = False) -> str:

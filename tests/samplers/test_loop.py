@@ -29,7 +29,7 @@ from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.covariance import Diagonal
 from ornstein.denoisers import Denoiser, Gaussian, Law, Posterior
-from ornstein.samplers import DDIM, DDPM, Euler, Exact, Heun, Sampler, run, sample, start
+from ornstein.samplers import DDIM, DDPM, Euler, Exact, Heun, Sampler, base, run, sample, start
 from ornstein.schedules import VP, Cosine, Discrete, Grid, RectifiedFlow
 
 pytestmark = pytest.mark.filterwarnings("ignore:. steps leave no:UserWarning")
@@ -205,3 +205,11 @@ def test_unknown_laws_start_from_noise(name: str) -> None:
 def test_bad_input(call: object, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         call()  # type: ignore[operator]
+
+
+def test_a_run_on_a_cpu_keeps_the_memory_of_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(base, "keep_freed", lambda: asked.append("kept"))
+    law = Gaussian(torch.zeros(4, dtype=torch.float64), Diagonal(torch.ones(4, dtype=torch.float64)))
+    sample(law, DDIM(), VP(), 3, 2)
+    assert asked

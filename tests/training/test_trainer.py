@@ -10,10 +10,10 @@ import torch
 from small_runs import CASES, SHAPE, Small, labels, reference, signals, trainer, weights
 from torch import Tensor, nn
 
+from ornstein.common.buffers import keep_freed
 from ornstein.common.errors import InputError, RunError
 from ornstein.denoisers import Network
 from ornstein.training import LogNormal, Loss, Order, Trainer
-from ornstein.training.buffers import keep_freed
 from ornstein.training.forward import Forward, low_precision, seeded_layers
 from ornstein.training.loss import Draw
 

@@ -102,8 +102,9 @@ class Level(nn.Module):
 
 def doubled(h: Tensor, size: torch.Size) -> Tensor:
     """Every place twice along each spatial axis, cut to ``size``: place i of the fine grid gets place i // 2 of the coarse one."""
+    h = F.interpolate(h, scale_factor=2.0, mode="nearest")
     for axis, n in enumerate(size, start=2):
-        h = h.repeat_interleave(2, axis).narrow(axis, 0, n)
+        h = h.narrow(axis, 0, n)
     return h
 
 

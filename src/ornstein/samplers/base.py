@@ -15,6 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ornstein.common.buffers import keep_freed
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.denoisers import Denoiser
@@ -164,7 +165,12 @@ def run(sampler: Sampler, denoiser: Denoiser, schedule: Schedule, grid: Grid, x:
 def walk(
     sampler: Sampler, denoiser: Denoiser, schedule: Schedule, visited: Sequence[Level], x: Tensor, noise: Noise | Source
 ) -> Iterator[State]:
-    """The loop over any list of neighbouring times, in either direction."""
+    """The loop over any list of neighbouring times, in either direction.
+
+    On a CPU the process keeps up to 1 GiB of what it frees from here on (``buffers.keep_freed``): every step asks for the same arrays.
+    """
+    if x.device.type == "cpu":
+        keep_freed()
     process, past = Process(schedule), deque[Past](maxlen=max(sampler.memory, 1))
     source = Keyed(noise, visited, x) if isinstance(noise, Noise) else noise
     if sampler.memory > len(visited) - 2:

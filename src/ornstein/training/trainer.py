@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
+from ornstein.common.buffers import keep_freed
 from ornstein.common.errors import InputError, RunError
 from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network
 from ornstein.nets import Condition
 from ornstein.training.averages import Averages
-from ornstein.training.buffers import keep_freed
 from ornstein.training.distributed import spread, whole
 from ornstein.training.forward import Forward, low_precision, seeded_layers
 from ornstein.training.loss import Draw, Loss
