@@ -58,7 +58,7 @@ def _rows(found: Any, p: Any, hop: int) -> Iterator[str]:
     yield "recording,start,log_prob_nats" + ("" if p is None else ",p_value")
     for case, one in enumerate(found):
         rarity = itertools.repeat("") if p is None else (f",{value!r}" for value in p[case].tolist())
-        yield from (f"{case},{k * hop},{value!r}{rare}" for k, (value, rare) in enumerate(zip(one.tolist(), rarity)))  # noqa: B905
+        yield from (f"{case},{k * hop},{value!r}{rare}" for k, (value, rare) in enumerate(zip(one.tolist(), rarity, strict=False)))
     yield ""
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from ornstein.lab.imports import joined, reached
@@ -48,8 +49,8 @@ def whole(table: Mapping[str, Path], main: str, *parts: str) -> str:
 
     found = []
     for address in order:
-        source = _IMPORT.sub(lambda match, at=address: taken(at, match), sources[address])  # type: ignore[misc]
-        source = _LATER.sub(lambda match, at=address: asked(at, match), source)  # type: ignore[misc]
+        source = _IMPORT.sub(partial(taken, address), sources[address])
+        source = _LATER.sub(partial(asked, address), source)
         source = _EXPORT.sub("", source)
         if left := re.search(r"^(?:import|export)\b.*", source, re.M):
             raise ValueError(f"{address} has a line that cannot be joined: {left[0]}")
