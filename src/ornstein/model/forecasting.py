@@ -142,10 +142,11 @@ def chosen(filler: Filler, history: Tensor, horizon: int) -> tuple[str, str]:
         why = "nothing is free: only a Gaussian or a mixture can be freed of its level"
         return "nothing", why
     window = law.event_shape[-1]
-    origins = history.unfold(-1, window, 1).movedim(-2, 1).flatten(0, 1)  # (case * origin, *lead, window)
-    if len(origins) < FEWEST:
-        why = f"nothing is free: the history holds {len(origins)} origins, and {FEWEST} are needed to choose"
+    count = len(history) * max(history.shape[-1] - window + 1, 0)
+    if count < FEWEST:
+        why = f"nothing is free: the history holds {count} origins, and {FEWEST} are needed to choose"
         return "nothing", why
+    origins = history.unfold(-1, window, 1).movedim(-2, 1).flatten(0, 1)  # (case * origin, *lead, window)
     origins = origins[torch.linspace(0, len(origins) - 1, min(len(origins), MOST)).long()]
     scores = {kind: _score(freed(law, kind), scaler, origins, horizon) for kind in KINDS}
     best = "nothing"
