@@ -189,6 +189,14 @@ def test_bench_gaps_compares_the_ways_on_ones_own_data(room, capsys, monkeypatch
     assert {row["way"] for row in found["rows"]} == {"linear", "last value", "seasonal mean", "gaussian"}
 
 
+def test_a_trend_is_said_beside_the_answer_and_stays(room, capsys):
+    steep = torch.arange(40, dtype=torch.float64).view(-1, 1, 1) + torch.randn(40, 1, 6, generator=torch.Generator().manual_seed(0))
+    orn.write("steep.npz", orn.Signals(steep, channels=("a",)))
+    code, _, err = run(capsys, "fit", "steep.npz", "--folds", "0", "-o", "steep.model")
+    assert code == 0
+    assert "note: a follows a straight line from case to case" in err
+
+
 def test_impute_takes_a_recording_longer_than_the_window(room, capsys):
     torch.manual_seed(0)
     series = torch.randn(400, dtype=torch.float64).cumsum(0) * 0.1

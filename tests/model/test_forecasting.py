@@ -78,6 +78,7 @@ def test_what_is_free_is_chosen_on_origins_in_the_history() -> None:
     assert walk.forecast(7 + 3 * steps.cumsum(-1) + 300, HORIZON, 3).free == "level"
     assert back.forecast(7 + time * torch.ones(1, 2, 1), HORIZON, 3).free == "trend"
     assert "8 are needed" in back.forecast(ou.mT[..., :18], HORIZON, 3).why
+    assert "holds 0 origins" in back.forecast(ou.mT * torch.nan, HORIZON, 3).why
     assert "holds 0 origins" in back.forecast(ou.mT[..., : WINDOW - HORIZON], HORIZON, 3).why
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ornstein.cli import show
 from ornstein.cli.log import Log
 from ornstein.cli.show import err
 from ornstein.cli.words import Words
-from ornstein.common.sentences import translated
+from ornstein.common.sentences import Remark, translated
 
 if TYPE_CHECKING:
     from ornstein.training import Record
@@ -33,7 +34,10 @@ class Fitting:
     loss: float | None = None
 
     def tell(self, what: str) -> None:
-        """A law is being fitted; or, with a colon, there is news of the one that is."""
+        """A law is being fitted; or, with a colon, there is news of the one that is. Remarks become notes, which stay."""
+        if isinstance(what, Remark):
+            warnings.warn(what, UserWarning, stacklevel=2)
+            return
         said = f"{self.words('fitting')} {translated(what, self.words.spoken)}"
         self.log(said)
         self.progress.update(self.task, advance=0 if ":" in what else 1, description=escape(said))

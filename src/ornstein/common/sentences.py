@@ -13,6 +13,11 @@ import re
 from functools import cache
 from importlib.resources import files
 
+
+class Remark(str):
+    """What is told beside the progress of work and is to stay when the progress is gone."""
+
+
 _PLACE = re.compile(r"\{\d+\}")
 
 

@@ -50,8 +50,9 @@ def warn_of_unseen(empty: Tensor, entries: int) -> None:
 
 def _refuse_any(empty: Tensor, what: str, plural: str) -> None:
     if len(empty):
-        name, it = (what, "it") if len(empty) == 1 else (plural, "them")
-        raise InputError(f"x has {len(empty)} {name} without any observed value, first at {int(empty[0])}: drop {it}")
+        raise InputError(
+            f"x has {len(empty)} {what if len(empty) == 1 else plural} without any observed value, first at {int(empty[0])}: drop it"
+        )
 
 
 def origin_of(x: Tensor, rows: bool) -> Tensor:

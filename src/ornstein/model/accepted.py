@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
+from ornstein.common.sentences import Remark
 from ornstein.common.signals import Signals
 from ornstein.common.times import rising
 from ornstein.covariance.batches import is_stream
@@ -123,7 +124,8 @@ def say_trend(values: Tensor, channels: tuple[str, ...], tell: Callable[[str], N
         both = torch.corrcoef(torch.stack([place, level[seen].to(torch.float64)])) if int(seen.sum()) >= LEAST else place.new_zeros(2, 2)
         if float(both[0, 1] ** 2) > STRAIGHT:
             name = channels[k] if channels else f"channel {k + 1}"
-            tell(
+            said = (
                 f"{name} follows a straight line {what} (R2 {float(both[0, 1] ** 2):.2f}), and a law returns to its mean: "
                 "subtract the line, or take differences"
             )
+            tell(Remark(said))

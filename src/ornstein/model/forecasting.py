@@ -142,11 +142,13 @@ def chosen(filler: Filler, history: Tensor, horizon: int) -> tuple[str, str]:
         why = "nothing is free: only a Gaussian or a mixture can be freed of its level"
         return "nothing", why
     window = law.event_shape[-1]
-    count = len(history) * max(history.shape[-1] - window + 1, 0)
-    if count < FEWEST:
-        why = f"nothing is free: the history holds {count} origins, and {FEWEST} are needed to choose"
+    longer = history.shape[-1] >= window
+    origins = history.unfold(-1, window, 1).movedim(-2, 1).flatten(0, 1) if longer else history[:0]  # (case * origin, *lead, window)
+    seen = ~torch.isnan(origins).flatten(1, -2) if origins.ndim > 2 else ~torch.isnan(origins).unsqueeze(1)
+    origins = origins[seen[..., :-horizon].any((1, 2)) & seen[..., -horizon:].any((1, 2))]  # others tell nothing
+    if len(origins) < FEWEST:
+        why = f"nothing is free: the history holds {len(origins)} origins, and {FEWEST} are needed to choose"
         return "nothing", why
-    origins = history.unfold(-1, window, 1).movedim(-2, 1).flatten(0, 1)  # (case * origin, *lead, window)
     origins = origins[torch.linspace(0, len(origins) - 1, min(len(origins), MOST)).long()]
     scores = {kind: _score(freed(law, kind), scaler, origins, horizon) for kind in KINDS}
     best = "nothing"
