@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from figures import OURS, SECOND, by_set, save
 from harness import machine, peak_mib
 from real_data import load
 from torch import Tensor
@@ -31,7 +32,7 @@ from ornstein.data import examples
 from ornstein.metrics import check_bands
 
 LEVELS = torch.arange(1, 20, dtype=torch.float64) / 20
-FIGURE = Path(__file__).resolve().parents[1] / "docs" / "figures" / "gap-costs.svg"
+FIGURE = Path(__file__).resolve().parents[1] / "docs" / "figures" / "gap-costs.png"
 MINUTES, RECORDS, DRAWS, STEPS = 27.0, 400, 50, 6
 HEAD = "| method | hidden | CRPS | MAE | RMSE | 90 % band holds | CPU s |\n|---|---|---|---|---|---|---|"
 
@@ -210,8 +211,8 @@ def cost() -> None:
     """Time against cases, entries and share missing, and the largest memory of the whole run."""
     print("\n| cases | channels x times | missing | structure | CPU s | largest memory so far, MiB |\n|---|---|---|---|---|---|")
     law = 0.5 * torch.eye(7, dtype=torch.float64) + 0.5
-    points: dict[str, list[tuple[float, float]]] = {}
-    for length, counts in ((12, (100, 1000, 10_000)), (48, (100, 1000))):
+    points: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for length, counts in ((12, (100, 1000)), (24, (100, 1000))):
         lag = (torch.arange(length).double().unsqueeze(1) - torch.arange(length)).abs()
         root = torch.linalg.cholesky(torch.kron(law, torch.exp(-lag / 10)))
         for count in counts:
@@ -221,23 +222,28 @@ def cost() -> None:
                 gappy = gappy[(~gappy.isnan()).flatten(1).any(1)]
                 for structure in ("dense", "coregionalised"):
                     _, seconds = timed(lambda gappy=gappy, structure=structure: orn.fit(gappy, structure=structure, folds=0))
-                    points.setdefault(f"{structure}, 7 x {length}, {share:.0%} missing", []).append((count, seconds))
+                    points.setdefault((length, f"{structure}, {count} cases"), []).append((100 * share, seconds))
                     print(f"| {count} | 7 x {length} | {share:.0%} | {structure} | {seconds:.1f} | {peak_mib():.0f} |", flush=True)
     draw(points)
 
 
-def draw(points: dict[str, list[tuple[float, float]]]) -> None:
-    """The figure of costs, in house style."""
-    from ornstein.plots.style import figure
-
-    canvas, axes = figure(1, 2)
-    for axis, length in zip(axes, (12, 48), strict=True):
-        for name, curve in points.items():
-            if f"7 x {length}," in name:
-                axis.plot(*zip(*curve, strict=True), marker="o", label=name.replace(f", 7 x {length}", ""))
-        axis.set(xscale="log", yscale="log", xlabel="cases", ylabel="CPU-seconds", title=f"7 x {length}")
-    axes[0].legend(fontsize=7)
-    canvas.savefig(FIGURE)
+def draw(points: dict[tuple[int, str], list[tuple[float, float]]]) -> None:
+    """The figure of costs: CPU-seconds against the share missing, a panel for each number of entries."""
+    lengths = sorted({length for length, _ in points})
+    canvas, axes = by_set([f"7 x {length} = {7 * length} entries" for length in lengths], "missing (%)", "CPU seconds to fit")
+    looks = {
+        "dense, 100": (OURS, ":"),
+        "dense, 1000": (OURS, "-"),
+        "coregionalised, 100": (SECOND, ":"),
+        "coregionalised, 1000": (SECOND, "-"),
+    }
+    for axis, length in zip(axes, lengths, strict=True):
+        for (of, name), curve in points.items():
+            if of == length:
+                colour, style = looks[name.removesuffix(" cases")]
+                axis.plot(*zip(*curve, strict=True), color=colour, linestyle=style, marker="o", markersize=3, label=name)
+        axis.set(yscale="log", ylim=(0.1, 30))
+    save(canvas, axes[0], FIGURE)
     print(f"\nwrote {FIGURE}")
 
 
