@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo lab browser pages test test-all lint docs bench bench-gpu clean
+.PHONY: demo lab browser pages test test-all test-interop lint docs bench bench-gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -42,6 +42,11 @@ test: lint
 test-all: lint
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 	$(BIN)/python tests/planted.py
+
+# Only the round trips with objects of MNE, pandas, polars, xarray, sktime and Dask, which are in the environment: a part of `test`.
+test-interop: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" tests/data/test_objects.py tests/data/test_framed.py tests/data/test_labelled.py \
+	  tests/model/test_mne_doors.py tests/model/test_uneven.py tests/shards/test_workers.py
 
 docs: $(READY)
 	$(BIN)/pytest tests/test_docs.py

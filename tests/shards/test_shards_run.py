@@ -76,7 +76,7 @@ def test_every_window_of_recordings_is_scored_without_being_cut(place: Path, tmp
     zarr.save_array(str(tmp_path / "data" / "z.zarr"), x.numpy())
     scorer, model = orn.Scorer(place / "m.model", hop=2), orn.load(place / "m.model")
     found = run(scorer, tmp_path / "data", tmp_path / "one")
-    monkeypatch.setattr(files, "BLOCK", 16)
+    monkeypatch.setattr(files, "together", lambda hop: 16)
     monkeypatch.setattr(files, "ENTRIES", 50)
     again = run(scorer, tmp_path / "data", tmp_path / "two")
     expected = torch.cat([model.log_prob(one.unfold(-1, 5, 2).transpose(0, 1)) for one in x]).numpy()

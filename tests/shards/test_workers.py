@@ -73,6 +73,20 @@ def test_under_rays_convention(folder: Path) -> None:
     np.testing.assert_allclose(np.concatenate(parts), orn.load(folder).log_prob(X).numpy(), rtol=1e-12)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own, of many kinds
+def test_under_ray_itself(folder: Path) -> None:
+    """Where the extra ``ray`` is installed: one node of one core, and the same bits as without it."""
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000, log_to_driver=False)
+    try:
+        data = ray.data.from_numpy(X.numpy())
+        found = data.map_batches(orn.Scorer, fn_constructor_args=(str(folder),), batch_size=25, concurrency=1).to_pandas()
+    finally:
+        ray.shutdown()
+    assert np.array_equal(np.sort(found["log_prob"].to_numpy(dtype=float)), np.sort(orn.Scorer(folder)({"signals": X.numpy()})["log_prob"]))
+
+
 def test_a_folder_that_changed_is_refused(tmp_path: Path) -> None:
     scorer = orn.Scorer(orn.fit(X, folds=0).save(tmp_path / "m"))
     assert set(scorer({"signals": X.numpy()})) == {"log_prob"}

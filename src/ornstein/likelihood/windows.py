@@ -12,7 +12,7 @@ from ornstein.covariance.sliding import TOGETHER, correlated, quadratic
 from ornstein.denoisers import Gaussian, Law, Mixture
 
 BLOCK = 1 << 16
-"""Windows of a block: half a megabyte an array, and FFTs of a length that is mostly used."""
+"""Samples by which a block of windows moves on: half a megabyte an array, and FFTs of a length that is mostly used."""
 
 
 def by_structure(law: Law) -> bool:
@@ -21,18 +21,23 @@ def by_structure(law: Law) -> bool:
     return not law.batch_shape and all(isinstance(one, Gaussian) and one.operator.rank() == one.size for one in parts)
 
 
+def together(hop: int) -> int:
+    """How many windows, one every ``hop`` samples, make a block."""
+    return max(1, BLOCK // hop)
+
+
 def log_prob_windows(law: Law, x: Tensor, hop: int = 1) -> Tensor:
     """log p of the windows of x (channel, time) that begin at 0, hop, 2 hop, ..., (windows,), in nats; float64, any law.
 
     A block of windows depends on its samples alone, so the numbers are the same however a recording is passed on block by block (each
-    from a multiple of ``BLOCK * hop``). Cost: see ``covariance.sliding``; laws without structure have their windows made, and scored in
-    parts.
+    from a multiple of ``together(hop)`` windows). Cost: see ``covariance.sliding``; laws without structure have their windows made, and
+    scored in parts. Memory: some arrays of the size of x.
     """
     times = law.event_shape[-1]
     many = (x.shape[-1] - times) // hop + 1
     out = []
-    for start in range(0, many, BLOCK):
-        end = min(start + BLOCK, many)
+    for start in range(0, many, block := together(hop)):
+        end = min(start + block, many)
         out.append(_block(law, x[:, start * hop : (end - 1) * hop + times], hop))
     return torch.cat(out)
 

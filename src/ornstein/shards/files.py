@@ -16,7 +16,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
 from ornstein.data.read import SUFFIXES, read
-from ornstein.likelihood.windows import BLOCK
+from ornstein.likelihood.windows import together
 from ornstein.model import Model
 
 ZARR = ".zarr"
@@ -78,7 +78,7 @@ class Shard:
         if shape[-1] < length:
             raise InputError(f"{self.path} has {shape[-1]} samples, but windows of the model have {length}: leave it out")
         many, channels = (shape[-1] - length) // hop + 1, math.prod(shape[1:-1])
-        rows = BLOCK * max(1, ENTRIES // (BLOCK * hop * channels))
+        rows = together(hop) * max(1, ENTRIES // (together(hop) * hop * channels))
         for case, start in product(range(shape[0]), range(0, many, rows)):
             end = min(start + rows, many)
             yield case * many + start, taken(case, slice(start * hop, (end - 1) * hop + length))
