@@ -34,17 +34,15 @@ def climb(
     """
     responsibilities = members((starts or k_means)(x, components, options.seed), components)
     spread, collapsed = spread_of(x), 0
-    if components == 1:
-        return maximize(x, responsibilities, structure, options, spread)
     last = -math.inf
-    for _ in range(steps):
+    for _ in range(steps if components > 1 else 1):
         mixture, collapsed = maximize(x, responsibilities, structure, options, spread)
         responsibilities, levels = mixture.expectation(x)
         level = float(levels.mean())
         if level - last < _TOLERANCE * max(1.0, abs(level)):
             break
         last = level
-    return Mixture.from_log_weights(mixture.log_weights, mixture.components), collapsed
+    return Mixture.from_log_weights(mixture.log_weights, mixture.components), collapsed  # the same to the last bit after a save
 
 
 def climb_often(x: Tensor, components: int, structure: str, options: Options, starts: int) -> tuple[Mixture, int]:
