@@ -69,7 +69,7 @@ def one_by_one(law: Law, x: Tensor, hop: int = 1) -> Tensor:
     return law.log_prob(cut.reshape(len(cut), *law.event_shape))
 
 
-@pytest.mark.parametrize("hop", [1, 5])
+@pytest.mark.parametrize("hop", [1, 5, 40])
 @pytest.mark.parametrize("name", LAWS)
 def test_windows_along_a_recording_score_as_windows_alone(name: str, hop: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With blocks, anchors and FFTs so short that every seam is met."""
