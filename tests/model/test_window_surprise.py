@@ -34,13 +34,13 @@ OPTIONS = {
     "stationary": {"structure": "stationary", "standardize": "channel"},
     "dense": {"structure": "dense", "standardize": "channel"},
     "a scale for every entry": {"structure": "dense", "standardize": "feature"},
-    "mixture": {"model": "mixture", "components": 2, "standardize": "channel"},
+    "mixture": {"model": "mixture", "components": 2, "standardize": "channel", "folds": 2},
 }
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_windows_have_the_surprise_of_the_windows_cut(name: str) -> None:
-    model = orn.fit(windows(series(1, 900, 1), 6), overlap=1, **OPTIONS[name])
+    model = orn.fit(windows(series(1, 600, 1), 6), overlap=1, **OPTIONS[name])
     x = series(2, 80, 2)
     nats, p = model.surprise_windows(x, 3)
     assert p is not None
@@ -53,15 +53,15 @@ def test_windows_have_the_surprise_of_the_windows_cut(name: str) -> None:
 
 
 def test_alarms_are_as_rare_as_they_say() -> None:
-    """Eight fits to 249 overlapping windows each, every window of 12 new recordings: the share of p <= .05 has a deviation of about .006
-    (that of a quantile of eight benches of some hundred independent windows), so bounds of .025 fail for one seed in 30 000."""
+    """Five fits to 249 overlapping windows each, every window of 12 new recordings: p <= .05 has a share whose deviation is .017 a fit
+    (24 fits on other seeds, mean .049), so a bound of .03 for the mean of five fails for one seed in 10 000."""
     shares, odd = [], []
-    for seed in range(8):
+    for seed in range(5):
         model = orn.fit(windows(series(1, 1500, 10 + seed), 6), structure="autoregressive", standardize="channel", overlap=1)
         x = series(12, 300, 50 + seed)
         shares.append(float((model.surprise_windows(x).p_value <= 0.05).double().mean()))
         odd.append(float((model.surprise_windows(1.5 * x).p_value <= 0.05).double().mean()))
-    assert abs(sum(shares) / len(shares) - 0.05) < 0.025
+    assert abs(sum(shares) / len(shares) - 0.05) < 0.03
     assert min(odd) > 0.2  # recordings half as large again are noticed
 
 
