@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from small_nets import awake, normal
 from torch import Tensor
 
 from ornstein.common.errors import InputError
-from ornstein.nets import Condition, Entries
+from ornstein.nets import Condition, Entries, around
 from ornstein.nets.entries import SHOWN
 
 SHAPE = (3, 7)
@@ -29,6 +31,24 @@ def net(**more: int) -> Entries:
     found = Entries(SHAPE, width=12, depth=1, signal=3, **more)
     awake(found)
     return found.eval()
+
+
+def test_what_stands_around_an_entry() -> None:
+    """One entry of a case by hand: its own numbers, its row, and the nearest seen values before and after with their distances."""
+    values = torch.tensor([[[1.0, torch.nan, torch.nan, 4.0, 5.0], [torch.nan] * 5]], dtype=torch.float64)
+    off = torch.tensor([[[0.1, 0, 0, 0.2, 0.3], [0] * 5]], dtype=torch.float64)
+    wanted = torch.zeros(1, 2, 5, dtype=torch.bool)
+    wanted[0, 0, 1] = True
+    mean, deviation = torch.tensor([0.5], dtype=torch.float64), torch.tensor([2.0], dtype=torch.float64)
+    table, variable = around.around(values, off, wanted, mean, deviation)
+    overall = (10 + 0.14) / 13
+    own = [(5 * overall + 0.14) / 8, overall]
+    expected = [0.5, math.log(2), -0.5, *map(math.log, own), math.log(4), 0.3, 0.0, 10 / 3 - 0.5, 1.0]
+    expected += [0.25, 0.1, 1 / 2, math.log(2), 1.75, 0.2, 1 / 3, math.log(3), 0, 0, 0, math.log(3), 2.25, 0.3, 1 / 4, math.log(4)]
+    assert torch.allclose(table[0, :26], torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert torch.equal(table[0, 26:], torch.cat([off.flatten(), values.nan_to_num().flatten(), (~values.isnan()).double().flatten()]))
+    assert variable.tolist() == [1]
+    assert table.shape[1] == around.width(2, 5)
 
 
 def test_a_new_network_returns_zero_and_an_awake_one_answers_where_it_is_asked() -> None:
