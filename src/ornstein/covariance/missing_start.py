@@ -50,8 +50,9 @@ def warn_of_unseen(empty: Tensor, entries: int) -> None:
 
 def _refuse_any(empty: Tensor, what: str, plural: str) -> None:
     if len(empty):
+        named = what if len(empty) == 1 else plural
         raise InputError(
-            f"x has {len(empty)} {what if len(empty) == 1 else plural} without any observed value, first at {int(empty[0])}: drop it"
+            f"x has {len(empty)} {named} without any observed value, first at {int(empty[0])}: leave out what was never observed"
         )
 
 
