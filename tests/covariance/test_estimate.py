@@ -433,19 +433,19 @@ BAD = [
     (lambda: estimate(torch.tensor([[1.0, math.inf], [1.0, 2.0]])), r"x holds 1 infinite value, first at index \(0, 1\)"),
     (
         lambda: estimate(torch.tensor([[1.0, NAN], [1.0, NAN]]), "diagonal"),
-        "1 entry without any observed value, first at 1: leave out what was never observed",
+        "1 entry without any observed value, first at 1: drop what has none",
     ),
     (
         lambda: estimate(torch.tensor([[1.0, NAN], [2.0, NAN]])),
-        "1 entry without any observed value, first at 1: leave out what was never observed",
+        "1 entry without any observed value, first at 1: drop what has none",
     ),
     (
         lambda: estimate(torch.tensor([[float(k), NAN] for k in range(60)])),
-        "1 entry without any observed value, first at 1: leave out what was never observed",
+        "1 entry without any observed value, first at 1: drop what has none",
     ),
     (
         lambda: estimate(torch.tensor([[1.0, 2.0], [NAN, NAN]])),
-        "1 case without any observed value, first at 1: leave out what was never observed",
+        "1 case without any observed value, first at 1: drop what has none",
     ),
     (lambda: estimate(torch.zeros(1, 1).expand(3, 20_000)), "20000 x 20000 matrix .*at most 8192 x 8192"),
     (lambda: estimate(torch.ones(3, 2), "kronecker"), "structure 'kronecker' needs several channels"),

@@ -209,11 +209,11 @@ def test_never_measured_is_refused_and_missing_by_chance_is_not() -> None:
         estimate(few, "dense", shrinkage=0.1)
     silent = hide(draw(4, 18), 0.5, 19)
     silent[:, 1] = math.nan
-    with pytest.raises(InputError, match="channel 1 of x has no observed value: leave out what was never observed"):
+    with pytest.raises(InputError, match="channel 1 of x has no observed value: drop it"):
         fit_with_gaps(silent)
     many = hide(draw(60, 18), 0.2, 19)
     many[:, 0, 9] = math.nan
-    with pytest.raises(InputError, match="1 entry without any observed value, first at 9: leave out what was never observed"):
+    with pytest.raises(InputError, match="1 entry without any observed value, first at 9: drop what has none"):
         fit_with_gaps(many)
 
 

@@ -89,5 +89,5 @@ def test_units_and_offsets() -> None:
 def test_bad_input_is_one_sentence() -> None:
     x = hide(draw(20, 17), 0.3, 18)
     x[3] = math.nan
-    with pytest.raises(InputError, match="x has 1 case without any observed value, first at 3: leave out what was never observed"):
+    with pytest.raises(InputError, match="x has 1 case without any observed value, first at 3: drop what has none"):
         estimate(x, "kronecker")

@@ -51,9 +51,7 @@ def warn_of_unseen(empty: Tensor, entries: int) -> None:
 def _refuse_any(empty: Tensor, what: str, plural: str) -> None:
     if len(empty):
         named = what if len(empty) == 1 else plural
-        raise InputError(
-            f"x has {len(empty)} {named} without any observed value, first at {int(empty[0])}: leave out what was never observed"
-        )
+        raise InputError(f"x has {len(empty)} {named} without any observed value, first at {int(empty[0])}: drop what has none")
 
 
 def origin_of(x: Tensor, rows: bool) -> Tensor:
