@@ -1,7 +1,8 @@
-"""Cases that a fit does not see: in blocks of neighbours, and without what shares samples with them."""
+"""Cases that a fit does not see: in blocks of neighbours, and without what shares samples with them; and what a mean over them is worth."""
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -58,6 +59,15 @@ def every(cases: int, apart: int, overlap: int = 0) -> Fold:
         return ends(cases, max(1, cases // apart), overlap)
     held = torch.arange(cases) % apart == 0
     return Fold((~held).nonzero()[:, 0], held.nonzero()[:, 0])
+
+
+def standard_error(levels: Tensor, overlap: int = 0) -> float:
+    """The standard error of the mean of levels (case,) of which neighbours up to ``overlap`` away share samples: one in overlap + 1 counts.
+
+    Exact, for many cases, where a level is a sum over the samples of its window: the variance of the mean is (overlap + 1) / n of that of a
+    level. Infinite for fewer than two cases.
+    """
+    return float(levels.std()) * math.sqrt((overlap + 1) / len(levels)) if len(levels) > 1 else math.inf
 
 
 def ends(cases: int, count: int, overlap: int = 0) -> Fold:

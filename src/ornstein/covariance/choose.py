@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
-from ornstein.common.folds import Fold
+from ornstein.common.folds import Fold, standard_error
 from ornstein.covariance.missing_any import fit_gappy
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.structure import Options, fit_structure
@@ -89,12 +89,12 @@ def choose(
     with ``options.overlap`` neighbours, one in as many and one counts in the errors. A structure that gives some case density 0 is out.
     Cost: one fit per candidate and fold.
     """
-    table, scores, alone = [], [], len(x) / (options.overlap + 1)
+    table, scores = [], []
     for structure in candidates or candidates_for(tuple(x.shape[1:]), gaps=bool(torch.isnan(x).any())):
         if progress is not None:
             progress(structure)
         level, numbers = held_out(x, structure, options, folds)
-        error = float(level.std() / math.sqrt(alone)) if bool(torch.isfinite(level).all()) else math.inf
+        error = standard_error(level, options.overlap) if bool(torch.isfinite(level).all()) else math.inf
         table.append(Candidate(structure, float(level.mean()), error, numbers))
         scores.append(level)
     best = max(range(len(table)), key=lambda i: table[i].held_out)
@@ -107,7 +107,7 @@ def choose(
         if not math.isfinite(table[i].held_out):
             return False
         gap = scores[best] - scores[i]
-        return float(gap.mean()) <= _ERRORS * float(gap.std() / math.sqrt(alone))
+        return float(gap.mean()) <= _ERRORS * standard_error(gap, options.overlap)
 
     chosen = min((i for i in range(len(table)) if i == best or near(i)), key=lambda i: table[i].numbers)
     return table[chosen].structure, tuple(table)

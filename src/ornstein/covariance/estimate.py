@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.common.folds import turns
+from ornstein.common.folds import standard_error, turns
 from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
@@ -141,7 +141,7 @@ def estimate(
         found = next((c.held_out, c.error) for c in table if c.structure == structure)
     elif folds:
         scores, _ = held_out(checks.tensor(x, "x", missing=True), structure, options, turns(shape[0], folds, overlap))
-        found = float(scores.mean()), float(scores.std() / math.sqrt(len(scores) / (overlap + 1)))
+        found = float(scores.mean()), standard_error(scores, overlap)
     fitted = _fit(x, shape, structure, options, progress)
     held, error = found if found is not None else (None, None)
     return Estimate(fitted.mean, fitted.covariance, structure, fitted.shrinkage, shape[0], fitted.numbers, held, error, table, fitted.gaps)

@@ -124,7 +124,7 @@ def choose_rank(rows: Rows, seed: int = 0, overlap: int = 0) -> int:
         levels.append(-0.5 * ((lam.log() + inside / lam).cumsum(1) + (d - ranks) * floor.log() + outside / floor))
     level = torch.cat(levels)
     gap = level[:, level.mean(0).argmax()].unsqueeze(1) - level
-    near = gap.mean(0) <= gap.std(0, correction=0) / math.sqrt(len(gap))
+    near = gap.mean(0) <= gap.std(0, correction=0) * math.sqrt((overlap + 1) / len(gap))
     return int(near.nonzero()[0, 0]) + 1
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
-from ornstein.common.folds import every
+from ornstein.common.folds import every, standard_error
 from ornstein.covariance import Options
 from ornstein.denoisers.em import SHORT, climb, k_means
 
@@ -55,7 +55,8 @@ def choose(x: Tensor, structure: str, options: Options, *, starts: int | None = 
     smaller it is. Where the mean of two runs of EM is better than one, beyond its error, ``STARTS`` are averaged, and with them numbers
     and weights go on for as long as that gains. A choice at which a component collapses is not taken.
 
-    ``options.overlap`` is that of ``folds.every``. Raises ``InputError`` where all held-out cases are repeats of the others.
+    ``options.overlap`` is that of ``folds.every`` and ``folds.standard_error``.
+    Raises ``InputError`` where all held-out cases are repeats of the others.
     Cost: an EM for each that is tried.
     """
     fitted, held = every(len(x), _HELD_OUT, options.overlap)
@@ -77,35 +78,38 @@ def choose(x: Tensor, structure: str, options: Options, *, starts: int | None = 
         return torch.full_like(levels, -math.inf) if collapsed and components > 1 else levels
 
     free = options.shrinkage == AUTO and _shrinks(structure, tuple(x.shape[1:])) and not _is_flat(x.flatten(1))
+    gains = functools.partial(_gains, overlap=options.overlap)
     most, weights, shrinkage = max(len(train) // 10, 1), WEIGHTS if free else (), of_one(options.shrinkage)
-    best, level = _doubled(judged, shrinkage, most)
+    best, level = _doubled(judged, shrinkage, most, gains)
     chosen = Choice(best, shrinkage, starts or 1)
     for weight in weights:
-        best, tried = _doubled(judged, weight, most)
-        if _gains(tried - level):
+        best, tried = _doubled(judged, weight, most, gains)
+        if gains(tried - level):
             chosen, level = Choice(best, weight, starts or 1), tried
     if starts is not None or chosen.components == 1:
         return chosen
     lower = [w for w in (*weights, LAST) if free and not isinstance(chosen.shrinkage, str) and w < chosen.shrinkage]
-    return _averaged(judged, chosen, level, most, lower)
+    return _averaged(judged, chosen, level, most, lower, gains)
 
 
-def _averaged(judged: Callable[..., Tensor], alone: Choice, level: Tensor, most: int, lower: Sequence[float]) -> Choice:
+def _averaged(
+    judged: Callable[..., Tensor], alone: Choice, level: Tensor, most: int, lower: Sequence[float], gains: Callable[[Tensor], bool]
+) -> Choice:
     """``alone``, of one run and held-out ``level``, or what the mean of several is best at: more components, then ``lower`` shrinkage."""
-    if not _gains(_mean(judged, alone._replace(starts=2)) - level):
+    if not gains(_mean(judged, alone._replace(starts=2)) - level):
         return alone
     best = alone._replace(starts=STARTS)
     level = _mean(judged, best)
     while 2 * best.components <= most:
         more = best._replace(components=2 * best.components)
         tried = _mean(judged, more)
-        if not _gains(tried - level):
+        if not gains(tried - level):
             break
         best, level = more, tried
     for weight in lower:
         less = best._replace(shrinkage=weight)
         tried = _mean(judged, less)
-        if not _gains(tried - level):
+        if not gains(tried - level):
             break
         best, level = less, tried
     return best
@@ -118,7 +122,7 @@ def _mean(judged: Callable[..., Tensor], choice: Choice) -> Tensor:
     return torch.logsumexp(whole, 0) - math.log(len(whole)) if len(whole) else runs[0]
 
 
-def _doubled(judged: Callable[..., Tensor], shrinkage: str | float, most: int) -> tuple[int, Tensor]:
+def _doubled(judged: Callable[..., Tensor], shrinkage: str | float, most: int, gains: Callable[[Tensor], bool]) -> tuple[int, Tensor]:
     """The number of components at which the held-out cases gain most, and their log-densities under it."""
     best, level, tried, past = 1, judged(1, shrinkage, 0), 1, False
     while 2 * tried <= most:
@@ -126,19 +130,17 @@ def _doubled(judged: Callable[..., Tensor], shrinkage: str | float, most: int) -
         found = judged(tried, shrinkage, 0)
         if float(found.mean()) > float(level.mean()):
             best, level, past = tried, found, False
-        elif past or _gains(level - found):
+        elif past or gains(level - found):
             break
         else:
             past = True
     return best, level
 
 
-def _gains(apart: Tensor) -> bool:
+def _gains(apart: Tensor, overlap: int) -> bool:
     """Whether paired differences (case,) are above 0 on average, by more than a standard error; one alone shows nothing."""
-    if len(apart) < 2:
-        return False
-    error = torch.nan_to_num(apart.std(), nan=0.0) / math.sqrt(len(apart))  # infinite differences have no deviation
-    return float(apart.mean()) > float(error)
+    error = standard_error(apart, overlap)
+    return float(apart.mean()) > (0.0 if math.isnan(error) else error)  # infinite differences have no deviation
 
 
 def _is_flat(x: Tensor) -> bool:

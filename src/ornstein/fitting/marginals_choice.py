@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common.errors import InputError
-from ornstein.common.folds import every
+from ornstein.common.folds import every, standard_error
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.denoisers import Denoiser, Gaussian, Law
 from ornstein.fitting.scaling import Scaler
@@ -41,8 +40,8 @@ def gain_of_curves(x: Tensor, scalers: Callable[[Tensor, bool], Scaler], fit: Ca
     """Both ways fitted to four fifths of x (case, *event), and the rest scored by what was observed of it.
 
     ``scalers`` makes the scaling of some cases, straight or curved; ``fit`` the law of the scaled ones; ``overlap`` is that of
-    ``folds.every``. Gaps are scored exactly for one Gaussian; other laws score complete cases. Cost: two fits. Raises ``InputError``
-    below ten cases and where nothing can be scored.
+    ``folds.every`` and ``folds.standard_error``. Gaps are scored exactly for one Gaussian; other laws score complete cases. Cost: two fits.
+    Raises ``InputError`` below ten cases and where nothing can be scored.
     """
     if len(x) < _FEWEST:
         raise InputError(
@@ -56,7 +55,7 @@ def gain_of_curves(x: Tensor, scalers: Callable[[Tensor, bool], Scaler], fit: Ca
     apart = levels[1] - levels[0]
     if not bool(torch.isfinite(apart).all()):
         raise InputError("marginals is 'auto', but a law without variance in some direction gives no densities to compare: use shrinkage")
-    return Gain(float(apart.mean()), float(apart.std()) / math.sqrt(len(apart)) if len(apart) > 1 else math.inf)
+    return Gain(float(apart.mean()), standard_error(apart, overlap))
 
 
 def _level(law: Denoiser, scaler: Scaler, x: Tensor) -> Tensor:
