@@ -88,6 +88,16 @@ def test_sentences_are_read_off_the_source():
         ("3 cases outside its support", "3 cases outside its support"),
         ("m: 3 cases outside its support, so its mean is -inf", "m：3 条信号在支撑之外，平均值因此为 -inf"),
         ("a.csv: b.csv does not exist: check the path", "a.csv: b.csv 不存在：请检查路径"),
+        (
+            "a.csv: b holds 0 60 times, where hardly any other number repeats: if it marks missing values, put NaN there, or leave these "
+            "cells empty",
+            "a.csv: b 含有 0（60 次，而其余的数几乎从不重复）：若它表示缺失，请换成 NaN，或把这些格子留空",
+        ),
+        (
+            "a follows a straight line from case to case (R2 0.98), and a law returns to its mean: subtract the line, or take differences",
+            "a 逐条沿直线变化（R2 0.98），而分布总会回到均值：请减去这条直线，或取差分",
+        ),
+        ("pypots is not installed: pip install pypots adds it to the table", "pypots 没有安装：pip install pypots 之后即可列入"),
         ("a thing: of its own", "a thing: of its own"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
     ],

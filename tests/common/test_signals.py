@@ -100,3 +100,13 @@ def test_what_cannot_be_resampled_is_one_sentence(signals, rate, says):
 )
 def test_a_slow_rate_is_told_in_seconds(rate, told):
     assert Signals(torch.zeros(1, 1, 3), rate).summary().endswith(told)
+
+
+def test_labels_may_be_a_tensor_an_array_or_a_list() -> None:
+    x = torch.zeros(2, 1, 3)
+    for labels in (torch.tensor([1, 0]), np.array([1, 0]), [1, 0], (1, 0)):
+        assert Signals(x, labels=labels).labels == (1, 0)  # type: ignore[arg-type]
+    assert Signals(x, labels=np.array(["a", "b"]), rate=2.0)[1].labels == ("b",)  # type: ignore[arg-type]
+    for wrong in ("ab", 3, torch.tensor(3), None):
+        with pytest.raises(InputError, match="labels"):
+            Signals(x, labels=wrong)  # type: ignore[arg-type]

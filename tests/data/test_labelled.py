@@ -7,6 +7,7 @@ import torch
 
 import ornstein as orn
 from kinds import normal
+from ornstein.common.errors import InputError
 
 pd = pytest.importorskip("pandas")
 xr = pytest.importorskip("xarray")
@@ -64,3 +65,23 @@ def test_samples_of_a_model_as_a_frame() -> None:
     frame = orn.to_frame(model.signals(model.sample(5)))
     assert frame.shape == (35, 2)
     assert torch.equal(model.log_prob(frame), model.log_prob(orn.read(frame)))
+
+
+@pytest.mark.parametrize("wrong", [Z, Z.numpy(), None, "days.csv"])
+def test_what_is_no_signals_is_refused_in_a_sentence(wrong: object) -> None:
+    for turned in (orn.to_frame, orn.to_xarray):
+        with pytest.raises(InputError, match="must be Signals"):
+            turned(wrong)  # type: ignore[arg-type]
+
+
+def test_a_channel_that_a_frame_would_lose_is_named() -> None:
+    for name, labels in (("time", ()), ("case", ()), ("label", ("a", "b", "a"))):
+        with pytest.raises(InputError, match=f"called {name}"):
+            orn.to_frame(orn.Signals(Z, 10.0, ("Fz", name), labels=labels))
+    assert orn.read(orn.to_frame(orn.Signals(Z[:1], 10.0, ("Fz", "voltage")))).channels == ("Fz", "voltage")
+
+
+def test_a_unit_that_is_missing_is_empty() -> None:
+    made = orn.to_xarray(orn.Signals(Z, 10.0, EEG, TWO))
+    for nothing in (None, float("nan")):
+        assert orn.read(made.assign_coords(units=("channel", pd.array(["mV", nothing], dtype=object)))).units == ("mV", "")

@@ -164,6 +164,6 @@ def test_only_what_is_asked_for_is_filled() -> None:
     whole, part = model.impute(x, 4), model.impute(x, 4, only=only)
     assert torch.equal(part.isnan()[0], x.isnan() & ~only)
     assert torch.equal(part[~part.isnan()], whole[~part.isnan()])
-    for wrong in (only.double(), only[:3], "all"):
+    for wrong in (only.double(), only[:3], "all", [True, [False]]):
         with pytest.raises(InputError, match="only"):
             model.impute(x, 4, only=wrong)

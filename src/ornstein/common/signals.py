@@ -55,14 +55,15 @@ class Signals:
         for name, entries in (("channels", channels), ("units", units)):
             if len(entries) != n_channels:
                 raise InputError(f"{name} has {len(entries)} entries, but values has {n_channels} channels: give one per channel")
-        if self.labels and len(self.labels) != len(values):
-            raise InputError(f"labels has {len(self.labels)} entries, but values has {len(values)} cases: give one per case")
+        labels = _classes(self.labels)
+        if labels and len(labels) != len(values):
+            raise InputError(f"labels has {len(labels)} entries, but values has {len(values)} cases: give one per case")
         rate = None if self.rate is None else checks.positive(self.rate, "rate")
         if rate is not None and self.times is not None:
             raise InputError(f"rate is {rate:g}, but the samples have times of their own: leave one of the two out")
         if self.times is not None:
             object.__setattr__(self, "times", rising(self.times, values.shape[2]))
-        for field, value in (("values", values), ("channels", channels), ("units", units), ("rate", rate)):
+        for field, value in (("values", values), ("channels", channels), ("units", units), ("labels", labels), ("rate", rate)):
             object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
@@ -169,6 +170,14 @@ def _words(words: str | Sequence[str], name: str) -> tuple[str, ...]:
     if not all(isinstance(word, str) for word in found):
         raise InputError(f"{name} is {words!r}, but must hold one word per channel")
     return tuple(word.strip() for word in found)
+
+
+def _classes(labels: object) -> tuple[int, ...] | tuple[str, ...]:
+    """Labels of any kind of sequence, a tensor or an array too, as a tuple."""
+    given = labels.tolist() if isinstance(labels, Tensor | np.ndarray | np.generic) else labels
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InputError(f"labels is {checks.shown(given)}, but must be a sequence of numbers or words, one per case")
+    return tuple(given)
 
 
 def _float_dtype(values: object) -> torch.dtype:

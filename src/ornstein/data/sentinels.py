@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from ornstein.common.errors import counted
 from ornstein.common.signals import Signals
 
 MARKS = (*(sign * (10.0**n - 1) for n in (2, 3, 4, 5, 6) for sign in (-1, 1)), -32768.0, 1e20, -1e20, 1e30, -1e30, 1e35, 1e36)
@@ -30,10 +29,10 @@ _LOOKED = 1 << 22
 def warn_of_marks(x: Signals, where: Path | str) -> Signals:
     """The same signals, with a ``UserWarning`` and a note for each channel that holds such numbers; nothing is changed, they may be
     values."""
-    found = marks(x.values.numpy(), x.channels)
-    for sentence in found:
+    notes = marks(x.values.numpy(), x.channels)
+    for sentence in notes:
         warnings.warn(f"{where}: {sentence}", UserWarning, stacklevel=3)
-    return replace(x, notes=(*x.notes, *found)) if found else x
+    return replace(x, notes=(*x.notes, *notes)) if notes else x
 
 
 def warn_unread(x: object, values: Tensor) -> None:
@@ -47,31 +46,32 @@ def warn_unread(x: object, values: Tensor) -> None:
 
 def marks(values: npt.NDArray[Any], channels: Sequence[str]) -> list[str]:
     """A sentence on every channel of values (case, channel, time) that holds numbers which look like marks."""
-    found = []
+    notes = []
     for k in range(values.shape[1]):
         some = values[:, k, :: max(1, values[:, k].size // _LOOKED)]
         seen = some[np.isfinite(some)]
         name = channels[k] if channels else f"channel {k + 1} of x"
         if len(seen):
-            found += [
+            notes += [
                 f"{name} holds {what}: if it marks missing values, put NaN there, or leave these cells empty" for what in _marks(seen)
             ]
-    return found
+    return notes
 
 
 @np.errstate(over="ignore")  # ranges of the largest numbers
 def _marks(seen: npt.NDArray[Any]) -> list[str]:
-    found = []
+    notes = []
     for mark in {float(seen.min()), float(seen.max())} & set(MARKS):
         others = seen[seen != mark]
         if len(others) > 1 and np.abs(others - mark).min() > _FAR * np.ptp(others) > 0:
-            found.append(f"{mark:g} {counted(len(seen) - len(others), 'time')}, far from all others")
+            often = len(seen) - len(others)
+            notes.append(f"{mark:g} {often} time{'s' * (often > 1)}, far from all others")
     others = seen[seen != 0]
     zeros = len(seen) - len(others)
     if zeros >= max(_ZEROS, _SHARE * len(seen)) and len(others) > 1 and others.min() < others.max():
         beyond = others.min() > np.ptp(others) or -others.max() > np.ptp(others)
-        often = np.unique(others, return_counts=True)[1]
-        inside = others.min() < 0 < others.max() and zeros > _OFTEN * int(often.max())
-        if len(often) >= _ZEROS and (beyond or inside):
-            found.append(f"0 {counted(zeros, 'time')}, {'far from all others' if beyond else 'where hardly any other number repeats'}")
-    return found
+        repeats = np.unique(others, return_counts=True)[1]
+        inside = others.min() < 0 < others.max() and zeros > _OFTEN * int(repeats.max())
+        if len(repeats) >= _ZEROS and (beyond or inside):
+            notes.append(f"0 {zeros} times, {'far from all others' if beyond else 'where hardly any other number repeats'}")
+    return notes

@@ -36,7 +36,7 @@ def array(value: Any, asked: Asked, where: str) -> Loaded:
         values if case else values[None],
         rate,
         named,
-        (unit,) * len(named) if units is None else tuple(map(str, units)),
+        (unit,) * len(named) if units is None else tuple("" if one is None or one != one else str(one) for one in units),
         classes=None if classes is None else classes.astype(object)[:, None],
         times=times,
     )

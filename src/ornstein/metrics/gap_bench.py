@@ -102,13 +102,15 @@ def bench_gaps(x: object, *, peers: bool = True, seed: int = 0, progress: Callab
             refused[way] = str(reason)
     for way in PEERS if peers else ():
         tell(way)
-        if (absent := gap_peers.missing(way)) is not None:
-            refused[way] = absent
+        if (package := gap_peers.missing(way)) is not None:
+            why = f"{package} is not installed: pip install {package} adds it to the table"
+            refused[way] = why
             continue
         try:
             rows += _of_peer(way, train, test, masks, scale, seed)
         except Exception as wrong:  # whatever code of others raises, the table is kept
-            refused[way] = f"it ended with {type(wrong).__name__}: {wrong}"
+            why = f"it ended with {type(wrong).__name__}: {wrong}"
+            refused[way] = why
     return GapBench(tuple(sorted(rows, key=lambda row: patterns.index(row.pattern))), len(train), len(test), refused)
 
 

@@ -31,11 +31,9 @@ _STREAM = 7 << 20
 
 
 def missing(way: str) -> str | None:
-    """Why a peer cannot run here, or None where it can."""
+    """The package that a peer wants and that is not installed here, or None where it can run."""
     package, _ = PEERS[way]
-    if importlib.util.find_spec(package) is not None:
-        return None
-    return f"{package} is not installed: pip install {package} adds it to the table"
+    return package if importlib.util.find_spec(package) is None else None
 
 
 def learned(way: str, train: Tensor, seed: int) -> Fill:

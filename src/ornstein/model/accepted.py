@@ -117,7 +117,8 @@ def say_trend(values: Tensor, channels: tuple[str, ...], tell: Callable[[str], N
     """A channel whose level follows a straight line, from case to case or along one series, is worth a word: a law returns to its mean."""
     if values.ndim != 3 or max(len(values), values.shape[2] if len(values) == 1 else 0) < LEAST:
         return
-    along, what = (values[0], "in time") if len(values) == 1 else (values.nanmean(2).T, "from case to case")
+    along = values[0] if len(values) == 1 else values.nanmean(2).T
+    what = "in time" if len(values) == 1 else "from case to case"
     for k, level in enumerate(along):
         seen = ~level.isnan()
         place = torch.arange(len(level), dtype=torch.float64)[seen]

@@ -147,7 +147,7 @@ class Fitted:
             values = values[:, 0]
         if values.ndim != len(lead) + 2 or tuple(values.shape[1:-1]) != lead or not len(values):
             wanted = ", ".join(["case", *map(str, lead), "time"])
-            raise InputError(f"x has shape {tuple(values.shape)}, but must be ({wanted})")
+            raise InputError(f"x has shape {tuple(values.shape)}, but must be ({wanted}), at least one case")
         return values
 
     def _signals(self, x: object, *, missing: bool = False) -> Tensor:

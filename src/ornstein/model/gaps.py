@@ -251,7 +251,10 @@ def _asked(only: object, values: Tensor, event: tuple[int, ...] | None) -> Tenso
     """``only`` as bool (case, *event), for values of cases with this event; None where they are named signals."""
     if event is None or tuple(values.shape[1:]) != event:
         raise InputError("only is for arrays of cases as long as the window: give x as such an array, or leave only out")
-    found = only.cpu().numpy() if isinstance(only, Tensor) else np.asarray(only)
+    try:
+        found = only.cpu().numpy() if isinstance(only, Tensor) else np.asarray(only)
+    except ValueError:  # rows of several lengths
+        raise InputError(f"only holds rows of several lengths, but must be bool of the shape of x, {tuple(values.shape)}") from None
     if found.dtype != np.bool_ or found.shape != values.shape:
         raise InputError(f"only is {found.dtype} of shape {found.shape}, but must be bool of the shape of x, {tuple(values.shape)}")
     return torch.from_numpy(found)

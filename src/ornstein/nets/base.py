@@ -58,8 +58,6 @@ def event(shape: Shape, *, axes: tuple[int, ...] = (), name: str = "") -> Shape:
     if not sizes or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in sizes):
         raise InputError(f"event_shape is {shape!r}, but must be a tuple of whole numbers of at least 1, such as (channel, time)")
     if axes and len(sizes) not in axes:
-        raise InputError(
-            f"event_shape is {sizes}, but a {name} takes (channel, time) or (channel, height, width): "
-            "use an MLP, or give the signals a channel axis"
-        )
+        allowed = "(channel, time)" if axes == (2,) else "(channel, time) or (channel, height, width)"
+        raise InputError(f"event_shape is {sizes}, but a {name} takes {allowed}: use an MLP, or give signals of that shape")
     return sizes
