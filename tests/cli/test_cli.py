@@ -173,6 +173,14 @@ def test_impute_checks_its_bands_and_keeps_the_correction(room, capsys):
     assert "are kept in heavy.model" in out
     assert float(orn.load("heavy.model").bands[0, 0]) < 0.6
     assert run(capsys, "impute", "heavy.model", "heavy.csv")[0] == 2
+    assert run(capsys, "impute", "heavy.model", "heavy.csv", "--check", "-o", "filled.csv")[0] == 2
+    alone = torch.full((20, 1, 8), torch.nan)
+    alone[:, :, 3] = 1.0  # whatever is hidden, it is a gap of all eight samples
+    orn.write("alone.csv", orn.Signals(alone))
+    code, out, _ = run(capsys, "impute", "heavy.model", "alone.csv", "--check")
+    assert code == 0
+    assert "–" in out
+    assert "nan" not in out
 
 
 def test_bench_gaps_compares_the_ways_on_ones_own_data(room, capsys, monkeypatch):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
+from ornstein.common.sentences import Remark
 from ornstein.covariance import Dense, estimate
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.missing_fit import fit_with_gaps
@@ -109,7 +110,9 @@ def test_never_worse_with_seven_channels_and_many_cases(share: float) -> None:
 
 def test_random_walks_where_nothing_richer_helps() -> None:
     """Two cases show no structure: straight lines, said in the sentence."""
-    _, _, how = fit_with_gaps(hide(draw(2, 3), 0.3, 4))
+    heard: list[str] = []
+    _, _, how = fit_with_gaps(hide(draw(2, 3), 0.3, 4), progress=heard.append)
+    assert "draws and densities have no level" in next(said for said in heard if isinstance(said, Remark))
     assert (how.prior, how.weight, how.passes) == ("line", 1.0, 0)
     assert "nothing richer kept up with straight lines" in how.sentence()
 

@@ -1,5 +1,6 @@
 """The command that fills gaps: impute."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,9 @@ from ornstein.common.files import refuse_existing
 if TYPE_CHECKING:
     from ornstein import Signals
     from ornstein.metrics import BandCheck
+
+NONE = "–"
+"""What stands in a table where there was no gap to look into."""
 
 
 def register(app: typer.Typer, words: Words) -> None:
@@ -53,6 +57,10 @@ def register(app: typer.Typer, words: Words) -> None:
             )
             return
         if check or correct:
+            if beside := " and ".join(name for name, given in (("-o", output), ("--bands", bands)) if given is not None):
+                raise InputError(
+                    f"{beside} is given with --check or --correct, which write no signals: leave it out, or fill in a run of its own"
+                )
             _check(path, read_as_told(signals, reading, words, as_json), correct, seed, as_json, words)
             return
         if output is None:
@@ -98,7 +106,9 @@ def _check(path: Path, x: "Signals", correct: bool, seed: int, as_json: bool, wo
         show.machine({**told, "saved": changed})
         return
     names = model.channels or tuple(f"ch{c}" for c in range(found.coverage.shape[1]))
-    shares = [[f"{100 * v:.0f} ± {100 * e:.0f} %" for v, e in zip(*row, strict=True)] for row in _pairs(found)]
+    shares = [
+        [f"{100 * v:.0f} ± {100 * e:.0f} %" if math.isfinite(v) else NONE for v, e in zip(*row, strict=True)] for row in _pairs(found)
+    ]
     cells = [(name, str(length)) for name in names for length in found.lengths]
     rows = [(*cell, *share) for cell, share in zip(cells, shares, strict=True)]
     show.table(words("check-title"), [words(k) for k in ("channel", "gap-length", "head-50", "head-80", "head-90")], rows)
@@ -106,7 +116,11 @@ def _check(path: Path, x: "Signals", correct: bool, seed: int, as_json: bool, wo
         show.line(words("bands-hold"))
     for c, name in enumerate(names):
         if c in found.broken:
-            show.line(words("bands-corrected").format(channel=name, held=" / ".join(f"{100 * v:.0f}" for v in found.corrected[c].tolist())))
+            show.line(
+                words("bands-corrected").format(
+                    channel=name, held=" / ".join(f"{100 * v:.0f}" if math.isfinite(v) else NONE for v in found.corrected[c].tolist())
+                )
+            )
     if not found.holds:
         show.line(words("bands-saved" if changed else "bands-ask").format(path=path))
 

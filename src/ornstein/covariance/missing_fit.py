@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ornstein.common.sentences import Remark
 from ornstein.covariance.missing import expected_moments, moments
 from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.missing_held_out import Bench
@@ -103,6 +104,13 @@ def fit_with_gaps(x: Tensor, *, seed: int = 0, progress: Callable[[str], None] |
         warn_of_unseen(unseen, mean.numel())
     report = Gaps(path[-1].prior, path[-1].weight, len(path) - 1, best.error, line, bench.hidden)
     tell(report.sentence())
+    if report.prior == "line":
+        tell(
+            Remark(
+                "gaps: the law is a random walk for every channel: it fills gaps as straight lines do, but its draws and densities have no "
+                "level; give more cases, or name a structure, such as coregionalised"
+            )
+        )
     return run.origin.flatten() + mean, matrix, report
 
 

@@ -46,7 +46,7 @@ class BandCheck:
     """Coverage of the 50, 80 and 90 % bands in held-out gaps.
 
     lengths    of the gaps, in samples; of masks, the least lengths of three classes
-    coverage   (length, channel, 3), and its standard ``error``
+    coverage   (length, channel, 3), and its standard ``error``; NaN where fewer than two cases had such a gap
     stretch    (channel, 3): where |z| of the three bands ought to be; that of a normal law where they hold
     corrected  (channel, 3): coverage over all lengths of every half of the cases after a correction by the other half
     """
