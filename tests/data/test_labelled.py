@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,3 +86,11 @@ def test_a_unit_that_is_missing_is_empty() -> None:
     made = orn.to_xarray(orn.Signals(Z, 10.0, EEG, TWO))
     for nothing in (None, float("nan")):
         assert orn.read(made.assign_coords(units=("channel", pd.array(["mV", nothing], dtype=object)))).units == ("mV", "")
+
+
+@pytest.mark.parametrize(
+    "values", [np.ones((2, 3), complex), np.full((2, 3), "a"), np.full((2, 3), "a", object), np.zeros((2, 3), "M8[ns]")]
+)
+def test_values_that_are_no_numbers_are_refused_in_a_sentence(values: object) -> None:
+    with pytest.raises(InputError, match="must hold real numbers"):
+        orn.read(xr.DataArray(values, dims=("case", "time")))

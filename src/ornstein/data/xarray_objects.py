@@ -17,14 +17,14 @@ _CHANNELS = ("channel", "channels", "ch", "ch_name", "sensor", "lead", "variable
 def array(value: Any, asked: Asked, where: str) -> Loaded:
     """A ``DataArray``: its dimensions are a clock, channels and cases by name, in any order; a single other one is the cases.
 
-    Raises ``InputError`` where none is a clock, or two could be cases.
+    Raises ``InputError`` where none is a clock, or two could be cases, and for values that are no real numbers.
     """
     dims, time, channel, case = _roles(value)
     if not time or len(case) > 1:
         raise InputError(
             f"{where} has the dimensions {', '.join(dims)}, but needs time, and may have channel and one of cases: rename them"
         )
-    values = value.transpose(*case, *channel[:1], time[0]).values.astype(np.float64)
+    values = _numbers(value.transpose(*case, *channel[:1], time[0]).values, where)
     if not channel:
         values = values[..., None, :]
     unit = str(value.attrs.get("units", ""))
@@ -64,6 +64,18 @@ def dataset(value: Any, asked: Asked, where: str) -> Loaded:
     units = tuple(part.units[0] for part in parts)
     values = np.concatenate([part.values for part in parts], axis=1)
     return Loaded(values, parts[0].rate, tuple(map(str, value.data_vars)), units, times=parts[0].times)
+
+
+def _numbers(values: np.ndarray[Any, Any], where: str) -> np.ndarray[Any, Any]:
+    """The values in float64. Raises ``InputError`` for complex numbers, dates and words."""
+    try:
+        if values.dtype.kind not in "cmM":
+            return values.astype(np.float64)
+    except (TypeError, ValueError):  # words, or objects of any kind
+        pass
+    raise InputError(
+        f"{where} is of type {values.dtype}, but must hold real numbers: convert it, or pass real and imaginary part as channels"
+    )
 
 
 def _words(value: Any, dim: str) -> tuple[str, ...]:
