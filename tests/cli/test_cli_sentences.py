@@ -98,6 +98,11 @@ def test_sentences_are_read_off_the_source():
             "a 逐条沿直线变化（R2 0.98），而分布总会回到均值：请减去这条直线，或取差分",
         ),
         ("pypots is not installed: pip install pypots adds it to the table", "pypots 没有安装：pip install pypots 之后即可列入"),
+        (
+            "no network got below the held-out loss of the Gaussian (0.4), so one with the Gaussian's answers is returned: train longer, "
+            "or give more cases",
+            "没有网络的留出损失低于高斯分布（0.4），因此交回一个与高斯分布答案相同的网络：请训练更久，或多给些信号",
+        ),
         ("a thing: of its own", "a thing: of its own"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
     ],
