@@ -11,7 +11,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "ornstein"
 CATALOGUE = SOURCE / "common" / "text" / "sentences.zh.json"
-SAYING = ("InputError", "RunError", "Remark", "warn", "_note", "because")
+SAYING = ("InputError", "RunError", "Remark", "warn", "_note", "_say", "because")
 REFUSING = ("Refused",)
 """Errors whose sentence comes second, after a status."""
 TELLING = ("tell", "progress")

@@ -103,6 +103,7 @@ def test_sentences_are_read_off_the_source():
             "or give more cases",
             "没有网络的留出损失低于高斯分布（0.4），因此交回一个与高斯分布答案相同的网络：请训练更久，或多给些信号",
         ),
+        ("the model does not know the channels a, b: they are left out", "模型不认识通道 a, b：已略去"),
         ("a thing: of its own", "a thing: of its own"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
     ],
