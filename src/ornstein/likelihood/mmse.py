@@ -47,7 +47,7 @@ def mmse(
 
     It holds for any law whose density is known, and the integrand is small where the two denoisers agree, so the reference is the
     Gaussian with the full covariance, or the mixture that a network stands on. Where the denoiser is not the exact posterior mean,
-    as with a network, it is the continuous-time variational bound (Kingman et al. 2021, eq. 15) of the stochastic sampler; errors of a
+    as with a network, it is the continuous-time variational bound (Kingma et al. 2021, eq. 15) of the stochastic sampler; errors of a
     network that are proportional to the noise pull it down for ever as the noise falls, so the end of the scale then counts.
 
     error  the standard error to reach in nats; default 0.05 or 0.001 d

@@ -58,11 +58,11 @@ def _alone(seed: int) -> Iterator[None]:
     nowhere = io.TextIOWrapper(io.BytesIO(), "utf-8")  # as PyPOTS asks for an encoding
     with torch.random.fork_rng(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         torch.manual_seed(seed)
-        np.random.seed(seed % (1 << 32))  # noqa: NPY002
+        np.random.seed(seed % (1 << 32))  # noqa: NPY002 - theirs
         try:
             yield
         finally:
-            np.random.set_state(before)  # noqa: NPY002
+            np.random.set_state(before)  # noqa: NPY002 - theirs
 
 
 def _saits(train: Tensor) -> Fill:
