@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ornstein.model.fit import fit
     from ornstein.model.label import Label
     from ornstein.model.loading import load
+    from ornstein.model.local_scale import LocalScale
     from ornstein.model.model import Model
     from ornstein.model.sharing import from_pretrained
     from ornstein.model.symbols import SymbolModel
@@ -71,6 +72,7 @@ __all__ = [
     "Laplace",
     "Likelihood",
     "Linear",
+    "LocalScale",
     "Mask",
     "Mix",
     "Model",
@@ -125,6 +127,7 @@ _NAMES = {
     "model.exporting": ("export",),
     "model.fit": ("fit",),
     "model.label": ("Label",),
+    "model.local_scale": ("LocalScale",),
     "model.together": ("together",),
     "model.loading": ("load",),
     "model.model": ("Model",),

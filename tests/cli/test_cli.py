@@ -156,6 +156,10 @@ def test_forecast_writes_medians_bands_and_paths_and_tests_them(room, capsys):
     assert torch.equal(orn.read("next.csv").values.flatten(), found.quantiles((0.5,)).flatten())
     assert orn.read("ends.csv").shape == (1, 2, 4)
     assert orn.read("paths.csv").shape == (7, 1, 4)
+    code, out, _ = run(capsys, "forecast", "walk.model", "walk.csv", "--horizon", "4", "-o", "plain.csv", "--local-scale", "none", "--json")
+    assert code == 0
+    assert json.loads(out)["why_scale"] == "no local scale, as asked"
+    assert json.loads(out)["local_scale"] is None
     assert run(capsys, "forecast", "walk.model", "walk.csv", "--horizon", "4")[0] == 2
 
 

@@ -35,6 +35,7 @@ def register(app: typer.Typer, words: Words) -> None:
         level: Annotated[float, option("--level", "level")] = 0.9,
         draws: Annotated[int, option("--draws", "draws")] = 100,
         free: Annotated[str, option("--free", "free")] = "auto",
+        local_scale: Annotated[str, option("--local-scale", "local-scale")] = "auto",
         backtest: Annotated[bool, option("--backtest", "backtest")] = False,
         season: Annotated[int | None, option("--season", "season")] = None,
         seed: Annotated[int, option("--seed", "seed")] = 0,
@@ -53,9 +54,10 @@ def register(app: typer.Typer, words: Words) -> None:
         model = of_signals(path)
         x = read_as_told(signals, reading, words, as_json)
         told: dict[str, Any] = {"horizon": horizon}
+        how: dict[str, Any] = {"free": free, "local_scale": local_scale, "seed": seed}
         with counting(words("forecasting"), None, as_json):
-            found = model.forecast(x, horizon, draws, free=free, seed=seed) if output is not None else None
-            tested = measured(model, x, horizon, season=season, free=free, seed=seed) if backtest else None
+            found = model.forecast(x, horizon, draws, **how) if output is not None else None
+            tested = measured(model, x, horizon, season=season, **how) if backtest else None
         if found is not None and output is not None:
             low, middle, high = found.quantiles((0.5 - level / 2, 0.5, 0.5 + level / 2))
             orn.write(output, model.signals(middle, x), force=force)
@@ -63,14 +65,21 @@ def register(app: typer.Typer, words: Words) -> None:
                 orn.write(bands, bands_of(model, x, (low, high), (0.5 - level / 2, 0.5 + level / 2)), force=force)
             if paths is not None:
                 orn.write(paths, model.signals(found.paths.flatten(0, 1), x), force=force)
-            told |= {"free": found.free, "why": found.why, "output": output, "bands": bands, "paths": paths}
+            told |= {"free": found.free, "why": found.why} | _scale(found.local_scale, found.why_scale)
+            told |= {"output": output, "bands": bands, "paths": paths}
         if as_json:
             table = None if tested is None else {name: vars(e) for name, e in tested.errors.items()}
             show.machine({**told, "backtest": table})
             return
         if found is not None:
             show.line(translated(found.why, words.spoken))
+            show.line(translated(found.why_scale, words.spoken))
             show.line(words("forecast-written").format(horizon=horizon, path=output))
         if tested is not None:
             rows = [(words(f"way-{name}"), *errors_row(errors)) for name, errors in tested.errors.items()]
             show.table(words("backtest-title").format(origins=tested.origins), [words("way"), *error_heads(words)], rows)
+
+
+def _scale(scale: orn.LocalScale | None, why: str) -> dict[str, Any]:
+    """What a machine reads of a local scale."""
+    return {"local_scale": None if scale is None else {"half_life": scale.half_life, "power": scale.power}, "why_scale": why}

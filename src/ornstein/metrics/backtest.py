@@ -13,18 +13,21 @@ from ornstein.common.errors import InputError
 from ornstein.fitting.pinball import LEVELS
 from ornstein.metrics.filling import Errors, errors_of
 from ornstein.model import Model
+from ornstein.model.local_scale import LocalScale
 
 _ORIGINS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """Errors by name ("model", "last value", "seasonal"), how many origins, and what was free in the model's forecasts."""
+    """Errors by name ("model", "last value", "seasonal"), how many origins, and what was free, and how wide, in the model's forecasts."""
 
     errors: dict[str, Errors]
     origins: int
     free: str
     why: str
+    local_scale: LocalScale | None
+    why_scale: str
 
 
 def backtest(
@@ -35,13 +38,15 @@ def backtest(
     origins: int = _ORIGINS,
     season: int | None = None,
     free: str = "auto",
+    local_scale: str | LocalScale = "auto",
     draws: int = 200,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Backtest:
     """Forecasts of ``horizon`` samples from ``origins`` equally spaced origins in the second half of series (case, *lead, time).
 
-    What is free is chosen once, on what lies before the first origin. "last value" repeats it, "seasonal" what was one ``season`` (in
+    What is free, and the local scale, are chosen once, on what lies before the first origin; the value of the scale at an origin comes from
+    what lies before that one. "last value" repeats it, "seasonal" what was one ``season`` (in
     samples) before; their bands are the quantiles of their own errors, lead by lead, at all origins before the first. Raises
     ``InputError`` for series that do not hold a window before half of their time. Cost: one conditioning of all origins.
     """
@@ -58,14 +63,21 @@ def backtest(
     at = torch.linspace(first, last, min(origins, last - first + 1)).long().tolist()
     truth = torch.cat([values[..., t : t + horizon] for t in at])
     scale = model.scaler.scale[..., :1]
-    chosen = model.forecast(values[..., :first], horizon, 1, free=free, seed=seed)
-    past = torch.cat([values[..., t - (window - horizon) : t] for t in at])
-    found = model.forecast(past, horizon, draws, free=chosen.free, seed=seed, progress=progress)
+    chosen = model.forecast(values[..., :first], horizon, 1, free=free, local_scale=local_scale, seed=seed)
+    local = chosen.local_scale
+    reach = window - horizon if local is None else window + local.reach
+    past = torch.cat([_before(values, t, reach) for t in at])
+    found = model.forecast(past, horizon, draws, free=chosen.free, local_scale=local or "none", seed=seed, progress=progress)
     errors = {"model": errors_of(truth, found.quantiles(LEVELS), scale)}
     for name, back in (("last value", 1), ("seasonal", season)):
         if back is not None:
             errors[name] = errors_of(truth, _naive(values, at, first, horizon, back), scale)
-    return Backtest(errors, len(at), chosen.free, chosen.why)
+    return Backtest(errors, len(at), chosen.free, chosen.why, local, chosen.why_scale)
+
+
+def _before(values: Tensor, t: int, back: int) -> Tensor:
+    """The ``back`` samples before t, NaN before the first."""
+    return torch.nn.functional.pad(values[..., max(t - back, 0) : t], (max(back - t, 0), 0), value=torch.nan)
 
 
 def _naive(values: Tensor, at: list[int], first: int, horizon: int, back: int) -> Tensor:

@@ -23,7 +23,10 @@ from ornstein.denoisers import Denoiser, Gaussian, Law, Mixture
 from ornstein.denoisers.filling import DENSE
 from ornstein.fitting.pinball import LEVELS, pinball
 from ornstein.fitting.scaling import Scaler
+from ornstein.model import local_scale
 from ornstein.model.imputing import Exact, Filler, Tell
+from ornstein.model.local_scale import LocalScale, scaled
+from ornstein.model.origins import FEWEST, origins
 from ornstein.model.quantiles import quantiles
 
 KINDS = {"nothing": 0, "level": 1, "trend": 2}
@@ -31,8 +34,6 @@ KINDS = {"nothing": 0, "level": 1, "trend": 2}
 AUTO = "auto"
 ANY = 1e6
 """Free variance over that of the law: it costs six of sixteen digits, and a millionth of the answer."""
-FEWEST, MOST = 8, 200
-"""Origins in the past without which nothing is chosen, and that are looked at."""
 BETTER = 0.99
 """Share of the score of the simpler one that a freer one must reach: what only chance prefers is not taken."""
 
@@ -41,24 +42,28 @@ BETTER = 0.99
 class Forecast:
     """What follows histories: draws, quantiles, and what was free.
 
-    paths    (draw, case, *lead, horizon), each one coherent
-    free     "nothing", "level" or "trend"
-    why      how it was chosen, in one line
+    paths        (draw, case, *lead, horizon), each one coherent
+    free         "nothing", "level" or "trend"
+    why          how it was chosen, in one line
+    local_scale  how bands follow the last errors, or None where they do not
+    why_scale    how that was chosen, in one line
     """
 
     paths: Tensor
     free: str
     why: str
+    local_scale: LocalScale | None
+    why_scale: str
     _filler: Filler
     _window: Tensor
-    _outward: Callable[[Tensor], Tensor]
+    _told: Callable[[Tensor], Tensor]
 
     def quantiles(self, levels: object = (0.05, 0.5, 0.95)) -> Tensor:
         """(level, case, *lead, horizon), exact for a Gaussian and a mixture, of the paths otherwise."""
         z = torch.special.ndtri(checks.levels(levels, "levels"))
         if isinstance(self._filler, Exact):
             found = quantiles(self._filler, self._window, z, len(self.paths), 0, lambda _: None)
-            return self._outward(found[..., -self.paths.shape[-1] :])
+            return self._told(found)
         return torch.quantile(self.paths, torch.special.ndtr(z), dim=0)
 
 
@@ -116,20 +121,30 @@ def forecast(
     history: Tensor,
     horizon: int,
     draws: int,
-    told: tuple[str, str],
+    free: str,
+    scale: str | LocalScale,
     outward: Callable[[Tensor], Tensor],
     seed: int,
     tell: Tell,
 ) -> Forecast:
-    """The forecast with (kind, why) ``told``; ``outward`` brings values of the model to the names and units of the history."""
-    kind, why = told
+    """The forecast with what is asked to be ``free`` and its local ``scale``; ``outward`` brings values of the model to the names and
+    units of the history."""
+    kind, why = (free, f"{free} is free, as asked") if free != AUTO else chosen(filler, history, horizon)
+    if kind != "nothing":
+        filler = Exact(freed(filler.law, kind), filler.scaler)
     window = filler.law.event_shape[-1]
     known = history[..., history.shape[-1] - (window - horizon) :]
     shown = torch.cat([known, torch.full((*known.shape[:-1], horizon), torch.nan, dtype=torch.float64)], -1)
-    if kind != "nothing":
-        filler = Exact(freed(filler.law, kind), filler.scaler)
-    paths = filler(shown, draws, seed, tell)[..., -horizon:]
-    return Forecast(outward(paths), kind, why, filler, shown, outward)
+    local = local_scale.chosen(filler, history, horizon, scale)
+    middle = None if local.ratio is None else quantiles(filler, shown, torch.zeros(1, dtype=torch.float64), 1, 0, lambda _: None)
+
+    def told(values: Tensor) -> Tensor:
+        """The future of windows, as wide as the local scale has it."""
+        if middle is not None and local.ratio is not None:
+            values = scaled(values, middle, local.ratio, filler.scaler)
+        return outward(values[..., -horizon:])
+
+    return Forecast(told(filler(shown, draws, seed, tell)), kind, why, local.scale, local.why, filler, shown, told)
 
 
 def chosen(filler: Filler, history: Tensor, horizon: int) -> tuple[str, str]:
@@ -141,22 +156,17 @@ def chosen(filler: Filler, history: Tensor, horizon: int) -> tuple[str, str]:
     if not isinstance(law, Gaussian | Mixture) or law.batch_shape or law.size > DENSE:
         why = "nothing is free: only a Gaussian or a mixture can be freed of its level"
         return "nothing", why
-    window = law.event_shape[-1]
-    longer = history.shape[-1] >= window
-    origins = history.unfold(-1, window, 1).movedim(-2, 1).flatten(0, 1) if longer else history[:0]  # (case * origin, *lead, window)
-    seen = ~torch.isnan(origins).flatten(1, -2) if origins.ndim > 2 else ~torch.isnan(origins).unsqueeze(1)
-    origins = origins[seen[..., :-horizon].any((1, 2)) & seen[..., -horizon:].any((1, 2))]  # others tell nothing
-    if len(origins) < FEWEST:
-        why = f"nothing is free: the history holds {len(origins)} origins, and {FEWEST} are needed to choose"
+    found = origins(history, law.event_shape[-1], horizon)
+    if isinstance(found, int):
+        why = f"nothing is free: the history holds {found} origins, and {FEWEST} are needed to choose"
         return "nothing", why
-    origins = origins[torch.linspace(0, len(origins) - 1, min(len(origins), MOST)).long()]
-    scores = {kind: _score(freed(law, kind), scaler, origins, horizon) for kind in KINDS}
+    scores = {kind: _score(freed(law, kind), scaler, found.windows, horizon) for kind in KINDS}
     best = "nothing"
     for kind in ("level", "trend"):
         if scores[kind] < BETTER * scores[best]:
             best = kind
     said = ", ".join(f"{kind} {value:.3g}" for kind, value in scores.items())
-    why = f"{best} is free, by the error at {len(origins)} origins in the history: {said}"
+    why = f"{best} is free, by the error at {len(found.windows)} origins in the history: {said}"
     return best, why
 
 

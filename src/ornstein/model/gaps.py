@@ -25,6 +25,7 @@ from ornstein.model import forecasting, imputing, recordings
 from ornstein.model.drawing import PLAIN_SAMPLER, run_of, told
 from ornstein.model.fitted import Fitted
 from ornstein.model.forecasting import Forecast
+from ornstein.model.local_scale import LocalScale, checked
 from ornstein.model.quantiles import quantiles, stretched
 from ornstein.model.strange import say_strange
 from ornstein.samplers import Sampler, Steps, Tuned
@@ -152,6 +153,7 @@ class Gaps(Fitted):
         draws: int = 100,
         *,
         free: str = "auto",
+        local_scale: str | LocalScale = "auto",
         label: object = None,
         condition: object = None,
         device: torch.device | str | None = None,
@@ -165,18 +167,21 @@ class Gaps(Fitted):
         the law re-centred on the last values; with "trend" its slope too. "auto" takes the one whose forecasts from origins inside the
         histories score best, and ``.why`` says how. Histories that the model was not fitted to choose more fairly.
 
+        ``local_scale`` lets bands widen and narrow with the errors that the last samples made, for series whose quiet and stormy stretches
+        alternate: "none", an ``orn.LocalScale`` of a half-life in samples and a power, or "auto", which takes one of six where forecasts
+        from origins inside the histories gain by it, and ``.why_scale`` says how. It reads histories as long as they are.
+
         Signals, names, units and the other arguments are as in ``impute``. Raises ``InputError`` for a horizon as long as the window, and
-        for histories that are too short. Cost: that of ``impute``, and three conditionings to choose.
+        for histories that are too short. Cost: that of ``impute``, and four conditionings to choose.
         """
         matched = self._matched(history)
         values = checks.tensor(matched.values if matched else history, "history", missing=True)
         values = forecasting.checked(values, self.event_shape, horizon)
         count, seed = memory.drawn(draws, "draws", values[..., :1].numel() * horizon), checks.seed(seed)
         filler = self._filler(len(values), None, None, "vp", "own", label, condition, device, plain=True)
-        why = f"{free} is free, as asked"
-        choice = (free, why) if free != forecasting.AUTO else forecasting.chosen(filler, values, horizon)
+        scale = checked(local_scale)
         outward = (lambda found: found) if matched is None else matched.outward
-        return forecasting.forecast(filler, values, horizon, count, choice, outward, seed, progress or (lambda _: None))
+        return forecasting.forecast(filler, values, horizon, count, free, scale, outward, seed, progress or (lambda _: None))
 
     def corrected(
         self,
