@@ -17,7 +17,7 @@ def test_it_is_kept_or_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureF
     data = tmp_path / "x.npy"
     orn.write(data, orn.Signals(Noise(1).normal(40, (2, 6))))
     words = ["fit", str(data), "--correction", "learned", "--folds", "0"]
-    monkeypatch.setattr(learning, "ROWS", 1000)
+    monkeypatch.setattr(learning, "STEPS", 3)
     monkeypatch.setattr(learning, "SURE", 1e9)
     code, out, _ = run(capsys, *words, "-o", str(tmp_path / "left"))
     assert code == 0

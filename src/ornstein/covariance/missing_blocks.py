@@ -133,14 +133,16 @@ class Conditional:
     def expect(self, x: Tensor, wanted: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(E[x | what is seen], its standard deviation), both (n, d): the value itself and 0 where it was seen.
 
-        A deviation costs a solve for its entry; with ``wanted`` (n, d) there are those of these entries only, and 0 elsewhere.
+        A deviation costs a solve for its entry; with ``wanted`` (n, d) both are of these hidden entries only, and the other gaps get the
+        mean of the law and 0.
         """
         seen = ~torch.isnan(x)
         r = self.residual(x, seen)
         filled, variance = r.clone(), torch.zeros_like(r)
         for block in self.blocks(seen):
-            filled[block.cases] += self.shift(r[block.cases], block)
-            variance[block.cases] = self._variance(block, None if wanted is None else wanted[block.cases])
+            asked = None if wanted is None else wanted[block.cases]
+            shift, variance[block.cases] = self._moments(r[block.cases], block, asked)
+            filled[block.cases] += shift
         deviation = self.scale * torch.where(seen | self.still, torch.zeros_like(variance), variance).clamp_min(0).sqrt()
         return self.restore(filled, x, seen), deviation
 
@@ -176,20 +178,22 @@ class Conditional:
         """Scaled residuals as values: those seen as they came, those that never vary at their mean."""
         return torch.where(seen, x, self.mean + torch.where(self.still, torch.zeros_like(r), self.scale * r))
 
-    def _variance(self, block: Block, wanted: Tensor | None) -> Tensor:
-        """The conditional variances (b, d) of the scaled entries; not meaningful where seen, nor where not ``wanted``."""
+    def _moments(self, r: Tensor, block: Block, wanted: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The conditional mean of scaled residuals r (b, d) in the gaps, 0 where they were seen, and the variances (b, d), which mean
+        nothing where seen. With ``wanted``, 0 in the other gaps."""
         if block.from_gaps:
-            return block.spread(torch.cholesky_inverse(block.factor).diagonal(dim1=1, dim2=2), self.size)
+            mean, variance = self.shift(r, block), block.spread(torch.cholesky_inverse(block.factor).diagonal(dim1=1, dim2=2), self.size)
+            return (mean, variance) if wanted is None else (mean * wanted, variance * wanted)
         if wanted is None:
             rows = self.correlation[block.index] * block.real.unsqueeze(2)
             reach = torch.linalg.solve_triangular(block.factor, rows, upper=False)
-            left: Tensor = 1 - reach.square().sum(1)
-            return left
+            return self.shift(r, block), 1 - reach.square().sum(1)
         column, asked = _packed(wanted)
         rows = self.correlation[block.index.unsqueeze(2), column.unsqueeze(1)] * block.real.unsqueeze(2)
         reach = torch.linalg.solve_triangular(block.factor, rows, upper=False)
-        packed = torch.where(asked, 1 - reach.square().sum(1), 0.0)
-        return packed.new_zeros(wanted.shape).scatter_add_(1, column, packed)
+        aside = torch.linalg.solve_triangular(block.factor, block.pick(r).unsqueeze(2), upper=False)
+        found = torch.stack([(reach * aside).sum(1), 1 - reach.square().sum(1)]) * asked
+        return tuple(found.new_zeros(2, *wanted.shape).scatter_add_(2, column.expand(2, *column.shape), found))
 
 
 def _packed(chosen: Tensor) -> tuple[Tensor, Tensor]:

@@ -93,8 +93,9 @@ def fit(
                  Gaussian, shrunk towards the straight line as far as cross-validation says; the law lives in the scores, and densities,
                  draws, masks and gaps pass through the curves exactly. For skewed, heavy-tailed, bounded or counted values.
                  "auto": the curves where held-out cases are likelier under them by more than a standard error
-    correction   "learned": the last tenth of the cases is set aside, and a small network learns to correct the quantiles of a Gaussian or
-                 mixture in gaps; it is kept if it gains there, and otherwise the law is fitted to all cases (``Model.corrected``)
+    correction   "learned": the last tenth of the cases is set aside, and a small network learns to correct the quantiles of a Gaussian, a
+                 mixture or the law under a network with masks in gaps; it is kept if it gains there, and otherwise a Gaussian or mixture
+                 is fitted to all cases (``Model.corrected``)
     folds        the law is fitted ``folds`` more times (default 5), each without one part of the cases, which it then scores; these laws
                  stay in the model and judge new cases too, for the p-values of ``surprise``; 0 leaves them out. Folds are blocks of
                  neighbouring cases; shuffle cases that are sorted by kind. Cases with gaps are not scored. A network is fitted once:
@@ -186,8 +187,14 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
     """The law of all cases but the last tenth, which says whether a learned correction gains; of all cases where it does not."""
     if given["correction"] not in CORRECTIONS:
         raise unknown_name("correction", given["correction"], CORRECTIONS)
-    if model not in ("gaussian", "mixture") and not isinstance(model, Structured):
-        raise InputError("correction is given, but it stands on a Gaussian or a mixture: fit one of these, or leave correction out")
+    masks = options.get("masks")
+    if model not in ("gaussian", "mixture") and not isinstance(model, Structured) and not (model == "network" and masks is not None):
+        raise InputError(
+            "correction is given, but it stands on a Gaussian, a mixture, or a network with masks=Masks(): fit one of these, or leave "
+            "correction out"
+        )
+    if given["condition"] is not None or given["labels"] is not None:
+        raise InputError("labels or a condition are given, but a correction knows none: leave them or correction out")
     if given["engine"] is not None or is_stream(x):
         raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
     values, (channels, units, rate) = values_of(x)
@@ -203,8 +210,8 @@ def _corrected(x: object, model: object, given: dict[str, Any], options: dict[st
         return fit(whole, cast("str", model), **both)
 
     part = law(values[:kept])
-    found = part.corrected(values[:kept], values[last:], seed=given["seed"], progress=given["progress"])
-    return law(values) if found.correction is None else found
+    found = part.corrected(values[:kept], values[last:], masks=masks, seed=given["seed"], progress=given["progress"])
+    return law(values) if found.correction is None and masks is None else found  # a network is trained once
 
 
 def _joint(x: tuple[object, object], model: str | Recipe | Symbols | Denoiser | nn.Module | None, options: dict[str, Any]) -> Joint:

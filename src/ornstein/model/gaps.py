@@ -30,7 +30,7 @@ from ornstein.model.quantiles import quantiles, stretched
 from ornstein.model.strange import say_strange
 from ornstein.samplers import Sampler, Steps, Tuned
 from ornstein.schedules import Schedule
-from ornstein.training import Masks
+from ornstein.training import Budget, Masks
 
 DRAWS = 100
 """Where their number is not said."""
@@ -190,6 +190,7 @@ class Gaps(Fitted):
         *,
         masks: Masks | None = None,
         steps: int | None = None,
+        minutes: float | None = None,
         seed: int | None = 0,
         progress: Callable[[str], None] | None = None,
     ) -> Self:
@@ -197,28 +198,34 @@ class Gaps(Fitted):
 
         A small network looks at what the law says of a hidden entry (mean and deviation given what was seen), at what was seen next to it
         and how far that is off, and bends the law's quantiles of that entry; it starts as the law's own and is trained on gaps in x by
-        the pinball loss. It needs no more of a law than those two numbers, takes one to three minutes, and knows single entries only:
-        ``quantiles`` are the corrected ones, draws of ``impute`` have them with the dependence that the law says (its Gaussian copula).
-        Densities, samples, posteriors and forecasts are those of the law.
+        the pinball loss, under masks that are new at every step. It needs no more of a law than those two numbers, and knows single
+        entries only: ``quantiles`` are the corrected ones, draws of ``impute`` have them with the dependence that the law says (its
+        Gaussian copula). Densities, samples, posteriors and forecasts are those of the law.
+
+        A network trained with masks is corrected by the law that it stands on: ``quantiles`` are those, without a draw, and draws of
+        ``impute`` are moved to them by their ranks, so that entries depend on each other as the network says. At least 32 are made.
 
         x       signals (case, *event) to learn from, such as those of the fit; they may have gaps
         check   signals that neither the law nor the correction has seen, on whose gaps it must gain by 2 standard errors; without, the
                 last tenth of x. ``orn.fit(x, correction="learned")`` sets these aside by itself
         masks   the kinds of gaps and their shares that it is for (default: ``Masks()``, points, blocks and channels of any share)
-        steps   of training, 1024 entries each (default: four passes over the entries that were hidden)
+        steps   of training, 1024 entries each (default: 6000, five minutes for 35 x 48), or ``minutes`` in place of them, or the first that ends
 
         ``correction.crps`` says what it gained, and ``correction`` is None where it was left out; ``progress`` is told. Raises
-        ``InputError`` for laws that are no Gaussian or mixture of up to 2048 entries, images, and fewer than 4 and 2 cases.
+        ``InputError`` for laws that are no Gaussian or mixture of up to 2048 entries, and networks that do not fill gaps on one, or are
+        told a label or a condition; for images, and fewer than 4 and 2 cases.
         """
+        if self.conditions is not None:
+            raise InputError("the model is told conditions, but a correction knows none: correct the law without them")
         values = self._signals(x, missing=True)
         if check is None:
             tenth = max(2, len(values) // 10)
             values, held = values[:-tenth], values[-tenth:]
         else:
             held = self._signals(check, missing=True)
-        steps, seed = None if steps is None else checks.count(steps, "steps"), checks.seed(seed)
+        budget, seed = None if steps is None and minutes is None else Budget.of(steps, minutes), checks.seed(seed)
         tell, masks = progress or (lambda _: None), masks or Masks()
-        return replace(self, correction=learned(self.law, self.scaler, values, held, masks=masks, steps=steps, seed=seed, tell=tell))
+        return replace(self, correction=learned(self.law, self.scaler, values, held, masks=masks, budget=budget, seed=seed, tell=tell))
 
     def _longer(self, values: Tensor) -> bool:
         """Whether these are recordings. Raises ``InputError`` where a correction knows windows only."""
@@ -246,7 +253,7 @@ class Gaps(Fitted):
         law, given = self.law.on(device), told(self.conditions, label, condition, cases)
         if not isinstance(law, Law):
             method, plan, times = run_of(self.law, sampler or PLAIN_SAMPLER, steps, schedule, grid, self._tuned)
-            return imputing.Sampled(law, self.scaler, method, plan, times, given)
+            return imputing.Sampled(law, self.scaler, method, plan, times, given, None if plain else self.correction)
         if sampler is not None or steps is not None:
             raise InputError("sampler and steps are for networks, but draws from this law are exact: leave them out")
         return imputing.Exact(law, self.scaler, None if plain else self.correction)

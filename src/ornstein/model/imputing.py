@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ornstein.common.random import Noise
 from ornstein.correction.correction import Correction
+from ornstein.correction.rows import stands_on
 from ornstein.denoisers import Denoiser, Law
 from ornstein.denoisers.filling import components, draw_gaps
 from ornstein.denoisers.gap_marginals import marginals
@@ -24,6 +25,8 @@ from ornstein.schedules import Schedule
 Tell = Callable[[int], None]
 _MEMORY = 1 << 23
 """Numbers drawn at once: 64 MiB."""
+RANKED = 32
+"""Draws of a network, at least, whose ranks say which corrected quantile each is moved to."""
 _CASE = (1 << 32) - 1
 """The part of a number that is the case; the rest counts its draws."""
 
@@ -35,6 +38,8 @@ class Filler(Protocol):
     def law(self) -> Denoiser: ...
     @property
     def scaler(self) -> Scaler: ...
+    @property
+    def correction(self) -> Correction | None: ...
 
     def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         """Draws (draw, case, *event) of what NaN hides in x (case, *event), in the units of x. A case draws by its number, which is
@@ -56,7 +61,8 @@ class Exact:
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """By runs of a network that was trained with masks, told ``condition``: one row, or one for each case."""
+    """By runs of a network that was trained with masks, told ``condition``: one row, or one for each case. With a correction at least
+    ``RANKED`` draws are made, so that their ranks say where each lies, and the first ones are returned."""
 
     law: Denoiser
     scaler: Scaler
@@ -64,14 +70,30 @@ class Sampled:
     schedule: Schedule
     steps: Steps
     condition: Condition | None = None
+    correction: Correction | None = None
 
     def __call__(self, x: Tensor, draws: int, seed: int, tell: Tell, numbers: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         told = self.condition
         if told is not None and told.rows > 1 and numbers is not None:
             told = told[numbers & _CASE]
-        run = (self.sampler, self.schedule, self.steps, draws)
-        drawn = sampled(self.law, self.scaler.encode(x), *run, condition=told, seed=seed, progress=tell, numbers=numbers, only=only)
+        u, made = self.scaler.encode(x), draws if self.correction is None else max(draws, RANKED)
+        run = (self.sampler, self.schedule, self.steps, made)
+        drawn = sampled(self.law, u, *run, condition=told, seed=seed, progress=tell, numbers=numbers, only=only)
+        if self.correction is not None:
+            wanted = torch.isnan(u) if only is None else torch.isnan(u) & only
+            drawn = self._moved(self.correction, u, drawn, wanted, seed, torch.arange(len(x)) if numbers is None else numbers)[:draws]
         return torch.where(torch.isnan(x), self.scaler.decode(drawn), x)
+
+    def _moved(self, correction: Correction, u: Tensor, drawn: Tensor, wanted: Tensor, seed: int, numbers: Tensor) -> Tensor:
+        """The draws (draw, case, *event) of all cases by the corrected quantiles, some cases at a time."""
+        parts = stands_on(self.law)
+        assert parts is not None  # or there were no correction
+        out = drawn.clone()
+        for cases in wanted.flatten(1).any(1).nonzero()[:, 0].split(max(1, _MEMORY // drawn[:, 0].numel())):
+            some = (u[cases].flatten(1), drawn[:, cases].flatten(2), wanted[cases].flatten(1))
+            found = correction.by_rank(parts, *some, Noise(seed, index=numbers[cases]))
+            out[:, cases] = found.view(out[:, cases].shape)
+        return out
 
 
 def impute(

@@ -1,4 +1,4 @@
-"""Quantiles of what gaps hide: in closed form for Gaussians and mixtures, from draws for every other model.
+"""Quantiles of what gaps hide: in closed form for Gaussians and mixtures, from draws for other models without a correction.
 
     Gaussian   m + z_p s                                            of the conditional mean and deviation of every entry
     mixture    the root v of sum_k w_k Phi((v - m_k) / s_k) = p     by bisection, between the least and the largest m_k + z_p s_k
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ornstein.correction.rows import stands_on
 from ornstein.denoisers import Gaussian, Law
-from ornstein.denoisers.filling import components
 from ornstein.denoisers.gap_marginals import marginals
 from ornstein.model import recordings
-from ornstein.model.imputing import Exact, Filler, Tell
+from ornstein.model.imputing import Filler, Tell
 
 KNOTS = torch.special.ndtri(torch.tensor([0.75, 0.9, 0.95], dtype=torch.float64))
 """Ends of the central 50, 80 and 90 % of a normal law."""
@@ -64,8 +64,8 @@ def _parts(filler: Filler, x: Tensor, z: Tensor, draws: int, seed: int, tell: Te
         return
     gappy = torch.isnan(x).flatten(1).any(1)
     tell(int((~gappy).sum()))
-    parts = components(filler.law) if isinstance(filler.law, Law) else None
-    correction = filler.correction if isinstance(filler, Exact) else None
+    correction = filler.correction
+    parts = stands_on(filler.law) if correction is not None or isinstance(filler.law, Law) else None
     size = x[0].numel() * (1 if parts is not None else draws)
     for cases in gappy.nonzero()[:, 0].split(max(1, _CASES // size)):
         if parts is None:

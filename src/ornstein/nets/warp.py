@@ -23,17 +23,18 @@ class Warp(nn.Module):
 
         h_middle = shift,    h_(k+1) - h_k = (z_(k+1) - z_k) exp(common + bend_k),      z_k the normal scores of the levels
 
-    Three residual layers; every variable has an embedding, and numbers of its own at the end. All that leads to the answer is 0 at the
-    start, where h = z: a new network changes nothing.
+    A layer and ``depth`` residual ones; every variable has an embedding, and numbers of its own at the end. All that leads to the answer
+    is 0 at the start, where h = z: a new network changes nothing.
     """
 
-    def __init__(self, inputs: int, variables: int, *, width: int = 128, seed: int = 0) -> None:
+    def __init__(self, inputs: int, variables: int, *, width: int = 128, depth: int = 2, seed: int = 0) -> None:
         super().__init__()
-        self.inputs, self.variables, self.width = count(inputs, "inputs"), count(variables, "variables"), count(width, "width")
+        self.inputs, self.variables = count(inputs, "inputs"), count(variables, "variables")
+        self.width, self.depth = count(width, "width"), count(depth, "depth")
         with seeded(seed):
             self.word = nn.Embedding(variables, _WORD)
             self.first = nn.Linear(inputs + _WORD, width)
-            self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+            self.blocks = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
             self.last = zeroed(nn.Linear(width, len(KNOTS) + 1))
             self.own = nn.Embedding(variables, len(KNOTS) + 1)
         nn.init.zeros_(self.own.weight)
