@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import scipy.stats
 import torch
 
 from ornstein.common.philox import philox
+from ornstein.common.philox_numpy import NumpyPhilox
 from ornstein.common.random import Noise
 
 ONES = 0xFFFFFFFF
@@ -29,22 +33,49 @@ ONES = 0xFFFFFFFF
 )
 @pytest.mark.parametrize("library", [np, torch], ids=["numpy", "torch"])
 def test_known_answers_of_random123(counter: tuple[int, ...], key: tuple[int, int], words: tuple[int, ...], library: ModuleType) -> None:
-    a, b, c, d = (library.asarray([word]) for word in counter)
-    assert tuple(word.item() for word in philox((a, b, c, d), key, library)) == words
+    assert tuple(int(word.item()) for word in _words(counter, key, library)) == words
+
+
+def _words(counter: Sequence[Any], key: tuple[int, int], library: ModuleType) -> Sequence[Any]:
+    if library is torch:
+        return philox(key, *(torch.asarray(part) for part in counter))
+    return NumpyPhilox(key, np.broadcast(*counter).size)(*(np.atleast_1d(np.asarray(part, np.uint64)) for part in counter))
 
 
 def test_words_of_a_counter_that_is_spread_out() -> None:
-    """Parts of a counter that are the same along an axis give the words of the counter written out, in both libraries."""
+    """Parts of a counter that are the same along an axis give the words of the counter written out, in both libraries and in any pass."""
     counter = (np.arange(5), np.array([[7], [1 << 31], [ONES]]), np.array([[0], [1], [ONES]]), np.array([[[2]], [[ONES]]]))
-    found = philox(counter, (3, ONES), np)
-    shape = (2, 3, 5)
-    full = [np.broadcast_to(part, shape).reshape(-1) for part in counter]
-    other = philox(tuple(torch.from_numpy(part.copy()) for part in full), (3, ONES), torch)
-    for one, two in zip(found, other, strict=True):
-        assert one.shape == shape
-        assert np.array_equal(one.reshape(-1), two.numpy())
-        assert int(one.min()) >= 0
-        assert int(one.max()) <= ONES
+    full = [np.broadcast_to(part, (2, 3, 5)).copy() for part in counter]
+    spread, written = _words(counter, (3, ONES), np), _words(full, (3, ONES), torch)
+    reused = NumpyPhilox((3, ONES), 100)
+    for row in (1, 2):  # the second pass finds in its memory what the first one left, and is smaller than that
+        parts = reused(*(part[:, row:].astype(np.uint64) for part in full))
+        for part, one, two in zip(parts, spread, written, strict=True):
+            assert one.dtype == np.uint32
+            assert np.array_equal(one, two.numpy())
+            assert np.array_equal(part, two[:, row:].numpy())
+
+
+def test_normals_are_box_and_mullers_of_the_words_in_their_order() -> None:
+    """Entry 4 b + 2 k + (0 or 1) of case i comes of words 2 k and 2 k + 1 of the counter (b, i, 0, stream)."""
+    words = philox((7, 0), torch.arange(3), torch.arange(5)[:, None], torch.zeros(1, dtype=torch.int64), torch.tensor([4]))
+    u = [(word.to(torch.float64) + 0.5) * 2.0**-32 for word in words]
+    pairs = [(-2 * u[k].log()).sqrt() * wave(2 * math.pi * u[k + 1]) for k in (0, 2) for wave in (torch.cos, torch.sin)]
+    expected = torch.stack(pairs, -1).flatten(1)[:, :10]
+    for dtype, tolerance in ((torch.float64, 1e-14), (torch.float32, 1e-4)):
+        assert torch.allclose(Noise(7).normal(5, (10,), 4, dtype).to(torch.float64), expected, rtol=0, atol=tolerance)
+    assert torch.equal(Noise(7).uniform(5, (10,), 4), torch.stack(u, -1).flatten(1)[:, :10])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_are_the_same_in_passes_of_any_size(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work arrays are used again from pass to pass, and the last pass is smaller."""
+    noise, streams = Noise(7, first=3), (0, 5)
+    whole, uniform = noise.normals(11, (9,), streams, dtype), noise.uniform(11, (9,), 5)
+    for chunk in (1, 13, 24, 40):
+        monkeypatch.setattr("ornstein.common.random._CHUNK", chunk)
+        assert torch.equal(noise.normals(11, (9,), streams, dtype), whole)
+        assert torch.equal(noise.uniform(11, (9,), 5), uniform)
 
 
 @pytest.mark.parametrize("kind", ["normal", "uniform"])

@@ -213,7 +213,7 @@ def test_a_brushed_gap_has_the_posterior_of_python(found, given, numbers, name):
 def test_noise_is_that_of_python(found):
     expected = Noise(2**33 + 5, first=4).normal(3, (7,), stream=9)
     np.testing.assert_allclose(found["normals"]["values"], expected.flatten(), rtol=1e-12, atol=1e-14)
-    words = philox(tuple(torch.tensor([k]) for k in (1, 2, 3, 4)), (5, 6), torch)
+    words = philox((5, 6), *(torch.tensor([k]) for k in (1, 2, 3, 4)))
     assert found["philox"] == [int(w) for w in words]
 
 
