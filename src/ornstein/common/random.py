@@ -10,7 +10,7 @@ and in a batch of 1000, on one worker or many, and on any device (up to the last
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -31,20 +31,21 @@ _LARGE_CHUNK = 1 << 22
 Words = tuple[Any, ...]
 
 
+def _counter(cases: Tensor, blocks: int, streams: list[int]) -> tuple[Any, Any, Any]:
+    """Blocks, cases and streams, which broadcast to (stream, case, block): arrays of NumPy on a processor, else tensors."""
+    if cases.device.type == "cpu":
+        return np.arange(blocks, dtype=np.uint64), cases.numpy().astype(np.uint64)[:, None], np.array(streams, np.uint64)[:, None, None]
+    # filled in on the device: a list would be copied there, and the host would wait
+    filled = [torch.full((1, 1, 1), stream, device=cases.device) for stream in streams]
+    return torch.arange(blocks, device=cases.device), cases[:, None], torch.cat(filled)
+
+
 def _words(cases: Tensor, blocks: int, streams: Sequence[int], seed: int) -> Iterator[tuple[slice, Words]]:
-    """Four words for each (stream, case, block), of as many cases at a time as one pass takes: tensors, or NumPy's on a processor."""
-    low, key, on_cpu = [s & WORD for s in streams], (seed & WORD, (seed >> 32) & WORD), cases.device.type == "cpu"
-    rows = max(1, min(len(cases), (_CHUNK if on_cpu else _LARGE_CHUNK) // max(1, blocks * len(low))))
-    counter: tuple[Any, Any, Any]
-    generate: Callable[..., Words]
-    if on_cpu:
-        counter = np.arange(blocks, dtype=np.uint64), cases.numpy().astype(np.uint64)[:, None], np.array(low, np.uint64)[:, None, None]
-        generate = NumpyPhilox(key, len(low) * rows * blocks)
-    else:
-        # streams are filled in on the device: a list would be copied there, and the host would wait
-        stream = torch.cat([torch.full((1, 1, 1), s, device=cases.device) for s in low])
-        counter, generate = (torch.arange(blocks, device=cases.device), cases[:, None], stream), partial(philox, key)
-    block, case, stream = counter
+    """Four words for each (stream, case, block), of as many cases at a time as one pass takes; of the next pass in the same memory."""
+    key, on_cpu = (seed & WORD, (seed >> 32) & WORD), cases.device.type == "cpu"
+    rows = max(1, min(len(cases), (_CHUNK if on_cpu else _LARGE_CHUNK) // max(1, blocks * len(streams))))
+    block, case, stream = _counter(cases, blocks, [s & WORD for s in streams])
+    generate = NumpyPhilox(key, len(streams) * rows * blocks) if on_cpu else partial(philox, key)
     for start in range(0, len(cases), rows):
         part = case[start : start + rows]
         yield slice(start, start + rows), generate(block, part & WORD, (part >> 32) & WORD, stream)
