@@ -34,3 +34,15 @@ def test_it_is_kept_or_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureF
     _, out, _ = run(capsys, *words, "-o", str(tmp_path / "machine"), "--json")
     assert json.loads(out)["correction"] == pytest.approx({"law": kept.crps[0], "corrected": kept.crps[1]})
     refused(capsys, tmp_path, ["fit", str(data), "--correction", "learnt", "-o", str(tmp_path / "no")], "learned")
+
+
+def test_a_network_is_corrected_too(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "x.npy"
+    orn.write(data, orn.Signals(Noise(1).normal(40, (2, 6))))
+    monkeypatch.setattr(learning, "STEPS", 3)
+    monkeypatch.setattr(learning, "SURE", -1e9)
+    words = ["fit", str(data), "--model", "network", "--masks", "--steps", "2", "--structure", "dense", "--correction", "learned", "--json"]
+    code, out, _ = run(capsys, *words, "-o", str(tmp_path / "m"))
+    assert code == 0
+    assert set(json.loads(out)["correction"]) == {"law", "corrected"}
+    assert orn.load(tmp_path / "m").correction is not None

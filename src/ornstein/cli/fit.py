@@ -105,9 +105,9 @@ def register(app: typer.Typer, words: Words) -> None:
         if trains and not own:
             shutil.rmtree(options["folder"], ignore_errors=True)
         if fitted.training is not None and isinstance(fitted, orn.Model):
-            _show_training(fitted, x, output, words, as_json)
+            _show_training(fitted, x, output, words, as_json, _gained(fitted, correction))
         else:
-            _show_fit(fitted, x, output, model, words, as_json, overlap, corrects=correction is not None)
+            _show_fit(fitted, x, output, model, words, as_json, overlap, _gained(fitted, correction))
         if correction is not None and isinstance(fitted, orn.Model) and not as_json:
             found = fitted.correction
             show.line(words("correction-left") if found is None else words("correction-kept").format(law=found.crps[0], bent=found.crps[1]))
@@ -129,10 +129,18 @@ def _both(first: "Watch", second: "Watch | None") -> "Watch":
     return watch
 
 
-def _show_training(model: "Model", x: "Signals", output: Path, words: Words, as_json: bool) -> None:
+def _gained(model: "Model | SymbolModel", correction: str | None) -> dict[str, object]:
+    """What a correction that was asked for has gained, for machines: null where it was left out."""
+    if correction is None:
+        return {}
+    learned = model.correction if isinstance(model, orn.Model) else None
+    return {"correction": None if learned is None else {"law": learned.crps[0], "corrected": learned.crps[1]}}
+
+
+def _show_training(model: "Model", x: "Signals", output: Path, words: Words, as_json: bool, gained: dict[str, object]) -> None:
     found = dict(model.training or {})
     if as_json:
-        show.machine({"model": "network", "cases": len(x), "shape": list(model.event_shape), **found, "output": output})
+        show.machine({"model": "network", "cases": len(x), "shape": list(model.event_shape), **found, **gained, "output": output})
         return
     show.line(str(found["net"]))
     show.line(words("trained").format(path=output, reason=words(f"stopped-{str(found['stopped']).replace(' ', '-')}"), **_rounded(found)))
@@ -145,7 +153,14 @@ def _rounded(found: dict[str, object]) -> dict[str, object]:
 
 
 def _show_fit(
-    model: "Model | SymbolModel", x: "Signals", output: Path, kind: str, words: Words, as_json: bool, overlap: int, *, corrects: bool
+    model: "Model | SymbolModel",
+    x: "Signals",
+    output: Path,
+    kind: str,
+    words: Words,
+    as_json: bool,
+    overlap: int,
+    gained: dict[str, object],
 ) -> None:
     spectrum = _known_spectrum(model)
     rank = None if spectrum is None else spectrum.rank()
@@ -154,10 +169,7 @@ def _show_fit(
     if as_json:
         found = {"model": kind, "cases": len(x), "shape": list(model.event_shape), "rank": rank, "effective_rank": effective}
         trained = {} if model.training is None else {"training": model.training}
-        learned = model.correction if isinstance(model, orn.Model) else None
-        gained = None if learned is None else {"law": learned.crps[0], "corrected": learned.crps[1]}
-        corrected = {"correction": gained} if corrects else {}
-        show.machine({**found, **trained, **corrected, "held_out": held, "output": output})
+        show.machine({**found, **trained, **gained, "held_out": held, "output": output})
         return
     sentence = words("fitted-plain" if spectrum is None else "fitted")
     show.line(sentence.format(kind=kind, cases=len(x), shape=model.event_shape, rank=rank, effective=effective, path=output))

@@ -20,7 +20,7 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.nets.warp import KNOTS, Warp
 from ornstein.training import Averages, Budget, Masks, Pace
 
-STEPS, BATCH, FRESH = 6000, 1024, 1 << 14
+STEPS, BATCH, FRESH = 5000, 1024, 1 << 14
 """Steps where nothing else is said, hidden entries of a step, and those that are made and shuffled together."""
 LOOKED, CHECKED, TURNS = 60_000, 120_000, 10
 """Hidden entries that choose among the weights, those that decide whether they are kept, and masks of a case for either, at most."""
