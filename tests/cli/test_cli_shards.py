@@ -39,6 +39,17 @@ def test_score_says_the_least_likely_cases_of_all_files(room: Path, capsys: pyte
     assert (first["file"], first["offset"]) == (("a.npy", worst) if worst < 30 else ("b.csv", worst - 30))
 
 
+def test_the_summary_alone_says_the_same(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "score", "m.model", "data", "--shards", "-o", "out")
+    code, out, _ = run(capsys, "score", "m.model", "data", "--shards", "-o", "kept", "--summary", "--top", "3", "--json")
+    found, levels = json.loads(out)["summary"], orn.load("m.model").log_prob(X)
+    assert (code, found["count"], len(found["least"])) == (0, 50, 3)
+    assert [place["value"] for place in found["least"]] == pytest.approx(levels.sort().values[:3].tolist(), rel=1e-9)
+    assert found["mean"] == pytest.approx(float(levels.mean()), rel=1e-9)
+    assert "log_prob" not in np.load("kept/a.npy.npz")
+    refused(capsys, room, ["score", "m.model", "data/a.npy", "--summary"], "only a folder has one")
+
+
 def test_files_that_fail_are_listed_at_the_end(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("data/c.npy").write_bytes(b"x")
     code, out, err = run(capsys, "score", "m.model", "data", "--shards", "-o", "out")

@@ -69,13 +69,14 @@ def one_by_one(law: Law, x: Tensor, hop: int = 1) -> Tensor:
     return law.log_prob(cut.reshape(len(cut), *law.event_shape))
 
 
-@pytest.mark.parametrize("hop", [1, 5, 40])
+@pytest.mark.parametrize("hop", [1, 2, 5, 40])
 @pytest.mark.parametrize("name", LAWS)
 def test_windows_along_a_recording_score_as_windows_alone(name: str, hop: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With blocks, anchors and FFTs so short that every seam is met."""
     monkeypatch.setattr(windows, "BLOCK", 37)
     monkeypatch.setattr(sliding, "ANCHORED", 16)
     monkeypatch.setattr(sliding, "SEGMENT", 5)
+    monkeypatch.setattr(sliding, "LONG", 12)
     law = LAWS[name]()
     x = normal(law.size // T, 400, seed=8)
     if name == "without full rank":
@@ -91,13 +92,22 @@ def test_long_filters_and_windows_of_many_samples_lose_nothing() -> None:
     torch.testing.assert_close(log_prob_windows(law, x), law.log_prob(cut), rtol=1e-9, atol=1e-9)
 
 
+def test_long_dense_windows_are_filters() -> None:
+    """As many as samples, each as long as a window: with the FFTs of the real thing, two channels, and a mean that changes."""
+    law, x = Gaussian(normal(2, 70, seed=2), dense(140)), 3 + normal(2, 5000, seed=8)
+    assert sliding.along(law.operator, 2, 70) is not None
+    torch.testing.assert_close(log_prob_windows(law, x)[::97], law.log_prob(x.unfold(-1, 70, 97).transpose(0, 1)), rtol=1e-9, atol=1e-9)
+
+
 def test_structures_make_no_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sliding, "_whitened", lambda *_: pytest.fail("windows were made"))
+    monkeypatch.setattr(windows, "_made", lambda *_: pytest.fail("windows were made"))
     for name in ("vectors", "stationary", "diagonal", "even", "autoregressive", "kronecker, stationary"):
         law = LAWS[name]()
-        assert bool(torch.isfinite(log_prob_windows(law, normal(law.size // T, 100, seed=8))).all())
+        assert bool(torch.isfinite(log_prob_windows(law, normal(law.size // T, 100, seed=8), 2)).all())
     with pytest.raises(BaseException, match="windows were made"):
         log_prob_windows(LAWS["stationary, ill-conditioned"](), normal(1, 100, seed=8))
+    with pytest.raises(BaseException, match="windows were made"):
+        log_prob_windows(LAWS["stationary"](), normal(1, 100, seed=8), T // 4)
 
 
 @pytest.mark.parametrize("standardize", ["channel", "feature"])

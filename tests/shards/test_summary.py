@@ -44,6 +44,21 @@ def test_the_least_are_found_with_their_places() -> None:
     assert summed(VALUES[:100], VALUES[100:]).least == [(VALUES[i], "a", i) for i in order]
 
 
+def test_numbers_of_every_size_have_a_bin_of_their_own() -> None:
+    """Also zeros of both signs, the largest and the smallest numbers."""
+    values = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-300, -1e300, 1.7e308, 1.0, -1.0])
+    for value in values:
+        assert abs(summed(np.array([value])).quantile(0.5) - value) <= max(ERROR * abs(value), 1e-310)
+    assert [summed(np.array([-2.0, -1.0, 0.0, 1e-9, 3.0])).quantile(k / 4) < 0 for k in range(5)] == [True, True, False, False, False]
+
+
+def test_nothing_is_listed_where_nothing_is_asked_for() -> None:
+    whole = Summary(0)
+    whole.add(VALUES, "a", 0)
+    whole.add(VALUES, "b", 0)
+    assert (whole.least, whole.count) == ([], 2 * len(VALUES) - 2)
+
+
 def test_nothing_added() -> None:
     assert Summary().described()["quantiles"] == {}
     assert math.isnan(Summary().deviation)

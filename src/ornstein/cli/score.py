@@ -17,6 +17,7 @@ from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
 from ornstein.cli.shards import over_shards
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
+from ornstein.common.errors import InputError
 from ornstein.common.files import refuse_existing, write_text
 from ornstein.common.sentences import translated
 
@@ -52,14 +53,17 @@ def register(app: typer.Typer, words: Words) -> None:
         seed: Annotated[int, option("--seed", "seed")] = 0,
         shards: Annotated[bool, option("--shards", "shards")] = False,
         workers: Annotated[int, option("--workers", "workers")] = 1,
+        summary: Annotated[bool, option("--summary", "shards-summary")] = False,
         force: Annotated[bool, option("--force", "force")] = False,
         as_json: Annotated[bool, option("--json", "json")] = False,
         **reading: Any,
     ) -> None:
         if shards:
             hop = reading.pop("read_hop", None) if reading.get("read_window") is None else None
-            over_shards(orn.Scorer(path, hop=hop), signals, output, workers, reading, words, as_json)
+            over_shards(orn.Scorer(path, hop=hop), signals, output, workers, reading, words, as_json, top=top, summary=summary)
             return
+        if summary:
+            raise InputError("--summary is given, but only a folder has one: give --shards, or leave --summary out")
         for target in filter(None, (output, where, annotate)):
             refuse_existing(target, force)
         from ornstein.common import checks  # help needs nothing heavy

@@ -15,9 +15,19 @@ if TYPE_CHECKING:
 
 
 def over_shards(
-    worker: "Worker", source: Path | int, output: Path | None, workers: int, reading: dict[str, Any], words: Words, as_json: bool
+    worker: "Worker",
+    source: Path | int,
+    output: Path | None,
+    workers: int,
+    reading: dict[str, Any],
+    words: Words,
+    as_json: bool,
+    **kept: Any,
 ) -> None:
-    """Answer every file below a folder, or draw so many signals; say what came of it. Exit 3 where files were left out."""
+    """Answer every file below a folder, or draw so many signals; say what came of it. Exit 3 where files were left out.
+
+    kept   ``top`` and ``summary`` of ``orn.shards.run``
+    """
     from ornstein.common.ranks import joined
     from ornstein.shards import run
 
@@ -27,7 +37,7 @@ def over_shards(
     if "resample" in told:
         raise InputError("--resample is given, but --shards takes every file at its own rate: resample the files first")
     with counting(words("sharding"), None, as_json) as advance, joined("cpu") as ranks:
-        found = run(worker, source, output, reading=told, workers=workers, ranks=ranks, progress=lambda name: advance(1, name))
+        found = run(worker, source, output, reading=told, workers=workers, ranks=ranks, progress=lambda name: advance(1, name), **kept)
         if not ranks.main:
             return
     _say(found, output, words, as_json)

@@ -115,11 +115,11 @@ def _unusable(value: object, array: npt.NDArray[np.generic]) -> str:
 
 def _squares(x: Tensor, name: str, largest: float) -> None:
     """Refuse values whose squares overflow, or all vanish."""
-    if not x.is_floating_point():
+    if not x.is_floating_point() or largest == math.inf:
         return
     # a memory map is looked at a part at a time, so that no copy of it is made
     parts = x.view(-1).split(_PART) if x.numel() > _PART and x.is_contiguous() else (x,)
-    top = max(float(part.abs().nan_to_num(0.0).max()) for part in parts)
+    top = max(map(_size, parts))
     limit = min(largest, torch.finfo(x.dtype).max)
     if top > limit:
         raise InputError(
@@ -129,6 +129,13 @@ def _squares(x: Tensor, name: str, largest: float) -> None:
         raise InputError(
             f"{name} holds no value above {top:.3g}, and the squares of such values are 0: divide them by a unit such as {top:.0e}"
         )
+
+
+def _size(x: Tensor) -> float:
+    """The largest absolute value, NaN left out; 0 where there is no other."""
+    low, high = x.aminmax()
+    top = max(float(-low), float(high))
+    return top if not math.isnan(top) else float(x.abs().nan_to_num(0.0).max())
 
 
 def _finite(x: Tensor, name: str, missing: bool) -> None:

@@ -35,12 +35,16 @@ _BESIDE = {
 
 def read_npy(path: Path, orient: str) -> Loaded:
     """The signals of one array; large float files are memory-mapped copy-on-write (do not truncate them meanwhile)."""
+    return shaped(np.load(path, mmap_mode="c" if is_mapped(path) else None, allow_pickle=False), orient, f"{path}")
+
+
+def is_mapped(path: Path) -> bool:
+    """Whether an NPY file, whose header is looked at, is large and holds floats as this machine has them."""
     size = path.stat().st_size
     with path.open("rb") as file:
         member = _inspect(file, size, f"{path}")
     _numeric(member, f"{path}")
-    mapped = size >= MAP_FROM and member.dtype in (np.dtype("=f4"), np.dtype("=f8"))
-    return shaped(np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False), orient, f"{path}")
+    return size >= MAP_FROM and member.dtype in (np.dtype("=f4"), np.dtype("=f8"))
 
 
 def read_npz(path: Path, orient: str, key: str | None) -> Loaded:

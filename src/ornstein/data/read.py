@@ -7,6 +7,9 @@ import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError, RunError, unknown_name
@@ -25,6 +28,8 @@ TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 WRITTEN = (*TABLES, ".npy", ".npz", ".wav", ".edf", ".parquet")
 SUFFIXES = (*WRITTEN, ".bdf")
 ORIENTATIONS = ("auto", "rows", "columns", "vectors")
+_BEGIN = 1 << 18
+"""Numbers of a mapped file that are looked at for marks of missing values."""
 _ORIENTED = (*TABLES, ".npy", ".npz", ".parquet")
 
 
@@ -109,6 +114,27 @@ def read(
     if window is not None:
         signals = windows(signals, window, hop)
     return signals if loaded.classes is None else labelled(signals, loaded.classes, loaded.asked, window, hop, where)
+
+
+def mapped(
+    path: str | os.PathLike[str],
+    *,
+    orient: str = "auto",
+    rate: float | None = None,
+    channels: str | Sequence[str] | None = None,
+    units: str | Sequence[str] | None = None,
+) -> tuple[npt.NDArray[Any], Signals] | None:
+    """The values (case, channel, time) of a float NPY file of 64 MiB and more, and its beginning as ``read`` gives it; None for any other.
+
+    Of the values nothing is read, checked or held: of a file that does not fit into memory ``read`` looks at all of it first.
+    """
+    file = _checked(path)
+    if file.suffix.lower() != ".npy" or not numpy_files.is_mapped(file):
+        return None
+    asked = Asked(orient, None, None, None, words(channels, "channels"), None if rate is None else checks.positive(rate, "rate"), False)
+    loaded = _from_file(file, asked, None)
+    begin = replace(loaded, values=loaded.values[:1, :, : _BEGIN // loaded.values.shape[1] + 1])
+    return loaded.values, warn_of_marks(_named(begin, file, asked, units), file)
 
 
 def recognised(x: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,23 @@ from ornstein.common.units import conversion
 
 SAME_RATE = 1e-3
 """Relative difference up to which two rates are one: clocks are read from time stamps."""
+
+
+class Matching(NamedTuple):
+    """How signals of some names and units become those of a model, whatever their values.
+
+    order            the model's channels as numbers of the signals' channels; None where all of them stand as they do in the model
+    factor, offset   (channel, 1): a value in the model's units is factor * value + offset
+    """
+
+    order: Tensor | None
+    factor: Tensor
+    offset: Tensor
+
+    @property
+    def converts(self) -> bool:
+        """Whether any value changes."""
+        return bool((self.factor != 1).any() or (self.offset != 0).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +59,11 @@ class Matched:
         of the two states is assumed to be the other's, with a warning. Raises ``InputError`` for channels that are missing, units
         that do not convert, another rate, and samples at other times.
         """
-        _refuse_other_times(x, rate, times)
-        if rate is not None and x.rate is not None and abs(x.rate - rate) > SAME_RATE * rate:
-            raise InputError(
-                f"x is sampled at {x.rate:g} Hz, but the model at {rate:g} Hz: "
-                f"resample it first, x.resampled({rate:g}) (--resample {rate:g})"
-            )
-        chosen = _chosen(x.channels, channels, len(x) == 1)
-        factor, offset = _converted([x.units[k] for k in chosen], units or ("",) * len(chosen), [x.channels[k] for k in chosen])
-        order = torch.tensor(chosen)
-        own = x.values[:, order].to(torch.float64)
-        return cls(factor * own + offset, own, order, factor, offset)
+        found = matching(x, channels, units, rate, times)
+        own = (x.values if found.order is None else x.values[:, found.order]).to(torch.float64)
+        values = found.factor * own + found.offset if found.converts else own
+        order = torch.arange(own.shape[1]) if found.order is None else found.order
+        return cls(values, own, order, found.factor, found.offset)
 
     def back(self, filled: Tensor) -> Tensor:
         """Filled signals (draw, case, *event) of the model in the order and units of the signals; what was there is as it was."""
@@ -63,6 +75,18 @@ class Matched:
         """Values (draw, case, *lead, time) of the model in the order and units of the signals."""
         found = values.view(*values.shape[:2], len(self.chosen), -1)
         return ((found - self.offset) / self.factor)[:, :, self.chosen.argsort()].view(values.shape)
+
+
+def matching(x: Signals, channels: tuple[str, ...], units: tuple[str, ...], rate: float | None, times: Tensor | None = None) -> Matching:
+    """The names and units of x beside those of a model. Warns and raises as ``Matched.of`` says."""
+    _refuse_other_times(x, rate, times)
+    if rate is not None and x.rate is not None and abs(x.rate - rate) > SAME_RATE * rate:
+        raise InputError(
+            f"x is sampled at {x.rate:g} Hz, but the model at {rate:g} Hz: resample it first, x.resampled({rate:g}) (--resample {rate:g})"
+        )
+    chosen = _chosen(x.channels, channels, len(x) == 1)
+    factor, offset = _converted([x.units[k] for k in chosen], units or ("",) * len(chosen), [x.channels[k] for k in chosen])
+    return Matching(None if chosen == list(range(len(x.channels))) else torch.tensor(chosen), factor, offset)
 
 
 def _refuse_other_times(x: Signals, rate: float | None, times: Tensor | None) -> None:
@@ -122,4 +146,4 @@ def _generic(channels: tuple[str, ...]) -> bool:
 
 
 def _say(sentence: str) -> None:
-    warnings.warn(sentence, UserWarning, stacklevel=5)
+    warnings.warn(sentence, UserWarning, stacklevel=6)

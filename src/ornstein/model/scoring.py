@@ -16,7 +16,7 @@ from ornstein.data.mne_back import by_epoch, is_epochs
 from ornstein.data.read import recognised
 from ornstein.fitting.held_out import Surprise, p_value, ranked
 from ornstein.likelihood import Density, bits_per_dim, log_density, looks_rounded, probability, rounding
-from ornstein.model.along import along, in_parts, judged_along
+from ornstein.model.along import Along, in_parts, judged_along
 from ornstein.model.drawing import told, under
 from ornstein.model.fitted import Fitted
 from ornstein.model.given import density_given
@@ -88,7 +88,7 @@ class Scoring(Fitted):
         ``Scorer(model, hop=1)`` reads and writes longer ones in parts. Raises ``InputError`` for recordings shorter than a window, and
         with gaps.
         """
-        return torch.stack([self._along(one, checks.count(hop, "hop")) for one in self._recordings(x)])
+        return self._along(self._recordings(x), checks.count(hop, "hop"))
 
     def _recordings(self, x: object) -> Tensor:
         """Recordings of at least the length of a window, (case, *lead, time), without gaps."""
@@ -102,10 +102,10 @@ class Scoring(Fitted):
         return values
 
     def _along(self, x: Tensor, hop: int) -> Tensor:
-        """The windows of one recording (*lead, time)."""
-        if (found := along(self.law, self.scaler, self.moments.covariance(), x, hop)) is not None:
-            return found
-        return in_parts(lambda part: self.log_density(part).value, x, self.event_shape, hop)
+        """The windows (case, window) of recordings (case, *lead, time)."""
+        if (prepared := Along.of(self.law, self.scaler, hop)) is not None:
+            return torch.stack([prepared(one) for one in x])
+        return torch.stack([in_parts(lambda part: self.log_density(part).value, one, self.event_shape, hop) for one in x])
 
     def surprise_windows(self, x: object, hop: int = 1) -> Surprise:
         """``surprise`` of the windows of recordings x (case, channel, time) that begin at 0, hop, 2 hop, ..., each (case, window).
@@ -120,7 +120,7 @@ class Scoring(Fitted):
         if (self.training or {}).get(TOLD):
             raise InputError("the cases that judge new ones were scored under their labels or conditions, and windows have none")
         values, hop = self._recordings(x), checks.count(hop, "hop")
-        level = torch.stack([self._along(one, hop) for one in values])
+        level = self._along(values, hop)
         if not self.judges:
             return Surprise(-level, None if self.reference is None else ranked([self.reference], [level]))
         return Surprise(-level, ranked([one.scores for one in self.judges], (judged_along(one, values, hop) for one in self.judges)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,47 @@ from typing import Any
 import numpy as np
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError
+from ornstein.common.errors import InputError, OrnsteinError
 from ornstein.common.signals import Signals
-from ornstein.data.read import SUFFIXES, read
+from ornstein.data.read import SUFFIXES
 from ornstein.likelihood.windows import together
 from ornstein.model import Model
+from ornstein.shards.opened import ZARR, opened
 
-ZARR = ".zarr"
 ENTRIES = 1 << 18
 """Numbers of a piece: 2 MiB, which stay inside a processor's cache from one step of an answer to the next."""
 PIECES = 64
 """Of a shard of draws."""
+PART = 128
+"""Pieces of a part of a large file."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One file, or one Zarr array, by its name below the folder and its size in bytes."""
+    """One file, or one Zarr array, by its name below the folder and its size in bytes; or its pieces from ``first`` on, up to ``end``."""
 
     name: str
     path: Path
     size: int
+    first: int = 0
+    end: int | None = None
 
     @property
     def result(self) -> str:
         """The name of what comes of it, without a suffix: no two shards share it."""
-        return self.name.replace("_", "__").replace("/", "_-")
+        whole = self.name.replace("_", "__").replace("/", "_-")
+        return whole if self.end is None else f"{whole}_+{self.first:06d}"
+
+    def parts(self, model: Model, reading: Mapping[str, Any], hop: int | None = None) -> list[Shard]:
+        """The file in parts of ``PART`` pieces, each a shard of its own, where any of it can be had without the rest; or as it is."""
+        try:
+            held = opened(self.path, reading)
+            count = len(self._places(held.shape, model, hop, held.signals)) if held.lazy else 0
+        except (OrnsteinError, OSError):  # said of the shard, when it is its turn
+            count = 0
+        if count <= PART:
+            return [self]
+        return [replace(self, first=k, end=min(k + PART, count)) for k in range(0, count, PART)]
 
     def pieces(self, model: Model, reading: Mapping[str, Any], hop: int | None = None) -> Iterator[tuple[int, Signals | Any]]:
         """(number of the first case, cases) in pieces of some MiB, as ``orn.read`` reads them, with the arguments ``reading``.
@@ -47,41 +63,37 @@ class Shard:
 
         Memory: a piece of an NPY file of 64 MiB or more, and of a Zarr array, which are never held whole; any other file is.
         """
-        rows, length = max(1, ENTRIES // math.prod(model.event_shape)), model.event_shape[-1]
-        if self.path.suffix == ZARR:
-            array = checks.extra("zarr", "shards", "reading Zarr").open_array(str(self.path), mode="r")
-            if hop is not None:
-                yield from self._stretches(array.shape, lambda case, time: array[case : case + 1, ..., time], model, hop)
-                return
-            for start in range(0, array.shape[0], rows):
-                yield start, array[start : start + rows]
-            return
-        x = read(self.path, **reading)
-        if hop is not None:
-            names = x.rate, x.channels, x.units
-            yield from self._stretches(x.shape, lambda case, time: Signals(x.values[case : case + 1, :, time], *names), model, hop)
-            return
-        many = x.shape[-1] // length
-        if many < 2:
-            for start in range(0, len(x), rows):
-                yield start, Signals(x.values[start : start + rows], x.rate, x.channels, x.units)
-            return
-        for case, start in product(range(len(x)), range(0, many, rows)):
-            part = x.values[case : case + 1, :, start * length : min(start + rows, many) * length]
-            yield case * many + start, Signals(part, x.rate, x.channels, x.units).windows(length)
+        held, length = opened(self.path, reading), model.event_shape[-1]
+        cut = hop is None and held.shape[-1] >= 2 * length and held.signals
+        for first, cases, times in self._places(held.shape, model, hop, held.signals)[self.first : self.end]:
+            yield first, held.take(cases, times, length if cut else None)
 
-    def _stretches(
-        self, shape: tuple[int, ...], taken: Callable[[int, slice], Any], model: Model, hop: int
-    ) -> Iterator[tuple[int, Signals | Any]]:
-        """Stretches of recordings (case, ..., time), each of whole blocks of windows, so that where they are cut changes no number."""
-        length = model.event_shape[-1]
+    def _places(self, shape: tuple[int, ...], model: Model, hop: int | None, cuts: bool) -> Sequence[tuple[int, slice, slice]]:
+        """(number of the first case, cases, times) of every piece of recordings (case, ..., time).
+
+        Stretches with ``hop`` are of whole blocks of windows, so that where they are cut changes no number.
+        """
+        length, whole = model.event_shape[-1], slice(None)
+        if hop is None:
+            rows, many = max(1, ENTRIES // math.prod(model.event_shape)), shape[-1] // length if cuts else 1
+            if many < 2:
+                return [(k, slice(k, k + rows), whole) for k in range(0, shape[0], rows)]
+            return [
+                (case * many + k, slice(case, case + 1), slice(k * length, min(k + rows, many) * length))
+                for case, k in product(range(shape[0]), range(0, many, rows))
+            ]
         if shape[-1] < length:
             raise InputError(f"{self.path} has {shape[-1]} samples, but windows of the model have {length}: leave it out")
         many, channels = (shape[-1] - length) // hop + 1, math.prod(shape[1:-1])
         rows = together(hop) * max(1, ENTRIES // (together(hop) * hop * channels))
-        for case, start in product(range(shape[0]), range(0, many, rows)):
-            end = min(start + rows, many)
-            yield case * many + start, taken(case, slice(start * hop, (end - 1) * hop + length))
+        if many <= rows:  # short recordings, some at a time
+            some = max(1, ENTRIES // (channels * shape[-1]))
+            times = slice((many - 1) * hop + length)
+            return [(case * many, slice(case, case + some), times) for case in range(0, shape[0], some)]
+        return [
+            (case * many + k, slice(case, case + 1), slice(k * hop, (min(k + rows, many) - 1) * hop + length))
+            for case, k in product(range(shape[0]), range(0, many, rows))
+        ]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ornstein.common import checks
 from ornstein.common.errors import InputError, OrnsteinError, RunError
 from ornstein.common.ranks import ALONE, Ranks
-from ornstein.shards import manifest, results
+from ornstein.shards import kept, manifest, results
 from ornstein.shards.files import Draws, Shard, draws, shards
 from ornstein.shards.summary import Summary
 from ornstein.shards.workers import Drawer, Scorer, Worker
@@ -51,6 +51,7 @@ def run(
     reading: Mapping[str, Any] | None = None,
     workers: int = 1,
     top: int = 10,
+    summary: bool = False,
     ranks: Ranks = ALONE,
     progress: Callable[[str], None] | None = None,
 ) -> Outcome:
@@ -62,6 +63,9 @@ def run(
 
     reading   arguments of ``orn.read`` for every file; Zarr arrays have none
     top       how many of the least likely cases the summary lists
+    summary   keep only the summary of each shard of a ``Scorer``, so that nothing of the size of its answers is written, and no p-value
+              is worked out. Large NPY files and Zarr arrays are shared among processes, and gone on with, by parts of 128 pieces; each
+              process uses one thread
     progress  is told the name of each shard that ended
 
     Memory: a piece and its answers, a process; see ``Shard.pieces``. Raises ``InputError`` for an ``out`` of another model or
@@ -73,10 +77,17 @@ def run(
         raise InputError(f"source is {checks.shown(source)}, but a {type(worker).__name__} needs {wanted}")
     found: Sequence[Shard | Draws] = draws(source, worker.model) if isinstance(source, int) else shards(source)
     told = {"reading": dict(reading or {}), "draws": source if isinstance(source, int) else None, **worker.told()}
+    one = partial(_answer, worker, target, dict(reading or {}), top)
+    if summary:
+        if not isinstance(worker, Scorer):
+            raise InputError(f"summary is asked for, but a {type(worker).__name__} has no log-densities to sum up: leave it out")
+        told |= {"summary": True, "top": checks.count(top, "top", at_least=0)}
+        found = [part for shard in found if isinstance(shard, Shard) for part in shard.parts(worker.model, reading or {}, worker.hop)]
+        one = partial(_summed, worker, target, dict(reading or {}), top)
     ranks.first(partial(manifest.begin, target, type(worker).__name__, worker.checksum, told))
     begin, end = ranks.share(len(found))
     answers: list[_Answer] = []
-    for answer in _each(partial(_answer, worker, target, dict(reading or {}), top), found[begin:end], count):
+    for answer in _each(one, found[begin:end], count):
         answers.append(answer)
         if progress is not None:
             progress(answer.name)
@@ -115,10 +126,24 @@ def _answer(worker: Worker, out: Path, reading: Mapping[str, Any], top: int, sha
         return _Answer(shard.name, str(error))
 
 
+def _summed(worker: Scorer, out: Path, reading: Mapping[str, Any], top: int, shard: Any) -> _Answer:
+    """The summary of one shard, which alone is on the disk."""
+    path = out / f"{shard.result}{results.SUFFIX}"
+    try:
+        if not results.whole(path, shard.size):
+            pieces = shard.pieces(worker.model, reading, worker.hop)
+            levels = ((start, worker.levels(x).reshape(-1)) for start, x in pieces)
+            kept.write(path, shard.size, kept.summed(levels, top, shard.name))
+        return _Answer(shard.name, summary=kept.read(path, top, shard.name))
+    except OrnsteinError as error:
+        return _Answer(shard.name, str(error))
+
+
 def _outcome(answers: list[_Answer], summary: Summary | None) -> Outcome:
     """All answers together, in their order, so that sums are the same bits however they were shared out."""
     for answer in answers:
         if summary is not None and answer.summary is not None:
             summary.merge(answer.summary)
-    failed = tuple((answer.name, answer.wrong) for answer in answers if answer.wrong)
-    return Outcome(tuple(answer.name for answer in answers if not answer.wrong), failed, summary)
+    failed = dict(reversed([(answer.name, answer.wrong) for answer in answers if answer.wrong]))  # of many parts, the first is told
+    done = dict.fromkeys(answer.name for answer in answers if answer.name not in failed)
+    return Outcome(tuple(done), tuple(reversed(failed.items())), summary)

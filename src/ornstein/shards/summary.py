@@ -1,10 +1,11 @@
 """What is kept of a column of any length: count, mean, deviation, quantiles and the least cases, merged exactly.
 
-Quantiles are those of a sketch with relative error (Masson, Rim & Lee 2019, DDSketch): a value v falls into the bin
+Quantiles are those of a sketch with relative error (Masson, Rim & Lee 2019, DDSketch), whose bins are the sign, the exponent and the
+first nine binary digits of a number as a processor holds it, so that no logarithm is taken (the sketch's linear interpolation of it):
 
-    sign(v) ceil(log |v| / log gamma),      gamma = (1 + e) / (1 - e),
+    |v| in [2^e (1 + k / 512), 2^e (1 + (k + 1) / 512)),
 
-whose middle is off by at most e |v|. Counts of bins add up, so the order of merging changes nothing.
+and the middle of a bin is off by at most |v| / 1024. Counts of bins add up, so the order of merging changes nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import numpy as np
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 
-ERROR = 0.001
+DIGITS = 9
+"""Binary digits of a bin after the first."""
+ERROR = 0.5**DIGITS / 2
 """Relative error of a quantile."""
-_LOG_GAMMA = math.log((1 + ERROR) / (1 - ERROR))
-_SMALLEST = 1e-300
-_ZERO = math.ceil(math.log(_SMALLEST) / _LOG_GAMMA)
-"""The bin of all that is no larger than that."""
+_DROPPED = 52 - DIGITS
+"""Digits of a float64 that a bin does not hold."""
+
+_NARROW = 1 << 14
+"""Bins between the least and the largest of some values up to which all of them are counted in one row."""
 
 Place = tuple[float, str, int]
 """A value, the file it is of, and its row there."""
@@ -43,20 +47,21 @@ class Summary:
     infinite: int = 0
     mean: float = 0.0
     squares: float = 0.0
-    bins: Counter[tuple[int, int]] = field(default_factory=Counter)
+    bins: Counter[int] = field(default_factory=Counter)
     least: list[Place] = field(default_factory=list)
 
     def add(self, values: np.ndarray[Any, Any], file: str, offset: int) -> None:
         """Take in values of ``file`` from row ``offset`` on."""
-        finite = values[np.isfinite(values)].astype(np.float64)
-        part = Summary(self.top, len(finite), len(values) - len(finite))
+        finite = values.astype(np.float64, copy=False)
+        if not math.isfinite(finite.sum()):
+            finite = finite[np.isfinite(finite)]
+        mean = float(finite.mean()) if len(finite) else 0.0
+        part = Summary(self.top, len(finite), len(values) - len(finite), mean)
         if len(finite):
-            part.mean = float(finite.mean())
-            part.squares = float(np.square(finite - part.mean).sum())
-            for sign, some in ((1, finite[finite > _SMALLEST]), (-1, -finite[finite < -_SMALLEST])):
-                part.bins.update(_counted(sign, some))
-            part.bins.update({(0, _ZERO): part.count - sum(part.bins.values())})
-        part.least = [(float(values[i]), file, offset + int(i)) for i in _smallest(values, self.top)]
+            apart = finite - mean
+            part.squares, part.bins = float(apart @ apart), _counted(finite)
+        if len(self.least) < self.top or (self.least and len(values) and values.min() < self.least[-1][0]):
+            part.least = [(float(values[i]), file, offset + int(i)) for i in _smallest(values, self.top)]
         self.merge(part)
 
     def merge(self, other: Summary) -> None:
@@ -65,7 +70,7 @@ class Summary:
         if other.count:
             apart = other.mean - self.mean
             self.mean += apart * other.count / total
-            self.squares += other.squares + apart**2 * self.count * other.count / total
+            self.squares += other.squares + apart * apart * self.count * other.count / total
         self.count, self.infinite = total, self.infinite + other.infinite
         self.bins.update(other.bins)
         self.least = heapq.nsmallest(self.top, [*self.least, *other.least])
@@ -82,11 +87,11 @@ class Summary:
         if not self.count:
             raise InputError("no finite value was added, so there is no quantile: give cases inside the support of the law")
         wanted, seen = level * (self.count - 1), 0
-        for sign, size in sorted(self.bins, key=lambda bin_: bin_[0] * (bin_[1] + 1e6)):
-            seen += self.bins[sign, size]
+        for bin_ in sorted(self.bins, key=_middle):
+            seen += self.bins[bin_]
             if seen > wanted:
                 break
-        return sign * 2 * math.exp(size * _LOG_GAMMA) / (math.exp(_LOG_GAMMA) + 1)
+        return _middle(bin_)
 
     def described(self) -> dict[str, Any]:
         """All of it in plain numbers."""
@@ -96,14 +101,22 @@ class Summary:
         return {"count": self.count, "infinite": self.infinite, "mean": self.mean, "deviation": spread, "quantiles": levels, "least": least}
 
 
-def _counted(sign: int, sizes: np.ndarray[Any, Any]) -> dict[tuple[int, int], int]:
-    """How many positive numbers fall into each bin."""
-    if not len(sizes):
-        return {}
-    bins = np.ceil(np.log(sizes) / _LOG_GAMMA).astype(np.int64)
+def _counted(values: np.ndarray[Any, Any]) -> Counter[int]:
+    """How many finite numbers fall into each bin."""
+    bins = np.ascontiguousarray(values).view(np.int64) >> _DROPPED
     first = int(bins.min())
-    counts = np.bincount(bins - first)
-    return {(sign, first + int(k)): int(counts[k]) for k in np.flatnonzero(counts)}
+    if int(bins.max()) - first < _NARROW:
+        counts = np.bincount(bins - first)
+        held = np.flatnonzero(counts)
+        return Counter(dict(zip((held + first).tolist(), counts[held].tolist(), strict=True)))
+    held, counts = np.unique(bins, return_counts=True)
+    return Counter(dict(zip(held.tolist(), counts.tolist(), strict=True)))
+
+
+def _middle(bin_: int) -> float:
+    """The number in the middle of a bin; 0 of those that hold 0."""
+    ends = np.array([bin_ << _DROPPED, (bin_ + 1 << _DROPPED) - 1]).view(np.float64)
+    return 0.0 if 0.0 in ends else float(ends[0] / 2 + ends[1] / 2)
 
 
 def _smallest(values: np.ndarray[Any, Any], top: int) -> np.ndarray[Any, Any]:

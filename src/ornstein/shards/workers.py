@@ -26,6 +26,7 @@ from ornstein.common.errors import InputError, listed
 from ornstein.model.loading import load_signals
 from ornstein.model.model import Model
 from ornstein.model.storage.folder import checksum_of
+from ornstein.model.sweep import Sweeps
 
 Batch = Mapping[str, Any]
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -115,8 +116,21 @@ class Scorer(Worker):
 
     def answers(self, x: Any) -> Arrays:
         model = self.model
+        if not model.judges and model.reference is None:
+            return {"log_prob": self.levels(x)}
         nats, p = model.surprise(x) if self.hop is None else model.surprise_windows(x, self.hop)
         return {"log_prob": (-nats).numpy()} | ({} if p is None else {"p_value": p.numpy()})
+
+    def levels(self, x: Any) -> np.ndarray[Any, Any]:
+        """The log-densities alone, (case,) or (case, window), without the cost of p-values.
+
+        That the folder of the model is as it was is seen once a shard, by ``model``, not at every piece.
+        """
+        found = _swept(self.path, self.checksum, self.hop)(x)
+        if found is None:
+            model = self.model
+            found = model.log_density(x).value if self.hop is None else model.log_prob_windows(x, self.hop)
+        return found.numpy()
 
 
 class Imputer(Worker):
@@ -175,6 +189,12 @@ def _tensor(column: object) -> Tensor:
     """A column as float64 numbers; one of equal arrays (Ray's and Arrow's tensors) is stacked."""
     array = np.asarray(column)
     return checks.tensor(np.stack(list(array)) if array.dtype.kind == "O" and len(array) else array, "the batch", missing=True)
+
+
+@functools.lru_cache(maxsize=2)
+def _swept(path: str, checksum: str, hop: int | None) -> Sweeps:
+    """What a model needs for scoring piece by piece; of one model with one hop, and of another."""
+    return Sweeps(_loaded(path, checksum), hop)
 
 
 @functools.lru_cache(maxsize=2)
