@@ -1,12 +1,13 @@
-"""Gaps in one run: intensive care at the masks of CSDI, hourly air quality, electricity; time and memory of the fits (half an hour).
+"""Gaps in one run: intensive care at the masks of CSDI, hourly air quality, electricity, exchange rates; time and memory of the fits (half
+an hour).
 
-    python benchmarks/gaps.py [care] [masked] [air] [electricity] [cost]      default: all
+    python benchmarks/gaps.py [care] [masked] [air] [electricity] [rates] [cost]      default: all
 
 Intensive care: PhysioNet 2012, 4000 records of 48 h x 35 variables, 80 % missing; 2800 to fit, of 800 others 10, 50 or 90 % of what was
 observed is hidden by the masks of CSDI (Tashiro et al. 2021). CRPS as there: the mean over 19 quantiles of twice the pinball loss, summed
 over all hidden values, over the sum of their |value|, which are standardised by all records. Everything that is chosen is chosen by
 the records to fit, and whether a correction is kept by the 400 of CSDI's validation. The other sets: fit on the first years with as many
-points hidden as in the test, errors in deviations of a channel.
+points hidden as in the test, errors in deviations of a channel. Exchange rates: 30 days after 6071 and more, errors in rates.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def row(name: str, hidden: str, quantiles: Tensor, truth: Tensor, seconds: float
     print(f"| {name} | {hidden} | {crps:.4f} | {mae:.4f} | {rmse:.4f} | {inside:.3f} | {seconds:.0f} |", flush=True)
 
 
-def timed(call: Callable[[], orn.Model]) -> tuple[orn.Model, float]:
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     begin = time.process_time()
     return call(), time.process_time() - begin
 
@@ -211,6 +213,71 @@ def electricity() -> None:
     compared("Electricity", (days[:800] - centre) / scale, (days[800:] - centre) / scale, ("dense", "coregionalised"))
 
 
+def fitted(series: Tensor) -> orn.Model:
+    """The law of windows of 60 days of series (1, channel, day)."""
+    return orn.fit(orn.Signals(series).windows(60, 1), folds=0)
+
+
+def walk(past: Tensor, horizon: int) -> Tensor:
+    """Quantiles (19, 1, channel, horizon) of a random walk from the last day, with the deviation of its last 250 steps."""
+    spread = past.diff()[..., -250:].std(-1, keepdim=True) * torch.arange(1.0, horizon + 1).sqrt()
+    return past[..., -1:] + torch.special.ndtri(LEVELS).view(-1, 1, 1, 1) * spread
+
+
+def repeated(past: Tensor, horizon: int, season: int) -> Tensor:
+    """The same of repeating the last ``season`` days, with the quantiles of what that was wrong by from every day before."""
+    at = torch.arange(horizon) % season - season
+    origins = range(season, past.shape[-1] - horizon + 1)
+    wrong = torch.stack([past[..., t : t + horizon] - past[..., t + at] for t in origins])
+    return past[..., past.shape[-1] + at] + wrong.quantile(LEVELS, 0)
+
+
+def rates() -> None:
+    """Eight daily rates, five windows of 30 days. What is free is chosen by the last quarter of the days to fit, by a law that has not seen
+    them; a local scale by every forecast itself, in its past."""
+    found = load("exchange_rate_nips")
+    train, series = (torch.from_numpy(found[part]).double().T.unsqueeze(0) for part in ("train", "test"))
+    horizon, ends = int(found["prediction_length"]), found["test_window_ends"].tolist()
+    pasts = [series[..., : end - horizon] for end in ends]
+    truth = torch.cat([series[..., end - horizon : end] for end in ends])
+    print(f"\nDaily exchange rates: {train.shape[-1]} days of {train.shape[1]} to fit, {len(ends)} windows to test\n\n{HEAD}")
+
+    def shown(name: str, ahead: Callable[[Tensor], Tensor]) -> None:
+        begin = time.process_time()
+        quantiles = torch.cat([ahead(past) for past in pasts], 1)
+        row(name, f"{horizon} days", quantiles.flatten(1), truth.flatten(), time.process_time() - begin)
+
+    three = train.shape[-1] * 3 // 4
+    chosen, seconds = timed(lambda: fitted(train[..., :three]).forecast(train[..., three:], horizon, 1))
+    print(f"| {chosen.why} | | | | | | {seconds:.0f} |", flush=True)
+    model, seconds = timed(lambda: fitted(train))
+    print(f"| the fit: {model.law.described()} | | | | | | {seconds:.0f} |", flush=True)
+    for free, scale in product((chosen.free, "auto"), ("auto", "none")):
+        told = {}
+
+        def ahead(past: Tensor, free: str = free, scale: str = scale, told: dict[str, None] = told) -> Tensor:
+            found = model.forecast(past, horizon, 1, free=free, local_scale=scale)
+            told[f"{found.why}; {found.why_scale}"] = None
+            return found.quantiles(LEVELS)
+
+        shown(f"free {free}, local scale {scale}", ahead)
+        print(*told, sep="\n", file=sys.stderr, flush=True)
+    shown("random walk, deviation of the last 250 days", lambda past: walk(past, horizon))
+    for season in (1, 5):
+        shown(f"the last {season} days, and their errors", lambda past, season=season: repeated(past, horizon, season))
+    try:
+        from flaircast import forecast
+    except ImportError:
+        print("flaircast is not installed: pip install -r benchmarks/requirements.txt")
+        return
+
+    def flair(past: Tensor) -> Tensor:
+        draws = np.stack([forecast(channel.numpy(), horizon=horizon, freq="B", n_samples=500, seed=0) for channel in past[0]], 1)
+        return torch.from_numpy(np.quantile(draws, LEVELS.numpy(), axis=0)).unsqueeze(1)
+
+    shown("flaircast", flair)
+
+
 def cost() -> None:
     """Time against cases, entries and share missing, and the largest memory of the whole run."""
     print("\n| cases | channels x times | missing | structure | CPU s | largest memory so far, MiB |\n|---|---|---|---|---|---|")
@@ -253,6 +320,6 @@ def draw(points: dict[tuple[int, str], list[tuple[float, float]]]) -> None:
 
 if __name__ == "__main__":
     machine()
-    parts = {"care": care, "masked": masked, "air": air, "electricity": electricity, "cost": cost}
+    parts = {"care": care, "masked": masked, "air": air, "electricity": electricity, "rates": rates, "cost": cost}
     for name in sys.argv[1:] or parts:
         parts[name]()
