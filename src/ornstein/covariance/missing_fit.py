@@ -16,6 +16,7 @@ from ornstein.covariance.missing_blocks import Conditional
 from ornstein.covariance.missing_held_out import Bench
 from ornstein.covariance.missing_priors import Choice, Moments, Prior, choices, priors
 from ornstein.covariance.missing_start import is_series, origin_of, refuse_empty, started, warn_of_unseen
+from ornstein.covariance.missing_walks import FAR, random_walks
 
 _PASSES = 40
 _FEWEST = 6
@@ -24,8 +25,8 @@ _WORK = 1e11
 _KEPT = 4
 _PATIENCE = 2
 _GAIN = 1e-3
-_PLAIN, _RICH = 2.0, 3.0
-"""Standard errors by which the promise must hold on hidden values: for laws of a few numbers, and for all others."""
+_NOTICED = 2.0
+"""Times the spread of the values beyond which that of the draws is said."""
 _LEVEL = 1e-3
 """How much longer than a straight line's an error may be and still count as no longer: its own error of rounding and reach."""
 
@@ -51,10 +52,12 @@ class Gaps:
         drawn = {
             "independent": f", correlations {100 * self.weight:.3g} % lower",
             "steady": f", {100 * self.weight:.0f} % of the way to a law that is steady in time",
+            "sum": f", {100 * self.weight:.0f} % of the way to a sum of kernels",
             "kernel": ": one kernel in time for every channel by itself",
             "half": ": one kernel in time, half of the correlations between channels",
             "coupled": ": one kernel in time, channels correlated",
             "line": ": independent random walks, because nothing richer kept up with straight lines",
+            "level": ": independent random walks about the level of every channel",
         }[self.prior]
         against = f"error {self.error:.3g} on {self.hidden} hidden values, linear interpolation {self.line:.3g} (in deviations)"
         return f"gaps: {self.passes} pass{'es' * (self.passes != 1)} of EM{drawn}; {against}"
@@ -78,8 +81,9 @@ def fit_with_gaps(x: Tensor, *, seed: int = 0, progress: Callable[[str], None] |
         Sigma = (1 - w) S + w P(S)     (and likewise the mean),
 
     and (P, w) and the number of passes are those of least mean CRPS on held-out values, among those whose error there is below that
-    of linear interpolation by two standard errors (by one for laws of a few numbers), and not above it in short gaps nor in long ones:
-    the random walk is at it always, so the promise is kept at any number of cases.
+    of linear interpolation by three standard errors (by two for laws of a few numbers, by none for straight lines that return to the
+    level of the data), and not above it in short gaps nor in long ones: random walks whose level is open are at it always, so the promise
+    is kept at any number of cases. Where the gaps of the data are runs, what is held out is runs.
     The trial fits see four fifths of the cases; the final one repeats their choices on all.
     Cost: two E steps a pass (see ``missing.expected_moments``) and some 30 conditionings of 200 cases; 2500 x 7 x 48 takes
     5 to 40 CPU-seconds. Raises ``InputError`` for a case, a channel or (where chance does not explain it) an entry without any
@@ -104,11 +108,13 @@ def fit_with_gaps(x: Tensor, *, seed: int = 0, progress: Callable[[str], None] |
         warn_of_unseen(unseen, mean.numel())
     report = Gaps(path[-1].prior, path[-1].weight, len(path) - 1, best.error, line, bench.hidden)
     tell(report.sentence())
-    if report.prior == "line":
+    wider = random_walks(x.reshape(len(x), -1, x.shape[-1])).wider(FAR) if report.prior == "line" else 1.0
+    if wider > _NOTICED:
         tell(
             Remark(
-                "gaps: the law is a random walk for every channel: it fills gaps as straight lines do, but its draws and densities have no "
-                "level; give more cases, or name a structure, such as coregionalised"
+                "gaps: the law is a random walk for every channel: it fills gaps as straight lines do, but its draws lie up to "
+                f"{wider:.0f} times as far from the level of the data as the values do; give more cases, or name a structure, such as "
+                "coregionalised"
             )
         )
     return run.origin.flatten() + mean, matrix, report
@@ -146,11 +152,11 @@ def _path(
     def scored(option: Choice) -> _Score:
         marks, errors = [], []
         for run, trial, scale in zip(runs, bench.trials, scales, strict=True):
-            guess, spread = Conditional(*run.law(option)).expect((trial.shown - run.origin).flatten(1))
+            guess, spread = Conditional(*run.law(option)).expect((trial.shown - run.origin).flatten(1), trial.hidden.flatten(1))
             errors.append(trial.errors(run.origin + guess.view_as(trial.shown)) / scale)
             marks.append(crps(errors[-1], spread.view_as(trial.shown)[trial.hidden] / scale))
         error = torch.cat(errors)
-        excess = bench.excess(error - bench.line, _PLAIN if option.plain else _RICH)
+        excess = bench.excess(error - bench.line, option.doubt)
         return _Score(option, float(torch.cat(marks).mean()), float(error.mean()), excess)
 
     path: list[Choice] = []

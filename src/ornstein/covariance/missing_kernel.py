@@ -26,7 +26,6 @@ _SHORTEST, _LONGEST, _REACHES = 0.5, 30.0, 9
 _WHITE = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """White variance over that of a step of the kernel, 1 - k(1): what short lags tell, whatever the reach."""
 _JITTER = 1e-6
-_REACH = 1e4
 _PIECE = 256
 """Times that are taken together: beyond them the parts of a long series count as series of their own."""
 _ROUNDS = 2
@@ -65,7 +64,7 @@ def fit_one_kernel(x: Tensor, seed: int = 0) -> OneKernel:
     Cost: some sixty times a Cholesky factor of what each row saw.
     """
     channels, length = x.shape[1:]
-    rows, owner = _pieces(x)
+    rows, owner = pieces(x)
     some = Noise(seed).uniform(1, (len(rows),), _STREAM)[0].argsort()
     some = some[(~rows[some].isnan()).any(1)]
     reach = (~rows[some].isnan()).sum(1).cumsum(0) <= _VALUES
@@ -73,7 +72,7 @@ def fit_one_kernel(x: Tensor, seed: int = 0) -> OneKernel:
     best = min((_search(kind, rows[some], owner[some], channels, length) for kind in KINDS), key=lambda found: found[0])
     correlation = _correlation(*best[1:], length)
     width = rows.shape[1]
-    profile = _profile(correlation[:width, :width], _batches(rows, owner), channels)
+    profile = profile_of(correlation[:width, :width], batches_of(rows, owner), channels)
     lag = lagged(x - profile.levels.unsqueeze(1), grid(length))
     shape = correlation[0].view(-1, 1, 1)
     together = (lag.sums * shape).sum(0) / (lag.counts * shape.square()).sum(0).clamp_min(1e-12)
@@ -87,7 +86,7 @@ def _correlation(kind: str, reach: float, white: float, length: int) -> Tensor:
     return (kernel + noise * torch.eye(length, dtype=torch.float64)) / (1 + noise)
 
 
-def _pieces(x: Tensor) -> tuple[Tensor, Tensor]:
+def pieces(x: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of at most 256 times from x (case, channel, time), and the channel of each."""
     n, channels, length = x.shape
     width = min(length, _PIECE)
@@ -100,11 +99,11 @@ def _search(kind: str, rows: Tensor, owner: Tensor, channels: int, length: int) 
     reaches = torch.logspace(math.log10(_SHORTEST), math.log10(_LONGEST * length), _REACHES, dtype=torch.float64).tolist()
     tried: dict[tuple[float, float], float] = {}
 
-    batches = list(_batches(rows, owner))
+    batches = list(batches_of(rows, owner))
 
     def misfit(at: tuple[float, float]) -> float:
         if at not in tried:
-            tried[at] = _profile(_correlation(kind, *at, rows.shape[1]), batches, channels).misfit
+            tried[at] = profile_of(_correlation(kind, *at, rows.shape[1]), batches, channels).misfit
         return tried[at]
 
     reach, white = reaches[_REACHES // 2], _WHITE[1]
@@ -125,7 +124,8 @@ class _Batch:
     owner: Tensor
 
 
-def _batches(rows: Tensor, owner: Tensor) -> Iterator[_Batch]:
+def batches_of(rows: Tensor, owner: Tensor) -> Iterator[_Batch]:
+    """Rows (row, time) of the channels ``owner`` (row,), by how many values they saw."""
     seen = ~torch.isnan(rows)
     for some, index, real in entries(seen, seen.any(1)):
         values = torch.where(real, rows[some].gather(1, index), 0.0)
@@ -134,13 +134,15 @@ def _batches(rows: Tensor, owner: Tensor) -> Iterator[_Batch]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Profile:
+class Profile:
+    """Levels and variances (channel,) of the channels under one correlation, and how badly it fits: -2 times the log-likelihood."""
+
     levels: Tensor
     variances: Tensor
     misfit: float
 
 
-def _profile(correlation: Tensor, batches: Iterable[_Batch], channels: int) -> _Profile:
+def profile_of(correlation: Tensor, batches: Iterable[_Batch], channels: int) -> Profile:
     """Levels and variances of the channels under a correlation, and -2 times the restricted log-likelihood.
 
     level = 1^T S^-1 x / 1^T S^-1 1,    variance = Q / (N - 1),    (N - 1) log variance + log det S + log 1^T S^-1 1
@@ -161,7 +163,7 @@ def _profile(correlation: Tensor, batches: Iterable[_Batch], channels: int) -> _
     variances = torch.where(rest > 1e-14 * second, rest, 0.0) / left
     alive = variances > 0
     misfit = ((count - 1) * variances.log() + logdet + weight.log())[alive].sum()
-    return _Profile(levels, variances, float(misfit))
+    return Profile(levels, variances, float(misfit))
 
 
 def _as_correlation(matrix: Tensor) -> Tensor:
@@ -174,21 +176,3 @@ def _as_correlation(matrix: Tensor) -> Tensor:
     found: Tensor = positive / torch.outer(scale, scale)
     found.diagonal().fill_(1.0)
     return found
-
-
-def random_walks(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and covariance (d, d) of independent random walks, one for every channel of x (case, channel, time) with gaps.
-
-    Exponential kernels that reach ten thousand windows: their conditional means are straight lines to 1e-4 of a deviation. Levels are
-    means, steps by restricted likelihood. A channel with fewer than two values, which shows no step, takes the middle one of the others.
-    """
-    channels, length = x.shape[1:]
-    lag = (grid(length).unsqueeze(1) - grid(length)).abs()
-    correlation = torch.exp(-lag / (_REACH * length))
-    rows, owner = _pieces(x)
-    profile = _profile(correlation[: rows.shape[1], : rows.shape[1]], _batches(rows, owner), channels)
-    few = (~torch.isnan(x)).sum((0, 2)) < 2
-    known = profile.variances[~few]
-    middle = known.median() if len(known) else torch.ones((), dtype=x.dtype)
-    variances = torch.where(few, middle, profile.variances)
-    return torch.nan_to_num(x.nanmean((0, 2))).repeat_interleave(length), torch.kron(torch.diag(variances), correlation)

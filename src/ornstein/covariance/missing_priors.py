@@ -9,8 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ornstein.covariance.missing_kernel import fit_one_kernel, random_walks
+from ornstein.covariance.missing_kernel import fit_one_kernel
 from ornstein.covariance.missing_start import is_series
+from ornstein.covariance.missing_sum import FEWEST, sum_of_some
+from ornstein.covariance.missing_walks import FAR, NEAR, random_walks
 
 Moments = tuple[Tensor, Tensor]
 """Mean (d,) and second moment (d, d) around it."""
@@ -19,6 +21,8 @@ Prior = Callable[[Tensor, Tensor], Moments]
 
 COUPLED = {"kernel": 0.0, "half": 0.5, "coupled": 0.9}
 """How much of the correlations between channels the laws of one kernel keep; all of it would leave channels that follow from others."""
+WALKS = {"line": FAR, "level": NEAR}
+"""How far the level of a walk is left open."""
 _FEW = 10
 """Cases below which the trial is too small to judge a covariance of the data themselves."""
 _FLIPS = 3
@@ -39,7 +43,13 @@ class Choice:
     @property
     def plain(self) -> bool:
         """Whether the law is one of a few numbers, which nothing of the data's own covariance enters."""
-        return self.weight == 1 and self.prior in ("line", *COUPLED)
+        return self.weight == 1 and self.prior in ("sum", *WALKS, *COUPLED)
+
+    @property
+    def doubt(self) -> float:
+        """Standard errors by which the promise must hold on hidden values: two for laws of a few numbers, three for all others, and none
+        for straight lines that return to the level of the data."""
+        return 0.0 if self.prior == "level" else 2.0 if self.plain else 3.0
 
     @property
     def steady(self) -> bool:
@@ -60,17 +70,21 @@ def choices(event: tuple[int, ...], count: int, *, in_time: bool) -> list[Choice
     Vectors for which they do not have no order; signals with a channel axis always have one.
 
     "line"          random walks, whose conditional means are straight lines: what can always be kept to
+    "level"         the same about the level of the data, to which they return where nothing more was seen
     "kernel"        one kernel of the lag for every channel by itself; "half" and "coupled" with the correlations of the channels
+    "sum"           a sum of kernels in time, each with its own coupling of the channels; from 200 cases on
     "steady"        stationary in time, its mean too, times any covariance of the channels
     "independent"   the variances of the entries alone
     """
     series = is_series(event) and (in_time or len(event) > 1)
-    found = [Choice("line", 1.0)] if series or in_time else []
+    found = [Choice(name, 1.0) for name in WALKS] if series or in_time else []
     if series:
         several = len(event) > 1 and event[0] > 1 and count > 1
         found += [Choice(name, 1.0) for name in (COUPLED if several else ("kernel",))]
     if count >= _FEW or not in_time:
         found += [Choice("independent", w) for w in (0.003, 0.02, 0.1, 1.0)]
+    if series and in_time and len(event) > 1 and event[0] > 1 and count >= FEWEST:
+        found += [Choice("sum", w) for w in (0.1, 0.3, 0.6, 0.9, 1.0)]
     if series and in_time and count > 1:
         found += [Choice("steady", w) for w in ((0.03, 0.1, 0.3, 0.6, 0.9, 1.0) if count >= _FEW else (1.0,))]
     return found
@@ -81,11 +95,14 @@ def priors(x: Tensor, names: set[str], *, in_time: bool, seed: int = 0) -> dict[
     length = x.shape[-1]
     rows = x.reshape(len(x), -1, length)
     found: dict[str, Prior] = {}
-    if "line" in names:
-        found["line"] = partial(_fixed, law=random_walks(rows))
+    if names & WALKS.keys():
+        walks = random_walks(rows)
+        found |= {name: partial(_fixed, law=walks.moments(least)) for name, least in WALKS.items() if name in names}
     if names & COUPLED.keys():
         kernel = fit_one_kernel(rows, seed)
         found |= {name: partial(_fixed, law=kernel.moments(share)) for name, share in COUPLED.items() if name in names}
+    if "sum" in names:
+        found["sum"] = partial(_fixed, law=sum_of_some(rows, seed))
     if "steady" in names:
         found["steady"] = partial(steady, length=length)
     if "independent" in names:

@@ -79,7 +79,8 @@ class Network(Options, Recipe):
         said = described(module, u)
         work.tell(said)
         train, _ = split(len(u), self.held_out, work.overlap)
-        reference = fit_reference(u[train], self.structure, module, shrinkage=self.shrinkage, rank=self.rank, overlap=work.overlap)
+        asked = self.structure, module
+        reference = fit_reference(u[train], *asked, shrinkage=self.shrinkage, rank=self.rank, overlap=work.overlap, progress=work.tell)
         options = Options(**{f.name: getattr(self, f.name) for f in fields(Options)})
         told = None
         if work.condition is not None and self.masks is None:
@@ -119,22 +120,22 @@ def fit_reference(
     shrinkage: str | float = "auto",
     rank: int | None = None,
     overlap: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> Gaussian | Mixture:
     """The law that a network for x (case, *event) stands on: a Gaussian; without a structure, that of ``reference_structure``.
 
     Vectors, and signals that an ``MLP`` is to see, get a mixture up to 64 entries, where held-out cases support more than one
     component: pieces that are Gaussian save such a network most of its work. One that sees neighbourhoods (U-Net, transformer) finds
     the pieces by itself, and ends better without (``docs/experiments.md``). A covariance that is known by its products only, as that of a
-    long sum of kernels, gets an eigenbasis; ``InputError`` where that is too large.
+    long sum of kernels, gets an eigenbasis; ``InputError`` where that is too large. ``progress`` hears how gaps were handled.
     """
     gaps, global_view = bool(torch.isnan(x).any()), x.ndim == 2 or isinstance(module, MLP)
     if structure is None and global_view and x[0].numel() <= ENTRIES and not gaps:
         apart = -(-len(x) // CASES)
         mixture = fit_mixture(x[::apart], shrinkage=shrinkage, starts=1, overlap=overlap // apart)  # every call of the network asks it
         return mixture if len(mixture.components) > 1 else mixture.components[0]
-    law = fit_gaussian(
-        x, structure or reference_structure(tuple(x.shape[1:]), gaps=gaps), shrinkage=of_one(shrinkage), rank=rank, overlap=overlap
-    )
+    structure = structure or reference_structure(tuple(x.shape[1:]), gaps=gaps)
+    law = fit_gaussian(x, structure, shrinkage=of_one(shrinkage), rank=rank, overlap=overlap, progress=progress)
     return Gaussian(law.mean(), as_spectral(law.operator))
 
 
