@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -278,12 +279,59 @@ def rates() -> None:
     shown("flaircast", flair)
 
 
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """CPU-seconds of a call in a process of its own, and the largest memory it held beyond what it began with, in MiB."""
+
+    seconds: float
+    mib: float
+
+
+def apart(call: Callable[[], Any]) -> Any:
+    """What a call returns in a child process: its memory is its own, from where this process stands."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+
+    def run() -> None:
+        sender.send(call())
+        sender.close()
+
+    child = multiprocessing.get_context("fork").Process(target=run)
+    child.start()
+    sender.close()
+    found = receiver.recv()
+    child.join()
+    return found
+
+
+def spent(call: Callable[[], Any]) -> tuple[Cost, Any]:
+    """The cost of a call here, which must be the first large one of its process, and what it returns."""
+    before, begin = peak_mib(), time.process_time()
+    found = call()
+    return Cost(time.process_time() - begin, peak_mib() - before), found
+
+
+def costs_of(gappy: Tensor, structure: str) -> tuple[Cost, Cost]:
+    """To fit, and to impute the medians of all cases."""
+
+    def both() -> tuple[Cost, Cost]:
+        fit, model = spent(lambda: orn.fit(gappy, structure=structure, folds=0))
+        middle = torch.tensor([0.5], dtype=torch.float64)
+        return fit, apart(lambda: spent(lambda: model.quantiles(gappy, middle))[0])
+
+    found: tuple[Cost, Cost] = apart(both)
+    return found
+
+
 def cost() -> None:
-    """Time against cases, entries and share missing, and the largest memory of the whole run."""
-    print("\n| cases | channels x times | missing | structure | CPU s | largest memory so far, MiB |\n|---|---|---|---|---|---|")
+    """Time and memory to fit and to impute, against cases, entries and share missing."""
+    print("\n| cases | channels x times | missing | structure | CPU s to fit | MiB | CPU s to impute | MiB |")
+    print("|---|---|---|---|---|---|---|---|")
+    for structure in ("dense", "coregionalised"):  # code that is loaded is none of a fit's memory
+        few = hide(orn.random.Noise(2).normal(20, (7, 12)), 0.3, 3)
+        orn.fit(few, structure=structure, folds=0).quantiles(few, LEVELS)
     law = 0.5 * torch.eye(7, dtype=torch.float64) + 0.5
-    points: dict[tuple[int, str], list[tuple[float, float]]] = {}
-    for length, counts in ((12, (100, 1000)), (24, (100, 1000))):
+    points: dict[tuple[int, str], list[tuple[float, Cost, Cost]]] = {}
+    for length, counts in ((12, (100, 1000)), (24, (100, 1000)), (48, (2500,))):
         lag = (torch.arange(length).double().unsqueeze(1) - torch.arange(length)).abs()
         root = torch.linalg.cholesky(torch.kron(law, torch.exp(-lag / 10)))
         for count in counts:
@@ -291,29 +339,35 @@ def cost() -> None:
             for share in (0.1, 0.5, 0.9):
                 gappy = hide(whole, share, 1)
                 gappy = gappy[(~gappy.isnan()).flatten(1).any(1)]
-                for structure in ("dense", "coregionalised"):
-                    _, seconds = timed(lambda gappy=gappy, structure=structure: orn.fit(gappy, structure=structure, folds=0))
-                    points.setdefault((length, f"{structure}, {count} cases"), []).append((100 * share, seconds))
-                    print(f"| {count} | 7 x {length} | {share:.0%} | {structure} | {seconds:.1f} | {peak_mib():.0f} |", flush=True)
-    draw(points)
+                for structure in ("dense", "coregionalised") if length < 48 else ("dense",):
+                    fit, fill = costs_of(gappy, structure)
+                    points.setdefault((length, f"{structure}, {count} cases"), []).append((100 * share, fit, fill))
+                    numbers = f"{fit.seconds:.1f} | {fit.mib:.0f} | {fill.seconds:.2f} | {fill.mib:.0f}"
+                    print(f"| {count} | 7 x {length} | {share:.0%} | {structure} | {numbers} |", flush=True)
+    draw({key: curve for key, curve in points.items() if key[0] < 48})
 
 
-def draw(points: dict[tuple[int, str], list[tuple[float, float]]]) -> None:
-    """The figure of costs: CPU-seconds against the share missing, a panel for each number of entries."""
-    lengths = sorted({length for length, _ in points})
-    canvas, axes = by_set([f"7 x {length} = {7 * length} entries" for length in lengths], "missing (%)", "CPU seconds to fit")
+def draw(points: dict[tuple[int, str], list[tuple[float, Cost, Cost]]]) -> None:
+    """The figure of costs against the share missing: seconds above, memory below; to fit 84 and 168 entries, and to impute 168."""
+    columns = [(12, 1, "fit of 7 x 12 entries"), (24, 1, "fit of 7 x 24"), (24, 2, "imputation of 7 x 24")]
+    canvas, axes = by_set([title for *_, title in columns] + [""] * len(columns), "missing (%)", "")
     looks = {
         "dense, 100": (OURS, ":"),
         "dense, 1000": (OURS, "-"),
         "coregionalised, 100": (SECOND, ":"),
         "coregionalised, 1000": (SECOND, "-"),
     }
-    for axis, length in zip(axes, lengths, strict=True):
+    for place, axis in enumerate(axes):
+        length, which, _ = columns[place % len(columns)]
         for (of, name), curve in points.items():
             if of == length:
                 colour, style = looks[name.removesuffix(" cases")]
-                axis.plot(*zip(*curve, strict=True), color=colour, linestyle=style, marker="o", markersize=3, label=name)
-        axis.set(yscale="log", ylim=(0.1, 30))
+                spent_on = [(share, costs[which - 1]) for share, *costs in curve]
+                values = [c.seconds if place < len(columns) else c.mib for _, c in spent_on]
+                axis.plot([share for share, _ in spent_on], values, color=colour, linestyle=style, marker="o", markersize=3, label=name)
+        axis.set(yscale="log", ylim=(0.003, 30) if place < len(columns) else (1, 1000))
+    axes[0].set_ylabel("CPU seconds")
+    axes[len(columns)].set_ylabel("memory (MiB)")
     save(canvas, axes[0], FIGURE)
     print(f"\nwrote {FIGURE}")
 

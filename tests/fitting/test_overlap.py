@@ -44,8 +44,10 @@ def test_by_default_too_few_cases_have_no_judges_and_that_is_said() -> None:
     told: list[str] = []
     assert not orn.fit(windows(27, 1), overlap=8, progress=told.append).judges
     assert any("there are no p-values" in line for line in told), told
-    with pytest.raises(InputError, match="use fewer folds, or none"):
+    with pytest.raises(InputError, match="9 on either side, leave fewer than two to fit beside one of 5 equal parts: give more cases"):
         orn.fit(windows(27, 1), folds=5, overlap=9)
+    with pytest.raises(InputError, match=r"20 cases, each of which shares .* 20 on either side: too few are left to choose a structure by"):
+        orn.fit(windows(27, 1), structure="auto", overlap=20)
     with pytest.raises(InputError, match="overlap is -1"):
         orn.fit(windows(27, 1), overlap=-1)
 

@@ -38,8 +38,8 @@ def blocks(cases: int, folds: int, overlap: int = 0) -> tuple[Fold, ...]:
         train = numbers[(numbers < a - overlap) | (numbers >= b + overlap)]
         if b <= a or len(train) < 2:
             raise InputError(
-                f"{cases} cases with overlap {overlap} cannot be cut into {folds} folds with two cases left to fit: "
-                "use fewer folds, or none"
+                f"{cases} cases, each of which shares samples with {overlap} on either side, leave fewer than two to fit beside one of "
+                f"{folds} equal parts: give more cases, cut windows with a larger hop, or use fewer folds, or none"
             )
         found.append(Fold(train, numbers[a:b]))
     return tuple(found)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.errors import InputError
-from ornstein.common.folds import standard_error, turns
+from ornstein.common.folds import Fold, standard_error, turns
 from ornstein.covariance.accumulator import Accumulator
 from ornstein.covariance.autoregressive import Autoregressive
 from ornstein.covariance.base import Covariance, Spectral
@@ -126,8 +126,7 @@ def estimate(
     elif rank is not None:
         raise InputError(f"rank is {rank}, but structure is 'auto': rank belongs to structure 'low-rank'")
     check_shrinkage(shrinkage)
-    if folds is None:
-        folds = FOLDS if structure == "auto" else 0
+    asked, folds = folds is not None, folds if folds is not None else FOLDS if structure == "auto" else 0
     if folds or structure == "auto":
         folds = min(checks.count(folds, "folds", at_least=2), shape[0])
         if shape[0] < _FEWEST:
@@ -137,7 +136,8 @@ def estimate(
     table: tuple[Candidate, ...] = ()
     found: tuple[float, float] | None = None
     if structure == "auto":
-        structure, table = choose(checks.tensor(x, "x", missing=True), options, turns(shape[0], folds, overlap), progress=progress)
+        parts = turns(shape[0], folds, overlap) if asked else _turns(shape[0], folds, overlap)
+        structure, table = choose(checks.tensor(x, "x", missing=True), options, parts, progress=progress)
         found = next((c.held_out, c.error) for c in table if c.structure == structure)
     elif folds:
         scores, _ = held_out(checks.tensor(x, "x", missing=True), structure, options, turns(shape[0], folds, overlap))
@@ -145,6 +145,17 @@ def estimate(
     fitted = _fit(x, shape, structure, options, progress)
     held, error = found if found is not None else (None, None)
     return Estimate(fitted.mean, fitted.covariance, structure, fitted.shrinkage, shape[0], fitted.numbers, held, error, table, fitted.gaps)
+
+
+def _turns(cases: int, folds: int, overlap: int) -> tuple[Fold, ...]:
+    """``folds.turns`` with a number that nobody asked for, which a refusal therefore does not name."""
+    try:
+        return turns(cases, folds, overlap)
+    except InputError:
+        raise InputError(
+            f"x holds {cases} cases, each of which shares samples with {overlap} on either side: too few are left to choose a structure "
+            "by; name a structure, give more cases, or cut windows with a larger hop"
+        ) from None
 
 
 class _Fitted(NamedTuple):
