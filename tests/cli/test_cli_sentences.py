@@ -104,6 +104,15 @@ def test_sentences_are_read_off_the_source():
             "没有网络的留出损失低于高斯分布（0.4），因此交回一个与高斯分布答案相同的网络：请训练更久，或多给些信号",
         ),
         ("the model does not know the channels a, b: they are left out", "模型不认识通道 a, b：已略去"),
+        (
+            "U-Net, 1-D, width 64, 3 levels, 1.2 M parameters: 4000 signals of 1 x 128",
+            "U-Net，1 维，宽 64，3 级，1.2 M 个参数：4000 条 1 x 128 的信号",
+        ),
+        ("MLP, width 128, 1 block, 12 k parameters: 40 signals of 9", "MLP，宽 128，1 块，12 k 个参数：40 条 9 的信号"),
+        (
+            "transformer, 1-D, width 32, 4 blocks, 4 heads, patch 8, 2 channels a token, 9 k parameters: 40 signals of 4 x 64",
+            "Transformer，1 维，宽 32，4 块，4 头，片长 8，每个词元 2 个通道，9 k 个参数：40 条 4 x 64 的信号",
+        ),
         ("a thing: of its own", "a thing: of its own"),
         ("a sentence that nobody wrote", "a sentence that nobody wrote"),
     ],

@@ -67,8 +67,8 @@ def test_cases_of_frames(pd):
         x = read(one)
         assert np.array_equal(x.values.numpy(), cases)
         assert (x.rate, x.channels) == (rate, ("Fz", "Cz"))
-    with pytest.raises(InputError, match="entry 1 of the list has shape"):
-        read([frame(pd).iloc[:10], frame(pd).iloc[:9]])
+    with pytest.raises(InputError, match=r"entry 1 of the list has 1 channel \(Fz\), but the first one 2 channels \(Fz, Cz\)"):
+        read([frame(pd).iloc[:10], frame(pd).iloc[:10, :1]])
     ragged = pd.DataFrame({"a": [pd.Series([1.0, 2]), pd.Series([1.0])]})
     with pytest.raises(InputError, match="series of 1 to 2 values"):
         read(ragged)
@@ -90,6 +90,40 @@ def test_sktime_collections(pd):
     cases = X.reshape(4, 10, 2).transpose(0, 2, 1)
     for kind in ("numpy3D", "nested_univ", "pd-multiindex", "df-list"):
         assert np.array_equal(read(convert(cases, "numpy3D", kind, as_scitype="Panel")).values.numpy(), cases), kind
+
+
+def test_cases_of_many_lengths_are_missing_after_their_end(pd):
+    """Lists of frames and of arrays (channel, time), aeon's df-list and np-list; frames without names have channels in their rows."""
+    arrays = [X[:10].T, X[10:17].T, X[17:30].T]
+    long = [frame(pd).iloc[a:b].reset_index(drop=True) for a, b in ((0, 10), (10, 17), (17, 30))]
+    for found in (read(arrays), read([torch.tensor(a) for a in arrays]), read([pd.DataFrame(a) for a in arrays]), read(long)):
+        assert found.shape == (3, 2, 13)
+        for one, values in zip(arrays, found.values.numpy(), strict=True):
+            assert np.array_equal(values[:, : one.shape[1]], one)
+            assert np.isnan(values[:, one.shape[1] :]).all()
+        assert found.notes[-1] == "cases have 7 to 13 samples, and are missing (NaN) after their end"
+    assert "the rows of each frame, which has no names, are its channels" in read([pd.DataFrame(arrays[0])] * 2).notes[0]
+    turned = read([pd.DataFrame(a.T) for a in arrays], orient="columns")
+    assert torch.equal(turned.values.nan_to_num(7.0), found.values.nan_to_num(7.0))
+    told: list[str] = []
+    fit(arrays, structure="diagonal", folds=0, progress=told.append)
+    assert "cases have 7 to 13 samples, and are missing (NaN) after their end" in told
+    with pytest.raises(InputError, match=r"entry 1 of the list has 1 channel \(-\), but the first one 2 channels"):
+        read([pd.DataFrame(arrays[0]), pd.DataFrame(arrays[1][:1])])
+
+
+def test_channels_that_are_numbers_beside_an_index_of_cases(pd):
+    index = pd.MultiIndex.from_product([range(4), range(10)], names=["case", "timepoint"])
+    assert np.array_equal(read(pd.DataFrame(X, index=index)).values.numpy(), X.reshape(4, 10, 2).transpose(0, 2, 1))
+
+
+def test_rows_that_look_like_a_recording_are_said(pd):
+    walk = np.random.default_rng(2).standard_normal((200, 2)).cumsum(0)
+    with pytest.warns(UserWarning, match=r"each of its 200 rows is a case of its own; but rows are like those before them"):
+        fit(pd.DataFrame(walk, columns=["a", "b"]), folds=0)
+    shuffled = walk[np.random.default_rng(3).permutation(200)]  # a correlation of .5 is 7 standard errors away
+    assert fit(pd.DataFrame(shuffled, columns=["a", "b"]), folds=0).event_shape == (2, 1)
+    assert fit(read(pd.DataFrame(walk, columns=["a", "b"]), rate=4.0, window=20), folds=0).event_shape == (2, 20)
 
 
 def test_polars():

@@ -105,6 +105,8 @@ def test_words_labels_and_remarks(tmp_path):
     x = read(path)
     assert (x.shape, x.labels, "`mood` is left out" in x.summary()) == ((4, 2, 10), (), True)
     assert read(path, labels="mood").labels == ("a", "b", "a", "b")
+    alike = read(table(tmp_path, "trial,time,label,a,b\n", [f"{k // 10},{(k % 10) / 250},b" for k in range(40)]))
+    assert (alike.labels, "labels b × 4" in alike.summary()) == (("b",) * 4, True)
     with pytest.raises(InputError, match="labels changes within case 0"):
         read(table(tmp_path, "mood,a,b\n", "ab" * 20), labels="mood")
     assert read(tmp_path / "a.csv", labels="mood", window=1).labels == ("a", "b") * 20

@@ -17,6 +17,7 @@ from ornstein.cli.sample import read_condition
 from ornstein.cli.simulations import fit_pair, refuse_beside
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
+from ornstein.common.sentences import translated
 from ornstein.fitting.recipes import owners
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _show_training(model: "Model", x: "Signals", output: Path, words: Words, as_
     if as_json:
         show.machine({"model": "network", "cases": len(x), "shape": list(model.event_shape), **found, **gained, "output": output})
         return
-    show.line(str(found["net"]))
+    show.line(translated(str(found["net"]), words.spoken))
     show.line(words("trained").format(path=output, reason=words(f"stopped-{str(found['stopped']).replace(' ', '-')}"), **_rounded(found)))
     if found["held_out"] is not None:
         show.line(words("trained-loss").format(**found))

@@ -95,6 +95,4 @@ def labelled(x: Signals, classes: npt.NDArray[Any], asked: bool, window: int | N
         return replace(x, notes=(*x.notes, "labels that change within a case are left out"))
     originals = {str(word): word for word in classes.ravel()}
     labels: Labels = typed([originals[names[int(code)]] for code in codes[:, 0, 0]])
-    if len(set(labels)) == 1 and not asked:
-        return x
     return replace(x, labels=tuple(labels))  # type: ignore[arg-type]  # numbers or words

@@ -23,7 +23,9 @@ def pandas(frame: Any, asked: Asked, where: str) -> Loaded:
     if hasattr(frame.iloc[0, 0], "__len__") and not isinstance(frame.iloc[0, 0], str | bytes):
         return _nested(frame, where)
     titles = [*frame.columns]
-    named = not (_moments(titles) or all(isinstance(title, int | float | np.number) for title in titles))
+    if getattr(frame.index, "nlevels", 1) > 1 and all(isinstance(title, int | np.integer) for title in titles):
+        titles = [f"ch{title}" for title in titles]  # beside an index (case, time) columns are channels, whatever they are called
+    named = not (_moments(titles) or _numbered(titles))
     columns = [*_index(frame.index)]
     for title, (_, series) in zip(titles, frame.items(), strict=True):
         name = " ".join(filter(None, map(str, title))) if isinstance(title, tuple) else str(title)
@@ -105,6 +107,15 @@ def _nested(frame: Any, where: str) -> Loaded:
         raise InputError(f"{where} holds series of {min(lengths)} to {max(lengths)} values: cut or pad them to one length")
     titles = [names.foreign_name(str(title)) for title in frame.columns]
     return Loaded(np.array(rows), None, tuple(name for name, _ in titles), tuple(unit for _, unit in titles))
+
+
+def nameless(frame: Any) -> bool:
+    """Whether neither the columns nor the rows of a frame of pandas are called anything but 0, 1, 2, ...."""
+    return type(frame).__name__ == "DataFrame" and hasattr(frame, "iloc") and _numbered([*frame.columns]) and not _index(frame.index)
+
+
+def _numbered(titles: list[Any]) -> bool:
+    return all(isinstance(title, int | float | np.number) for title in titles)
 
 
 def _moments(titles: list[Any]) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError, listed
+from ornstein.common.errors import InputError, counted, listed
 from ornstein.common.signals import Signals
 from ornstein.data import frames, mne_objects, xarray_objects
 from ornstein.data.loaded import Loaded
@@ -41,8 +42,11 @@ def kind(value: object) -> str:
 
 
 def is_foreign(value: object) -> bool:
-    """Whether ``value`` is an object of another library with names of its own, or a list of them; plain arrays are not."""
-    return bool(kind(value) or (isinstance(value, list) and value and kind(value[0])))
+    """Whether ``value`` is an object of another library with names of its own, or a list of them; plain arrays are not.
+
+    A list of arrays (channel, time) of different lengths, aeon's np-list, is one, since no array holds it.
+    """
+    return bool(kind(value) or (isinstance(value, list) and value and (kind(value[0]) or _ragged(value))))
 
 
 def load(value: object, asked: Asked, where: str) -> Loaded:
@@ -58,12 +62,30 @@ def load(value: object, asked: Asked, where: str) -> Loaded:
     if found:
         return READERS[found](value, asked, where)
     if isinstance(value, list) and is_foreign(value):
-        return _stacked([load(one, asked, where) for one in value], where)
+        return _stacked([_entry(one, asked, where) for one in value], where)
     return shaped(checks.tensor(value, where, missing=True).numpy(), asked.orient, where)
 
 
+def _ragged(value: list[Any]) -> bool:
+    """Whether a list holds arrays (channel, time) of as many channels, and of different lengths."""
+    shapes = {tuple(one.shape) if isinstance(one, np.ndarray | Tensor) else () for one in value}
+    return len(shapes) > 1 and {len(shape) for shape in shapes} == {2} and len({shape[0] for shape in shapes}) == 1
+
+
+def _entry(value: Any, asked: Asked, where: str) -> Loaded:
+    """One case of a list. An array, and a frame without names, is (channel, time), as in aeon, and (time, channel) with "columns"."""
+    bare = isinstance(value, np.ndarray | Tensor) or (frames.nameless(value) and len(value) > 1)
+    if not bare or asked.orient not in ("auto", "columns"):
+        return load(value, asked, where)
+    array = checks.tensor(value if isinstance(value, np.ndarray | Tensor) else value.to_numpy(), where, missing=True).numpy()
+    if asked.orient == "columns":
+        return Loaded(array.T[None])
+    note = "the rows of each frame, which has no names, are its channels (orient='columns': its columns are)"
+    return Loaded(array[None], notes=() if isinstance(value, np.ndarray | Tensor) else (note,))
+
+
 def _stacked(parts: list[Loaded], where: str) -> Loaded:
-    """One case after another; all must have the names and lengths of the first."""
+    """One case after another, in the names of the first; shorter ones are missing after their end."""
     first = parts[0]
     for number, part in enumerate(parts):
         if part.channels == first.channels and part.units != first.units:
@@ -73,12 +95,20 @@ def _stacked(parts: list[Loaded], where: str) -> Loaded:
     if any(part.times is not None for part in parts) and all(len(part.values) == 1 and part.channels == first.channels for part in parts):
         return _at_all_times(parts)
     for number, part in enumerate(parts):
-        if (part.values.shape[1:], part.channels) != (first.values.shape[1:], first.channels):
+        if (part.values.shape[1], part.channels) != (first.values.shape[1], first.channels):
+            own, others = counted(part.values.shape[1], "channel"), counted(first.values.shape[1], "channel")
             raise InputError(
-                f"entry {number} of {where} has shape {part.values.shape[1:]} and channels {part.channels}, but the first one has "
-                f"{first.values.shape[1:]} and {first.channels}: cut or pad them to one length"
+                f"entry {number} of {where} has {own} ({listed(part.channels) or '-'}), but the first one {others} "
+                f"({listed(first.channels) or '-'}): give all the same ones"
             )
-    return replace(first, values=np.concatenate([part.values for part in parts]), classes=None, events=())
+    lengths = [part.values.shape[2] for part in parts]
+    if min(lengths) == (most := max(lengths)):
+        return replace(first, values=np.concatenate([part.values for part in parts]), classes=None, events=())
+    padded = [
+        np.pad(part.values.astype(float), ((0, 0), (0, 0), (0, most - part.values.shape[2])), constant_values=np.nan) for part in parts
+    ]
+    note = f"cases have {min(lengths)} to {most} samples, and are missing (NaN) after their end"
+    return replace(first, values=np.concatenate(padded), classes=None, events=(), notes=(*first.notes, note))
 
 
 def _at_all_times(parts: list[Loaded]) -> Loaded:

@@ -17,6 +17,7 @@ from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.covariance.estimate import alone
 from ornstein.data.read import recognised
+from ornstein.data.rows import warn_of_rows
 from ornstein.data.sentinels import warn_unread
 from ornstein.denoisers import Denoiser, Law
 from ornstein.fitting.conditions import Conditions
@@ -119,7 +120,7 @@ def fit(
     if is_pair(x):
         return _joint(cast("tuple[object, object]", x), model, {**_given(locals()), **options})
     refuse_listed_pair(x)
-    x, model = recognised(x), "gaussian" if model is None else model
+    x, model = _read(x, progress), "gaussian" if model is None else model
     if correction is not None:
         return _corrected(x, model, _given(locals()), options)
     if isinstance(model, Denoiser):
@@ -176,6 +177,16 @@ def fit(
     scores, classes = judged(fitted.law, scaler, aside, whole.moments.covariance(), work.seed)
     trained = {**(fitted.training or {}), TOLD: aside.condition is not None}
     return replace(whole, reference=scores, reference_classes=classes, training=trained)
+
+
+def _read(x: object, progress: Callable[[str], None] | None) -> object:
+    """``recognised``; of an object of another library, what was assumed is told, and that rows look like samples is warned of."""
+    found = recognised(x)
+    if found is not x and isinstance(found, Signals):
+        for note in found.notes:
+            (progress or (lambda _: None))(note)
+        warn_of_rows(found)
+    return found
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
