@@ -89,3 +89,17 @@ def test_what_the_past_decides_has_no_error() -> None:
 def test_a_history_shorter_than_a_window_has_none() -> None:
     assert errors_ahead(LAW, SCALER, torch.zeros(3, 2, WINDOW - 1)).isnan().all()
     assert errors_ahead(LAW, SCALER, torch.full((3, 2, 30), torch.nan).double()).isnan().all()
+
+
+def test_of_many_patterns_the_commonest_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With time for one: every seventh window where every seventh sample is missing, and no window with gaps where they are at random."""
+    monkeypatch.setattr("ornstein.model.errors_ahead._WORK", 1.0)
+    history = Noise(6).normal(1, (2, 300))
+    weekly = history.clone()
+    weekly[..., 6::7] = torch.nan
+    found = ~errors_ahead(LAW, SCALER, weekly).isnan()
+    assert 293 / 7 - 1 <= int(found[0, 0].sum()) <= 293 / 7 + 1
+    assert torch.equal(found[0, 0], found[0, 1])
+    random = torch.where(Noise(7).uniform(1, (2, 300)) < 0.1, torch.nan, history)
+    whole = (~random.isnan()).all(1).unfold(-1, WINDOW, 1).all(-1)
+    assert torch.equal(~errors_ahead(LAW, SCALER, random)[0, 0, WINDOW - 1 :].isnan(), whole[0])

@@ -122,8 +122,8 @@ def test_stationary_series_are_left_alone() -> None:
 
 def test_a_volatile_history_gets_one_by_the_error_of_its_own_forecasts() -> None:
     """The two errors that are told are those of forecasts that know each origin's past alone, made one by one."""
-    storm = torch.where(torch.arange(WINDOW + 59) < 40, 0.2, 3.0)
-    history = ou(Noise(7).normal(1, (2, WINDOW + 59)) * storm)
+    storm = torch.where(torch.arange(WINDOW + 29) < 25, 0.2, 3.0)
+    history = ou(Noise(7).normal(1, (2, WINDOW + 29)) * storm)
     found = MODEL.forecast(history, HORIZON, 1, free="nothing")
     scale = found.local_scale
     assert scale is not None
@@ -135,7 +135,7 @@ def test_a_volatile_history_gets_one_by_the_error_of_its_own_forecasts() -> None
             lost.append(pinball(history[..., day : day + HORIZON], quantiles).mean() / 3)
         told[name] = float(torch.stack(lost).mean())
     kind = f"half-life {scale.half_life:g} and power {scale.power:g}"
-    error = f"the error at 60 origins in the history is {told['with']:.3g}, {told['without']:.3g} without"
+    error = f"the error at 30 origins in the history is {told['with']:.3g}, {told['without']:.3g} without"
     assert found.why_scale == f"a local scale of {kind}: {error}"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,8 +21,10 @@ from ornstein.fitting.scaling import Scaler
 
 _SEEN = 0.5
 """Share of the samples before it that a window must show of a channel: the error of what nothing foretells says nothing."""
-_WORK = 2e10
-"""Multiplications for windows with gaps, each pattern of which is a solve: a few seconds."""
+_WORK, _CALL = 2e10, 1e7
+"""Multiplications for windows with gaps, about two seconds, and those that take as long as to call for one pattern of them."""
+_SHARED = 0.1
+"""Share of these windows that the patterns to solve for must have: errors that lie farther apart follow nothing."""
 _MEMORY = 1 << 22
 """Numbers of the windows that are handled at once: 32 MiB."""
 _VARIES = 1e3 * torch.finfo(torch.float64).eps
@@ -32,7 +35,8 @@ def errors_ahead(law: Gaussian, scaler: Scaler, history: Tensor) -> Tensor:
     """Errors (case, channel, time) in deviations of history (case, *lead, time) given the window before; NaN where there is none.
 
     None are the samples of the first window, those after gaps of more than half a window, and what the past decides to rounding. Where
-    gaps make more patterns than can be solved for, those of the fewest windows have none. Cost: a solve for each pattern of gaps.
+    gaps make more patterns than can be solved for, those of the fewest windows have none, and none have where these are nine of ten.
+    Cost: a solve for each pattern of gaps.
     """
     window = law.event_shape[-1]
     channels = law.size // window
@@ -64,10 +68,22 @@ def _patterns(series: Tensor, window: int) -> Iterator[tuple[Tensor, Tensor, Ten
     gappy = (~whole & told.any(1)).nonzero()
     size = channels * window
     latest = gappy[gappy[:, 1].argsort(stable=True)][-max(1, 16 * _MEMORY // size) :]
-    rows, member, count = torch.unique(cut[latest[:, 0], :, latest[:, 1]].flatten(1), dim=0, return_inverse=True, return_counts=True)
-    for k in count.argsort(descending=True, stable=True)[: max(1, int(_WORK / size**3))].tolist():
-        case, start = latest[member == k].T
-        yield rows[k].view(channels, window), case, start
+    rows = cut[latest[:, 0], :, latest[:, 1]]
+    first, member, count = _alike(rows.flatten(1))
+    of_pattern = latest[member.argsort(stable=True)].split(count.tolist())
+    common = count.argsort(descending=True, stable=True)[: max(1, int(_WORK / (size**3 + _CALL)))]
+    if int(count[common].sum()) < _SHARED * len(gappy):
+        return
+    for k in common.tolist():
+        case, start = of_pattern[k].T
+        yield rows[first[k]], case, start
+
+
+def _alike(rows: Tensor) -> tuple[Tensor, ...]:
+    """The first of every kind of rows (n, d), bool, the kind of each row, and how many there are of each; eight entries to a byte."""
+    packed = np.packbits(rows.numpy(), axis=1)
+    _, *found = np.unique(packed.view(f"V{packed.shape[1]}")[:, 0], return_index=True, return_inverse=True, return_counts=True)
+    return tuple(torch.from_numpy(part) for part in found)
 
 
 class _Weights:
