@@ -182,6 +182,18 @@ def test_gaps_in_a_history_leave_numbers() -> None:
     assert (ratio[2] == 1).all()
 
 
+def test_a_vector_is_one_channel() -> None:
+    storm = torch.where(torch.arange(120) < 80, 0.2, 3.0)
+    history = ou(Noise(12).normal(1, (2, 120)) * storm)[:, :1]
+    one = orn.Model(Gaussian(torch.zeros(1, WINDOW, dtype=torch.float64), Dense(OU)), Scaler(SCALER.centre[:1], SCALER.scale[:1]))
+    flat = orn.Model(Gaussian(torch.zeros(WINDOW, dtype=torch.float64), Dense(OU)), Scaler(SCALER.centre[0], SCALER.scale[0]))
+    found, same = one.forecast(history, HORIZON, 3), flat.forecast(history[:, 0], HORIZON, 3)
+    assert found.local_scale is not None
+    assert found.why_scale == same.why_scale
+    torch.testing.assert_close(found.paths[:, :, 0], same.paths)
+    torch.testing.assert_close(found.quantiles()[:, :, 0], same.quantiles())
+
+
 def test_what_can_have_no_scale_says_so() -> None:
     history, _ = volatile(1, 60, 11)
     mixture = orn.Model(Mixture(torch.ones(1), [LAW]), SCALER)
@@ -207,6 +219,9 @@ def test_what_can_have_no_scale_says_so() -> None:
         (lambda: LocalScale(0), "half_life is 0"),
         (lambda: LocalScale(math.nan), "half_life is nan"),
         (lambda: LocalScale(20, 2), "power is 2"),
+        (lambda: LocalScale("20"), "half_life is '20'"),
+        (lambda: LocalScale(20, 1, [1.0, 0.0]), "level is .*, but must hold one positive mean square"),
+        (lambda: LocalScale(20, 1, [1.0, 1.0, 1.0]), "level holds 3 mean squares, but the law has 2 channels"),
     ],
 )
 def test_other_scales_are_refused(asked, says: str) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.denoisers import Gaussian
 from ornstein.denoisers.filling import DENSE
@@ -46,10 +47,14 @@ class LocalScale:
     level: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.half_life < math.inf:
-            raise InputError(f"half_life is {self.half_life}, but must be a positive number of samples, such as 20")
-        if not 0 < self.power <= 1:
-            raise InputError(f"power is {self.power}, but must lie in (0, 1], such as 0.5")
+        checks.positive(self.half_life, "half_life")
+        if checks.positive(self.power, "power") > 1:
+            raise InputError(f"power is {self.power:g}, but must lie in (0, 1], such as 0.5")
+        if self.level is not None:
+            level = checks.tensor(self.level, "level", ndim=(1,)).to(torch.float64)
+            if not bool((level > 0).all()):
+                raise InputError(f"level is {checks.shown(self.level)}, but must hold one positive mean square for each channel")
+            object.__setattr__(self, "level", level)
 
     @property
     def reach(self) -> int:
@@ -62,6 +67,8 @@ class LocalScale:
 
         known = ~torch.isnan(z)
         level = level_of(z) if self.level is None else self.level
+        if len(level) not in (1, z.shape[1]):
+            raise InputError(f"level holds {len(level)} mean squares, but the law has {z.shape[1]} channels: give one for each")
         squares = z.square() / level.unsqueeze(1)
         packed = squares.gather(-1, (~known).to(torch.uint8).argsort(stable=True, dim=-1)).nan_to_num(0.0)
         keep = 0.5 ** (1 / self.half_life)
