@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,10 +11,11 @@ from small_nets import normal
 from torch import nn
 
 from ornstein.common.errors import InputError
-from ornstein.nets.layers import FUSED, attention, groups, modulate, seeded
+from ornstein.nets.doubling import doubled, on_doubled
+from ornstein.nets.layers import FUSED, attention, groups, modulate, modulated_norm, seeded
 from ornstein.nets.patches import joined, patched
 from ornstein.nets.rotary import Rotary, rotate
-from ornstein.nets.unet import Attention, doubled
+from ornstein.nets.unet import Attention
 
 
 def test_groups() -> None:
@@ -63,6 +65,51 @@ def test_doubled_place_comes_from_its_half() -> None:
         fine = doubled(coarse, torch.Size((height, width)))
         rows, columns = torch.arange(height) // 2, torch.arange(width) // 2
         assert torch.equal(fine, coarse[:, :, rows][..., columns])
+
+
+@pytest.mark.parametrize("mode", ["zeros", "circular"])
+@pytest.mark.parametrize("size", [(2,), (6,), (7,), (2, 4), (6, 6), (4, 5)])
+def test_a_convolution_of_doubled_places(size: tuple[int, ...], mode: str) -> None:
+    """The numbers and the slopes of the convolution behind the doubling, of even and of odd sizes."""
+    kind = nn.Conv1d if len(size) == 1 else nn.Conv2d
+    layer = kind(3, 2, 3, padding=1, padding_mode=mode).double()
+    h = normal(2, 3, *(-(-n // 2) for n in size)).requires_grad_()
+    expected, found = layer(doubled(h, torch.Size(size))), on_doubled(layer, h, torch.Size(size))
+    assert found.shape == expected.shape
+    assert torch.allclose(found, expected, atol=1e-13)
+    way, inputs = normal(*expected.shape, seed=1), [h, *layer.parameters()]
+    for one, two in zip(*(torch.autograd.grad(y, inputs, way, retain_graph=True) for y in (found, expected)), strict=True):
+        assert torch.allclose(one, two, atol=1e-12)
+
+
+@pytest.mark.parametrize("spatial", [(5,), (3, 4)])
+def test_a_modulated_norm_is_the_norm_and_the_modulation(spatial: tuple[int, ...]) -> None:
+    """The numbers, the slopes, and those along one direction; no case meets another."""
+    norm = nn.GroupNorm(2, 8, affine=False, eps=1e-3).double()
+    h, shift, scale = normal(3, 8, *spatial), normal(3, 8, seed=1), normal(3, 8, seed=2)
+
+    def plain(h: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        axes = (..., *(None,) * len(spatial))
+        return (1 + scale[axes]) * norm(h) + shift[axes]
+
+    def own(h: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return modulated_norm(h, norm, shift, scale)
+
+    assert torch.allclose(own(h, shift, scale), plain(h, shift, scale), atol=1e-13)
+    assert torch.equal(own(h[1:2], shift[1:2], scale[1:2]), own(h, shift, scale)[1:2])
+    assert own(h[:0], shift[:0], scale[:0]).shape == (0, 8, *spatial)
+    ways = tuple(normal(*part.shape, seed=3 + k) for k, part in enumerate((h, shift, scale)))
+    one, two = (torch.func.jvp(f, (h, shift, scale), ways)[1] for f in (own, plain))
+    assert torch.allclose(one, two, atol=1e-12)
+
+    def steep(f: Callable[..., torch.Tensor]) -> list[torch.Tensor]:
+        """The slopes of the squared slope: of second order."""
+        inputs = [part.clone().requires_grad_() for part in (h, shift, scale)]
+        first = torch.autograd.grad(f(*inputs).sin().sum(), inputs, create_graph=True)
+        return [*first, *torch.autograd.grad(sum(g.square().sum() for g in first), inputs)]
+
+    for one, two in zip(steep(own), steep(plain), strict=True):
+        assert torch.allclose(one, two, atol=1e-11)
 
 
 def test_patches_hold_what_stands_there() -> None:

@@ -52,6 +52,20 @@ def modulate(h: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(h + shift, h, scale)
 
 
+def modulated_norm(h: Tensor, norm: nn.GroupNorm, shift: Tensor, scale: Tensor) -> Tensor:
+    """(1 + scale) norm(h) + shift for h (case, channel, *spatial), a norm without weights of its own, shift and scale (case, channel).
+
+    On a processor in one operation, 5/8 of the time: with the channels of all cases one behind the other, what belongs to a case and a
+    channel are the weights of a norm. Then the number of groups depends on that of the cases, which a program for any number must not.
+    """
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # not in the stubs
+    if h.device.type != "cpu" or not len(h) or traced:
+        spatial = (..., *(None,) * (h.ndim - 2))
+        return modulate(norm(h), shift[spatial], scale[spatial])
+    row = h.reshape(1, -1, *h.shape[2:])
+    return F.group_norm(row, len(h) * norm.num_groups, (1 + scale).flatten(), shift.flatten(), norm.eps).view(h.shape)
+
+
 def groups(channels: int) -> int:
     """How many groups a GroupNorm gets: as many as divide the channels, at most 32, with at least 4 channels each.
 

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from ornstein.common.checks import count
 from ornstein.common.errors import InputError
 from ornstein.nets.base import Net, event
+from ornstein.nets.doubling import on_doubled
 from ornstein.nets.embedding import Conditioner, Shape
-from ornstein.nets.layers import attention, groups, modulate, seeded, zeroed
+from ornstein.nets.layers import attention, groups, modulated_norm, seeded, zeroed
 
 HEAD = 32
 """Width of an attention head, where it divides the width of the level."""
@@ -69,9 +70,9 @@ class Block(nn.Module):
         self.attention = Attention(outputs) if attends else nn.Identity()
 
     def forward(self, h: Tensor, e: Tensor) -> Tensor:
-        shift, scale = self.modulation(e)[(...,) + (None,) * (h.ndim - 2)].chunk(2, 1)
-        update = self.plain_norm(self.first(F.silu(self.norm(h))))
-        update = self.second(F.silu(modulate(update, shift, scale)))
+        shift, scale = self.modulation(e).chunk(2, 1)
+        update = modulated_norm(self.first(F.silu(self.norm(h))), self.plain_norm, shift, scale)
+        update = self.second(F.silu(update))
         out: Tensor = self.attention(self.skip(h) + update)
         return out
 
@@ -94,18 +95,10 @@ class Level(nn.Module):
             h = block(h, e)
             seen.append(h)
         if self.down is not None and self.up is not None:
-            h = self.up(doubled(self.inside(self.down(h), e), h.shape[2:]))
+            h = on_doubled(self.up, self.inside(self.down(h), e), h.shape[2:])
         for block in self.after:
             h = block(torch.cat([h, seen.pop()], 1), e)
         return h
-
-
-def doubled(h: Tensor, size: torch.Size) -> Tensor:
-    """Every place twice along each spatial axis, cut to ``size``: place i of the fine grid gets place i // 2 of the coarse one."""
-    h = F.interpolate(h, scale_factor=2.0, mode="nearest")
-    for axis, n in enumerate(size, start=2):
-        h = h.narrow(axis, 0, n)
-    return h
 
 
 class UNet(Net):

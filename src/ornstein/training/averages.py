@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
+from ornstein.training.distributed import split
 
 
 class Averages:
@@ -26,15 +27,28 @@ class Averages:
     def __init__(self, module: nn.Module, lengths: Sequence[float] = (16.0, 48.0, 160.0)) -> None:
         self.lengths = tuple(checks.positive(gamma, "lengths") for gamma in lengths)
         trained = [p.detach() for p in module.parameters() if p.requires_grad]
-        self.values = [[p.to(_wide(p), copy=True) for p in trained] for _ in self.lengths]
+        wide = [p.to(_wide(p)) for p in trained]
+        # one row for all parameters of a length: a step then adds to three arrays, not to three for each parameter
+        self._in_rows = not any(split(p) for p in wide) and len({(p.dtype, p.device) for p in wide}) == 1
+        self._kept = [[_row(wide)] if self._in_rows else [p.clone() for p in wide] for _ in self.lengths]
+        self.values = [_parts(kept[0], wide) if self._in_rows else kept for kept in self._kept]
 
     @torch.no_grad()
     def update(self, parameters: Iterable[Tensor], step: int) -> None:
         """After optimiser step number ``step`` = 1, 2, ..., the trained parameters in the order of the module."""
-        now = [p.detach().to(_wide(p)) for p in parameters]
-        for gamma, average in zip(self.lengths, self.values, strict=True):
+        now = [p.detach().to(_wide(p)) for p in ([_row(parameters)] if self._in_rows else parameters)]
+        for gamma, average in zip(self.lengths, self._kept, strict=True):
             torch._foreach_lerp_(average, now, 1 - (1 - 1 / step) ** (gamma + 1))
 
 
 def _wide(p: Tensor) -> torch.dtype:
     return torch.promote_types(p.dtype, torch.float32)
+
+
+def _row(tensors: Iterable[Tensor]) -> Tensor:
+    return torch.cat([t.flatten() for t in tensors])
+
+
+def _parts(row: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """Views of a row in the shapes of the tensors that it was made of."""
+    return [part.view(t.shape) for part, t in zip(row.split([t.numel() for t in like]), like, strict=True)]

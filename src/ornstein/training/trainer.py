@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ornstein.common import checks
 from ornstein.common.buffers import keep_freed
@@ -17,7 +17,8 @@ from ornstein.common.ranks import ALONE, Ranks
 from ornstein.denoisers import Network
 from ornstein.nets import Condition
 from ornstein.training.averages import Averages
-from ornstein.training.distributed import spread, whole
+from ornstein.training.clipping import clipped
+from ornstein.training.distributed import spread
 from ornstein.training.forward import Forward, low_precision, seeded_layers
 from ornstein.training.loss import Draw, Loss
 from ornstein.training.order import Order
@@ -128,7 +129,7 @@ class Trainer:
         while loss is None:
             self.halve()
             loss = self._gradient()
-        gradient = whole(nn.utils.clip_grad_norm_(self.parameters, self.clip))
+        gradient = clipped(self.parameters, self.clip)
         taken = torch.isfinite(gradient)
         # the fused optimiser reads this flag on the device and leaves weights and moments alone where it is 1
         self.optimiser.found_inf = (~taken).to(torch.float32)  # type: ignore[attr-defined]  # not in the stubs
@@ -154,7 +155,8 @@ class Trainer:
     def _gradient(self) -> Tensor | None:
         """The mean loss of the batch, its gradient in the parameters; None where memory ran out."""
         cases, parts = self.order(self.number), self.ranks.parts(self.batch, self.part)
-        self.optimiser.zero_grad(set_to_none=True)
+        for parameter in (*self.parameters, *self.loss.parameters()):  # in a tenth of the time of the optimiser's own call
+            parameter.grad = None
         total = torch.zeros((), device=self.device)
         try:
             for first, last in parts:
