@@ -166,11 +166,16 @@ def test_a_bad_shard_is_named_and_the_others_go_on(place: Path, tmp_path: Path) 
     shutil.copytree(place / "data", tmp_path / "data")
     (tmp_path / "data" / "c.npy").write_bytes(b"no array")
     orn.write(tmp_path / "data" / "d.npy", X[:, :, :3])
+    for name, damaged in (("head.zarr", "zarr.json"), ("chunk.zarr", "c/1/0/0")):
+        shutil.copytree(place / "data" / "z.zarr", tmp_path / "data" / name)
+        (tmp_path / "data" / name / damaged).write_bytes(b"{damaged")
     found = run(orn.Scorer(place / "m.model"), tmp_path / "data", tmp_path / "out")
     assert len(found.done) == 5
-    assert [name for name, _ in found.failed] == ["c.npy", "d.npy"]
+    assert [name for name, _ in found.failed] == ["c.npy", "chunk.zarr", "d.npy", "head.zarr"]
     assert "c.npy" in found.failed[0][1]
-    assert "signals of 3 samples" in found.failed[1][1]
+    assert "chunk.zarr is not a readable Zarr file, it is damaged" in found.failed[1][1]
+    assert "head.zarr is not a readable Zarr file, it is damaged" in found.failed[3][1]
+    assert "signals of 3 samples" in found.failed[2][1]
     assert not (tmp_path / "out" / "c.npy.npz").exists()
 
 
@@ -214,6 +219,13 @@ def test_a_file_that_grew_is_answered_again(place: Path, tmp_path: Path) -> None
     orn.write(tmp_path / "data" / "a.npy", X[:9], force=True)
     run(orn.Scorer(place / "m.model"), tmp_path / "data", tmp_path / "out")
     assert len(np.load(tmp_path / "out" / "a.npy.npz")["log_prob"]) == 9
+
+
+def test_a_damaged_result_is_answered_again(place: Path, tmp_path: Path) -> None:
+    whole = run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "out")
+    (tmp_path / "out" / "a.npy.npz").write_bytes(b"PK")
+    assert run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "out") == whole
+    assert len(np.load(tmp_path / "out" / "a.npy.npz")["log_prob"]) == 40
 
 
 def test_runs_do_not_mix(place: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ornstein.common import checks
 from ornstein.common.errors import InputError
 from ornstein.common.signals import Signals
+from ornstein.data.loaded import broken
 from ornstein.data.read import mapped, read
 
 ZARR = ".zarr"
@@ -42,14 +43,23 @@ class Held:
 def opened(path: Path, reading: Mapping[str, Any]) -> Held:
     """A file as ``orn.read`` reads it with the arguments ``reading``; NPY files of 64 MiB and more, and Zarr arrays, stay on the disk."""
     if path.suffix == ZARR:
-        array = checks.extra("zarr", "shards", "reading Zarr").open_array(str(path), mode="r")
-        return Held(array.shape, lambda cases, times, _: array[cases, ..., times], lazy=True, signals=False)
+        zarr = checks.extra("zarr", "shards", "reading Zarr")
+        array = _zarr(path, lambda: zarr.open_array(str(path), mode="r"))
+        return Held(array.shape, lambda cases, times, _: _zarr(path, lambda: array[cases, ..., times]), lazy=True, signals=False)
     if set(reading) <= _LAZY and (found := mapped(path, **reading)) is not None:
         array, like = found
         return Held(array.shape, lambda cases, times, length: _checked(path, array[cases, :, times], like, length), lazy=True)
     x = read(path, **reading)
     names = x.rate, x.channels, x.units
     return Held(x.shape, lambda cases, times, length: Signals(_cut(x.values[cases, :, times], length), *names), lazy=False)
+
+
+def _zarr(path: Path, act: Callable[[], Any]) -> Any:
+    """What ``act`` has from a Zarr array; damage surfaces as almost any error, in the array's head or in one of its chunks."""
+    try:
+        return act()
+    except Exception as error:
+        raise broken(path, "Zarr", error) from None
 
 
 def _checked(path: Path, values: npt.NDArray[Any], like: Signals, length: int | None) -> Signals:

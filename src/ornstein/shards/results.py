@@ -63,11 +63,14 @@ def _joined(archive: zipfile.ZipFile, name: str, one: Array, cases: int, blocks:
 
 
 def whole(path: Path, size: int) -> bool:
-    """Whether the result is there, of a file of this size."""
+    """Whether the result is there, undamaged as far as its head tells, of a file of this size."""
     if not path.is_file():
         return False
-    with np.load(path, allow_pickle=False) as result:
-        return int(result[SIZE]) == size
+    try:
+        with np.load(path, allow_pickle=False) as result:
+            return int(result[SIZE]) == size
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
 
 
 def column(path: Path, name: str) -> Iterator[Array]:
