@@ -68,7 +68,7 @@ def test_large_files_are_answered_in_parts_that_a_kill_does_not_cost(place: Path
 
 def test_what_is_wrong_in_one_part_is_said_of_the_file_once(place: Path) -> None:
     bad = X[150:290].reshape(2, 1, -1).clone()
-    bad[0, 0, 200:] = np.inf
+    bad[1, 0, 200:] = np.inf  # the first part is whole
     np.save(place / "data" / "long.npy", bad.numpy())
     found = run(orn.Scorer(place / "m.model"), place / "data", place / "summary", summary=True)
     assert found.done == ("cases.npy", "z.zarr")
