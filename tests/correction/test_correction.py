@@ -229,6 +229,27 @@ def test_refusals() -> None:
         orn.fit(x, folds=0).corrected(x[:3])
     with pytest.raises(orn.InputError, match="but a correction stands on a Gaussian or a mixture"):
         orn.fit(x, "empirical", folds=0).corrected(x)
+    for masks in ("points", 0):
+        with pytest.raises(orn.InputError, match=r"masks is .*, but must be training\.Masks"):
+            orn.fit(x, folds=0).corrected(x, masks=masks)
     images = Noise(0).normal(20, (1, 4, 4))
     with pytest.raises(orn.InputError, match="signals in time and vectors"):
         orn.fit(images, folds=0).corrected(images)
+
+
+def test_cases_without_a_value_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left out wherever they stand; where too few others are left, or masks hide what was never seen, a sentence says so."""
+    sized(monkeypatch, 32, 100)
+    x = bowl(60)
+    law, empty = orn.fit(x, folds=0), torch.full((40, 3), torch.nan, dtype=torch.float64)
+    plain, beside = (law.corrected(given, steps=4) for given in (x, torch.cat([empty, x, empty])))
+    assert (plain.correction is None) == (beside.correction is None)
+    for given, check in ((empty, x), (x, empty), (empty, None)):
+        with pytest.raises(orn.InputError, match="too few for a correction"):
+            law.corrected(given, check, steps=4)
+    signals = Noise(3).normal(60, (2, 6))
+    one = signals.clone()
+    one[:, 1] = torch.nan
+    one[:, 0, 1:] = torch.nan
+    with pytest.raises(orn.InputError, match="masks hide none of the values that the cases show"):
+        orn.fit(signals, folds=0).corrected(one, signals, masks=Masks(("points",), (0.0, 1e-9)), steps=4)

@@ -67,6 +67,36 @@ def test_errors_of_known_quantiles() -> None:
         assert abs(share - level) <= 5 * math.sqrt(level * (1 - level) / 40_000)
 
 
+def test_a_missing_value_is_what_was_seen_last() -> None:
+    """Rules of thumb give numbers where every other sample is missing: near those of a series whose gaps repeat what came before."""
+    series = Noise(5).normal(1, (1, 60)).cumsum(-1)
+    gaps = series.clone()
+    gaps[..., 1::2] = torch.nan
+    held = gaps.nan_to_num() + gaps.nan_to_num().roll(1, -1)
+    found, whole = (backtest(WALK, x, 3, season=7).errors for x in (gaps, held))
+    for name in ("last value", "seasonal"):
+        assert found[name].crps == pytest.approx(whole[name].crps, rel=0.5)
+        assert found[name].coverage[2] > 0.6
+    assert all(math.isfinite(errors.crps) and math.isfinite(errors.rmse) for errors in found.values())
+
+
+@pytest.mark.parametrize(
+    ("season", "says"), [(0, "season is 0"), (-7, "season is -7"), (1e3, "season is 1000.0"), (True, "season is True")]
+)
+def test_a_season_is_a_number_of_samples(season, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match=f"{says}, but must be a whole number of at least 1"):
+        backtest(WALK, torch.zeros(1, 1, 60), 3, season=season)
+
+
+def test_series_without_a_value_on_one_side_are_refused() -> None:
+    series = torch.zeros(1, 1, 60)
+    for missing in (slice(0, 30), slice(30, None), slice(None)):
+        gaps = series.clone()
+        gaps[..., missing] = torch.nan
+        with pytest.raises(InputError, match="no value before or none after its first origin, sample 30"):
+            backtest(WALK, gaps, 3)
+
+
 def test_series_that_are_too_short_are_refused() -> None:
     with pytest.raises(InputError, match="series has 5 samples, but a backtest of 3"):
         backtest(WALK, torch.zeros(1, 1, 5), 3)

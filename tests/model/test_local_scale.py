@@ -215,7 +215,7 @@ def test_what_can_have_no_scale_says_so() -> None:
     ("asked", "says"),
     [
         (lambda: "on", "local_scale is 'on'"),
-        (lambda: 20, "local_scale is '20'"),
+        (lambda: 20, "local_scale is 20, but must be 'auto', 'none' or an orn.LocalScale"),
         (lambda: LocalScale(0), "half_life is 0"),
         (lambda: LocalScale(math.nan), "half_life is nan"),
         (lambda: LocalScale(20, 2), "power is 2"),

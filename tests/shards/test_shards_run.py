@@ -94,7 +94,7 @@ def test_every_window_of_recordings_is_scored_without_being_cut(place: Path, tmp
     left = run(scorer, tmp_path / "data", tmp_path / "one")
     assert left.failed[0][0] == "short.npy"
     assert "has 4 samples, but windows of the model have 5" in left.failed[0][1]
-    with pytest.raises(orn.InputError, match="another options"):
+    with pytest.raises(orn.InputError, match="differs in its options"):
         run(orn.Scorer(place / "m.model"), tmp_path / "data", tmp_path / "one")
 
 
@@ -230,12 +230,12 @@ def test_a_damaged_result_is_answered_again(place: Path, tmp_path: Path) -> None
 
 def test_runs_do_not_mix(place: Path, tmp_path: Path) -> None:
     run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "out")
-    with pytest.raises(orn.InputError, match="holds a run with another job"):
+    with pytest.raises(orn.InputError, match="holds a run that differs in its job"):
         run(orn.Imputer(place / "m.model"), place / "data", tmp_path / "out")
-    with pytest.raises(orn.InputError, match="holds a run with another options"):
+    with pytest.raises(orn.InputError, match="holds a run that differs in its options"):
         run(orn.Scorer(place / "m.model"), place / "data", tmp_path / "out", reading={"rate": 2.0})
     orn.fit(2 * X).save(tmp_path / "other")
-    with pytest.raises(orn.InputError, match="holds a run with another model"):
+    with pytest.raises(orn.InputError, match="holds a run that differs in its model"):
         run(orn.Scorer(tmp_path / "other"), place / "data", tmp_path / "out")
 
 
@@ -250,7 +250,7 @@ def test_bad_input(place: Path, tmp_path: Path) -> None:
     (tmp_path / "full" / "x").touch()
     with pytest.raises(orn.InputError, match="so it is no earlier run"):
         run(scorer, place / "data", tmp_path / "full")
-    with pytest.raises(orn.InputError, match="a Scorer needs a folder of signals"):
+    with pytest.raises(orn.InputError, match="Scorer needs a folder of signals"):
         run(scorer, 5, tmp_path / "out")
-    with pytest.raises(orn.InputError, match="a Drawer needs the number of signals"):
+    with pytest.raises(orn.InputError, match="Drawer needs the number of signals"):
         run(orn.Drawer(place / "m.model"), place / "data", tmp_path / "out")

@@ -50,9 +50,8 @@ def learned(
     if len(x) - tenth < 2 or len(check) < 2:
         raise InputError(f"{len(x)} cases to learn from and {len(check)} to check are too few for a correction: give at least 4 and 2")
     tell("the correction: what the law says of hidden entries")
-    looked = Stream(problem, x[-tenth:], seed, _LOOK).take(LOOKED, TURNS)
+    looked, held = (_seen(problem, part, most, seed, use) for part, most, use in ((x[-tenth:], LOOKED, _LOOK), (check, CHECKED, _CHECK)))
     found = _trained(problem, Stream(problem, x[:-tenth], seed, _TRAIN), looked, budget or Budget(STEPS), seed, tell)
-    held = Stream(problem, check, seed, _CHECK).take(CHECKED, TURNS)
     plain, bent = (_losses(problem, held, knots) for knots in (None, found.knots(held.features, held.variable)))
     gain = _by_case(plain - bent, held.case)
     crps = float(plain.mean()), float(bent.mean())
@@ -77,6 +76,8 @@ def _trained(problem: Problem, stream: Stream, looked: Rows, budget: Budget, see
     tell(f"the correction: CRPS of gaps looked at {least:.4f} deviations")
     while share < 1:
         fresh = stream.take(FRESH)
+        if not step and not len(fresh.case):
+            fresh = _some(stream.take(FRESH, TURNS))
         for some in Noise(seed, index=torch.tensor([step])).uniform(1, (len(fresh.case),))[0].argsort().split(BATCH):
             for group in optimiser.param_groups:
                 group["lr"] = _RATE * pace(share, step)
@@ -102,6 +103,20 @@ def _trained(problem: Problem, stream: Stream, looked: Rows, budget: Budget, see
             if share == 1:
                 break
     return Correction(best.eval(), found.event, found.centre, found.spread, found.crps)
+
+
+def _seen(problem: Problem, x: Tensor, most: int, seed: int, use: int) -> Rows:
+    """``most`` hidden entries of x (case, *event), or those of ``TURNS`` masks of every case."""
+    return _some(Stream(problem, x, seed, use).take(most, TURNS))
+
+
+def _some(rows: Rows) -> Rows:
+    """The rows, of which there are some. Raises ``InputError`` where masks hid nothing that was seen."""
+    if not len(rows.case):
+        raise InputError(
+            "masks hide none of the values that the cases show, but a correction learns from those: give cases with more values"
+        )
+    return rows
 
 
 @torch.no_grad()

@@ -46,12 +46,14 @@ def backtest(
     """Forecasts of ``horizon`` samples from ``origins`` equally spaced origins in the second half of series (case, *lead, time).
 
     What is free, and the local scale, are chosen once, on what lies before the first origin; the value of the scale at an origin comes from
-    what lies before that one. "last value" repeats it, "seasonal" what was one ``season`` (in
-    samples) before; their bands are the quantiles of their own errors, lead by lead, at all origins before the first. Raises
-    ``InputError`` for series that do not hold a window before half of their time. Cost: one conditioning of all origins.
+    what lies before that one. "last value" repeats it, "seasonal" what was one ``season`` (in samples) before, either where it is missing
+    what was seen last before it; their bands are the quantiles of their own errors, lead by lead, at all origins before the first. Raises
+    ``InputError`` for series that do not hold a window before half of their time, or no value on either side of it. Cost: one
+    conditioning of all origins.
     """
     values = model.series_of(series)
     horizon, origins = checks.count(horizon, "horizon"), checks.count(origins, "origins")
+    season = None if season is None else checks.count(season, "season")
     window, length = model.event_shape[-1], values.shape[-1]
     need = max(window - horizon, season or 1)
     first, last = max(length // 2, need), length - horizon
@@ -62,6 +64,11 @@ def backtest(
         )
     at = torch.linspace(first, last, min(origins, last - first + 1)).long().tolist()
     truth = torch.cat([values[..., t : t + horizon] for t in at])
+    if any(bool(torch.isnan(part).all()) for part in (values[..., :first], truth)):
+        raise InputError(
+            f"series has no value before or none after its first origin, sample {first}, but a backtest tells the one from the other: "
+            "choose a stretch with both"
+        )
     scale = model.scaler.scale[..., :1]
     chosen = model.forecast(values[..., :first], horizon, 1, free=free, local_scale=local_scale, seed=seed)
     local = chosen.local_scale
@@ -80,12 +87,18 @@ def _before(values: Tensor, t: int, back: int) -> Tensor:
     return torch.nn.functional.pad(values[..., max(t - back, 0) : t], (max(back - t, 0), 0), value=torch.nan)
 
 
+def _held(values: Tensor) -> Tensor:
+    """The values (..., time), each gap at what was seen last before it; NaN before the first."""
+    seen = torch.where(torch.isnan(values), 0, torch.arange(values.shape[-1])).cummax(-1).values
+    return values.gather(-1, seen)
+
+
 def _naive(values: Tensor, at: list[int], first: int, horizon: int, back: int) -> Tensor:
     """Quantiles (level, origin, *lead, horizon) of repeating the last ``back`` samples, from the errors before ``first``."""
-    repeated = torch.arange(horizon) % back - back
+    repeated, held = torch.arange(horizon) % back - back, _held(values)
 
     def guess(t: int) -> Tensor:
-        return values[..., t + repeated]
+        return held[..., t + repeated]
 
     earlier = list(range(back, first - horizon + 1, max((first - horizon) // 200, 1)))
     wrong = torch.cat([values[..., t : t + horizon] - guess(t) for t in earlier])

@@ -213,18 +213,22 @@ class Gaps(Fitted):
 
         ``correction.crps`` says what it gained, and ``correction`` is None where it was left out; ``progress`` is told. Raises
         ``InputError`` for laws that are no Gaussian or mixture of up to 2048 entries, and networks that do not fill gaps on one, or are
-        told a label or a condition; for images, and fewer than 4 and 2 cases.
+        told a label or a condition; for images, and fewer than 4 and 2 cases with a value.
         """
         if self.conditions is not None:
             raise InputError("the model is told conditions, but a correction knows none: correct the law without them")
-        values = self._signals(x, missing=True)
+        values = _with_values(self._signals(x, missing=True))
         if check is None:
             tenth = max(2, len(values) // 10)
             values, held = values[:-tenth], values[-tenth:]
         else:
-            held = self._signals(check, missing=True)
+            held = _with_values(self._signals(check, missing=True))
         budget, seed = None if steps is None and minutes is None else Budget.of(steps, minutes), checks.seed(seed)
-        tell, masks = progress or (lambda _: None), masks or Masks()
+        tell, masks = progress or (lambda _: None), Masks() if masks is None else masks
+        if not isinstance(masks, Masks):
+            raise InputError(
+                f"masks is {checks.shown(masks)}, but must be training.Masks(...), the gaps that the correction is for, or None"
+            )
         return replace(self, correction=learned(self.law, self.scaler, values, held, masks=masks, budget=budget, seed=seed, tell=tell))
 
     def _longer(self, values: Tensor) -> bool:
@@ -270,3 +274,8 @@ def _asked(only: object, values: Tensor, event: tuple[int, ...] | None) -> Tenso
     if found.dtype != np.bool_ or found.shape != values.shape:
         raise InputError(f"only is {found.dtype} of shape {found.shape}, but must be bool of the shape of x, {tuple(values.shape)}")
     return torch.from_numpy(found)
+
+
+def _with_values(x: Tensor) -> Tensor:
+    """The cases of x (case, *event) of which something was seen: the others teach nothing."""
+    return x[(~torch.isnan(x)).flatten(1).any(1)]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ornstein.common import checks
-from ornstein.common.errors import InputError, unknown_name
+from ornstein.common.errors import InputError
 from ornstein.denoisers import Gaussian
 from ornstein.denoisers.filling import DENSE
 from ornstein.fitting.pinball import LEVELS, pinball
@@ -104,7 +104,9 @@ def checked(asked: object) -> str | LocalScale:
         return asked
     if isinstance(asked, str) and asked in (AUTO, NONE):
         return asked
-    raise unknown_name("local_scale", str(asked), [AUTO, NONE])
+    raise InputError(
+        f"local_scale is {checks.shown(asked)}, but must be 'auto', 'none' or an orn.LocalScale, such as orn.LocalScale(20, 0.5)"
+    )
 
 
 def chosen(filler: Filler, history: Tensor, horizon: int, asked: str | LocalScale) -> Chosen:

@@ -32,4 +32,4 @@ def begin(out: Path, job: str, checksum: str, options: Mapping[str, Any]) -> Non
         raise InputError(f"{path} cannot be read ({error}): choose another folder, or remove it to begin anew") from None
     if not isinstance(found, dict) or found != wanted:
         differing = next((key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]), "content")
-        raise InputError(f"{out} holds a run with another {differing}: go on with what it was begun with, or choose another folder")
+        raise InputError(f"{out} holds a run that differs in its {differing}: go on with what it was begun with, or choose another folder")

@@ -74,13 +74,13 @@ def run(
     count, target = checks.count(workers, "workers"), Path(out)
     if isinstance(worker, Drawer) != isinstance(source, int):
         wanted = "the number of signals to draw" if isinstance(worker, Drawer) else "a folder of signals"
-        raise InputError(f"source is {checks.shown(source)}, but a {type(worker).__name__} needs {wanted}")
+        raise InputError(f"source is {checks.shown(source)}, but {type(worker).__name__} needs {wanted}")
     found: Sequence[Shard | Draws] = draws(source, worker.model) if isinstance(source, int) else shards(source)
     told = {"reading": dict(reading or {}), "draws": source if isinstance(source, int) else None, **worker.told()}
     one = partial(_answer, worker, target, dict(reading or {}), top)
     if summary:
         if not isinstance(worker, Scorer):
-            raise InputError(f"summary is asked for, but a {type(worker).__name__} has no log-densities to sum up: leave it out")
+            raise InputError(f"summary is asked for, but {type(worker).__name__} has no log-densities to sum up: leave it out")
         told |= {"summary": True, "top": checks.count(top, "top", at_least=0)}
         found = [part for shard in found if isinstance(shard, Shard) for part in shard.parts(worker.model, reading or {}, worker.hop)]
         one = partial(_summed, worker, target, dict(reading or {}), top)
