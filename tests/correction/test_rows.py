@@ -8,9 +8,9 @@ from torch import Tensor
 
 import ornstein as orn
 from ornstein.common.random import Noise
-from ornstein.correction import rows
+from ornstein.correction import learning, rows
 from ornstein.correction.rows import Problem, Rows, Stream
-from ornstein.training import Masks
+from ornstein.training import Budget, Masks
 
 CASES, D = 30, 8
 X = Noise(0).normal(CASES, (D,)).cumsum(1)
@@ -63,3 +63,10 @@ def test_of_one_case_so_many_entries_at_most(monkeypatch: pytest.MonkeyPatch) ->
 def test_cases_that_hold_nothing_have_no_turn() -> None:
     empty = torch.cat([X, torch.full((5, D), torch.nan)])
     assert int(stream(empty).take(10_000).case.max()) < CASES
+
+
+def test_without_a_budget_every_case_comes_under_a_hundred_masks() -> None:
+    """Of 2000 vectors of 8 entries half is hidden: 8000 entries a turn, 800 000 in all; few cases and many have their bounds."""
+    assert learning._enough(torch.zeros(2000, 8)) == Budget(800_000 // learning.BATCH)
+    assert learning._enough(torch.full((2000, 8), torch.nan)) == Budget(learning.FEWEST)
+    assert learning._enough(torch.zeros(4000, 35, 48)) == Budget(learning.STEPS)

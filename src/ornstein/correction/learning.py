@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ornstein.common.errors import InputError
 from ornstein.common.random import Noise
 from ornstein.correction.correction import Correction
-from ornstein.correction.rows import Problem, Rows, Stream
+from ornstein.correction.rows import EACH, Problem, Rows, Stream
 from ornstein.correction.sight import variables, width
 from ornstein.denoisers import Denoiser
 from ornstein.fitting.pinball import pinball
@@ -20,13 +20,15 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.nets.warp import KNOTS, Warp
 from ornstein.training import Averages, Budget, Masks, Pace
 
-STEPS, BATCH, FRESH = 5000, 1024, 1 << 14
-"""Steps where nothing else is said, hidden entries of a step, and those that are made and shuffled together."""
+STEPS, BATCH, FRESH = 8000, 1024, 1 << 16
+"""Steps at most where nothing else is said, hidden entries of a step, and those that are made and shuffled together."""
+MASKS, FEWEST = 100, 100
+"""Masks that every case is seen under within those steps, and steps at least."""
 LOOKED, CHECKED, TURNS = 60_000, 120_000, 10
 """Hidden entries that choose among the weights, those that decide whether they are kept, and masks of a case for either, at most."""
 SURE = 2.0
 """Standard errors by which a correction must gain on held-out gaps to be kept: of laws that are right one in fifty keeps one."""
-WIDTH, DEPTH = 256, 4
+WIDTH, DEPTH = 192, 3
 _RATE, _DECAY, _LENGTH = 2e-3, 1e-2, 16.0
 _LOOKS = 8
 """How often the average of the weights is looked at, on gaps of a tenth of the cases that learn."""
@@ -43,7 +45,7 @@ def learned(
     Pinball loss at 19 levels, in deviations, of entries that no step has seen under the same mask before; AdamW. The average of the
     weights that does best on gaps of a tenth of x is the one that is checked. Cost: an entry conditioned and 8 us of the network for
     each of the 1024 entries of a step. Memory: the entries looked at and checked, 4 f + 200 bytes each.
-    Without a budget, ``STEPS`` steps.
+    Without a budget, so many steps that every case comes ``MASKS`` times, from ``FEWEST`` to ``STEPS``.
     """
     problem = Problem.of(law, scaler, masks)
     tenth = max(1, len(x) // 10)
@@ -51,7 +53,7 @@ def learned(
         raise InputError(f"{len(x)} cases to learn from and {len(check)} to check are too few for a correction: give at least 4 and 2")
     tell("the correction: what the law says of hidden entries")
     looked, held = (_seen(problem, part, most, seed, use) for part, most, use in ((x[-tenth:], LOOKED, _LOOK), (check, CHECKED, _CHECK)))
-    found = _trained(problem, Stream(problem, x[:-tenth], seed, _TRAIN), looked, budget or Budget(STEPS), seed, tell)
+    found = _trained(problem, Stream(problem, x[:-tenth], seed, _TRAIN), looked, budget or _enough(x), seed, tell)
     plain, bent = (_losses(problem, held, knots) for knots in (None, found.knots(held.features, held.variable)))
     gain = _by_case(plain - bent, held.case)
     crps = float(plain.mean()), float(bent.mean())
@@ -64,13 +66,19 @@ def learned(
     return Correction(found.net, found.event, found.centre, found.spread, crps)
 
 
+def _enough(x: Tensor) -> Budget:
+    """Steps for x (case, *event), half of whose seen entries a mask hides."""
+    hidden = (~torch.isnan(x)).flatten(1).sum(1).div(2).clamp_max(EACH).sum()
+    return Budget(min(STEPS, max(FEWEST, int(MASKS * hidden) // BATCH)))
+
+
 def _trained(problem: Problem, stream: Stream, looked: Rows, budget: Budget, seed: int, tell: Tell) -> Correction:
     """The weights, of those looked at and of none, that do best on ``looked``."""
     net = Warp(width(problem.event), variables(problem.event), width=WIDTH, depth=DEPTH, seed=seed)
     spread, centre = torch.std_mean(looked.features.double(), 0)
     found = Correction(net, problem.event, centre, torch.where(spread > 1e-6, spread, 1.0), (0.0, 0.0))
     parameters, pace, averages = list(net.parameters()), Pace(), Averages(net, (_LENGTH,))
-    optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY, fused=True)
+    optimiser = torch.optim.AdamW(parameters, lr=_RATE, betas=(0.9, 0.99), weight_decay=_DECAY, fused=True)
     best, least = copy.deepcopy(net), float(_losses(problem, looked, None).mean())
     step, looks, share, begun = 0, 0, 0.0, time.monotonic()
     tell(f"the correction: CRPS of gaps looked at {least:.4f} deviations")
