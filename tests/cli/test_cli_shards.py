@@ -76,6 +76,12 @@ def test_impute_and_sample(room: Path, capsys: pytest.CaptureFixture[str]) -> No
         ("score m.model data --shards -o data", "so it is no earlier run"),
         ("score m.model data --shards -o out --workers 0", "workers is 0"),
         ("sample m.model --shards -o out --label 1", "without labels and conditions"),
+        ("sample m.model --shards -o out --guidance 2", "--guidance is given beside --shards"),
+        ("score m.model data --shards -o out --where map.csv", "--where is given beside --shards"),
+        ("score m.model data --shards -o out --step 0.1", "--step is given beside --shards"),
+        ("score m.model data --shards -o out --method flow", "--method is given beside --shards"),
+        ("impute m.model data --shards -o out --bands bands.csv", "--bands is given beside --shards"),
+        ("impute m.model data --shards -o out --check", "--check is given beside --shards"),
     ],
 )
 def test_bad_input(room: Path, capsys: pytest.CaptureFixture[str], words: str, says: str) -> None:

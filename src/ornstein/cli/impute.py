@@ -13,7 +13,7 @@ from ornstein.cli.bands import bands_of
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told, reading_parameters
-from ornstein.cli.shards import over_shards
+from ornstein.cli.shards import over_shards, refuse_with_shards
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
@@ -52,6 +52,7 @@ def register(app: typer.Typer, words: Words) -> None:
         if not 0 < level < 1:
             raise InputError(f"--level is {level:g}, but must lie between 0 and 1, such as 0.9")
         if shards:
+            refuse_with_shards({"--bands": bands is not None, "--check": check, "--correct": correct})
             over_shards(
                 orn.Imputer(path, levels=(0.5 - level / 2, 0.5 + level / 2), seed=seed), signals, output, workers, reading, words, as_json
             )

@@ -10,7 +10,7 @@ from ornstein.cli import show
 from ornstein.cli.common import example, options
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import read_as_told
-from ornstein.cli.shards import over_shards
+from ornstein.cli.shards import over_shards, refuse_with_shards
 from ornstein.cli.simulations import parameters_of
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
@@ -47,6 +47,7 @@ def register(app: typer.Typer, words: Words) -> None:
         as_json: Annotated[bool, option("--json", "json")] = False,
     ) -> None:
         if shards:
+            refuse_with_shards({"--observation": observation is not None, "--guidance": guidance != 1})
             if label is not None or condition is not None:
                 raise InputError("--shards draws without labels and conditions: leave them out")
             drawer = orn.Drawer(path, seed=seed, sampler=sampler, steps=steps, schedule=schedule, grid=grid, device=device)

@@ -14,7 +14,7 @@ from ornstein.cli.annotate import Recording
 from ornstein.cli.common import example, options, taking
 from ornstein.cli.progress import counting
 from ornstein.cli.reading import overlap_told, read_as_told, reading_parameters
-from ornstein.cli.shards import over_shards
+from ornstein.cli.shards import over_shards, refuse_with_shards
 from ornstein.cli.simulations import of_signals
 from ornstein.cli.words import Words
 from ornstein.common.errors import InputError
@@ -59,6 +59,8 @@ def register(app: typer.Typer, words: Words) -> None:
         **reading: Any,
     ) -> None:
         if shards:
+            unused = {"--where": where, "--annotate": annotate, "--error": within, "--calls": calls, "--step": step}
+            refuse_with_shards({name: value is not None for name, value in unused.items()} | {"--method": method != "auto"})
             hop = reading.pop("read_hop", None) if reading.get("read_window") is None else None
             over_shards(orn.Scorer(path, hop=hop), signals, output, workers, reading, words, as_json, top=top, summary=summary)
             return

@@ -46,6 +46,12 @@ def over_shards(
         raise RunError(f"{len(found.failed)} of {len(found.done) + len(found.failed)} files were left out: {names}")
 
 
+def refuse_with_shards(asked: dict[str, bool]) -> None:
+    """Options that a folder has no use for, by whether they are given."""
+    if given := [name for name, is_given in asked.items() if is_given]:
+        raise InputError(f"{given[0]} is given beside --shards, which answers file by file and has no use for it: leave one of them out")
+
+
 def _say(found: "Outcome", output: Path, words: Words, as_json: bool) -> None:
     summary = found.summary.described() if found.summary is not None else None
     if as_json:
