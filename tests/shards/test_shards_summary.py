@@ -82,7 +82,7 @@ def test_bad_input(place: Path) -> None:
     with pytest.raises(orn.InputError, match="has no log-densities to sum up"):
         run(orn.Imputer(place / "m.model"), place / "data", place / "summary", summary=True)
     run(scorer, place / "data", place / "scores")
-    with pytest.raises(orn.InputError, match="another options"):
+    with pytest.raises(orn.InputError, match="differs in its options"):
         run(scorer, place / "data", place / "scores", summary=True)
 
 

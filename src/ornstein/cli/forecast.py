@@ -80,6 +80,6 @@ def register(app: typer.Typer, words: Words) -> None:
             show.table(words("backtest-title").format(origins=tested.origins), [words("way"), *error_heads(words)], rows)
 
 
-def _scale(scale: orn.LocalScale | None, why: str) -> dict[str, Any]:
+def _scale(scale: "orn.LocalScale | None", why: str) -> dict[str, Any]:
     """What a machine reads of a local scale."""
     return {"local_scale": None if scale is None else {"half_life": scale.half_life, "power": scale.power}, "why_scale": why}
