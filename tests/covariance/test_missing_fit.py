@@ -269,3 +269,13 @@ def test_one_series_is_enough_where_it_has_gaps() -> None:
     assert estimate(gaps[:, 0, :40], "dense").mean.shape == (40,)
     with pytest.raises(InputError, match="x holds 1 case, but a covariance needs at least 2"):
         estimate(whole)
+
+
+def test_a_channel_that_one_case_shows_is_fitted() -> None:
+    """A trial without that case knows nothing of the channel; the law of all does, and everything stays a number."""
+    x = Noise(4).normal(20, (2, 8)).cumsum(-1)
+    x[1:, 1] = torch.nan
+    mean, matrix, report = fit_with_gaps(x)
+    assert bool(torch.isfinite(mean).all())
+    assert float(torch.linalg.eigvalsh(matrix)[0]) > -1e-9
+    assert math.isfinite(report.error)

@@ -236,6 +236,8 @@ def test_defaults_without_a_module_and_with_labels(often: None) -> None:
         ({"form": "edm"}, "form is 'edm', but must be one of"),
         ({"weight": "emd"}, "weight is 'emd', but must be one of .* did you mean 'edm'"),
         ({"patience": 0}, "patience is 0"),
+        ({"masks": "points"}, r"masks is 'points', but must be training\.Masks"),
+        ({"masks": False}, r"masks is False, but must be training\.Masks"),
         ({"resume": True}, "resume is True, but there is no folder to go on from: give folder="),
         ({"drop": 2.0}, "drop is 2"),
     ],

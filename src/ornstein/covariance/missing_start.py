@@ -85,7 +85,7 @@ def neighbours(seen: Tensor) -> tuple[Tensor, Tensor]:
 
 def started(x: Tensor, means: Tensor | None = None, *, lines: bool = True) -> Tensor:
     """x (case, *event) with no gap: straight lines along the last axis; where a whole row is missing, or without ``lines``, the
-    ``means`` (*event) of the entries (default: those of x)."""
-    means = interpolated(x.nanmean(0)) if means is None else means
+    ``means`` (*event) of the entries (default: those of x, and 0 for a row that no case shows, as a part of the cases may not)."""
+    means = torch.nan_to_num(interpolated(x.nanmean(0))) if means is None else means
     filled = interpolated(x) if lines else x
     return torch.where(torch.isnan(filled), means, filled)

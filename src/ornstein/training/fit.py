@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ornstein.common import checks
+from ornstein.common.errors import InputError
 from ornstein.common.gradients import with_gradients
 from ornstein.common.ranks import current, own_device
 from ornstein.denoisers import ByCondition, Gaussian, Mixture, Network, fit_by_condition, fit_gaussian
@@ -25,7 +26,7 @@ from ornstein.training.held_out import HeldOut, split
 from ornstein.training.inputs import check_condition, check_module, check_signals, sizes_of
 from ornstein.training.levels import LogNormal
 from ornstein.training.loss import Loss
-from ornstein.training.masks import beside, completed
+from ornstein.training.masks import Masks, beside, completed
 from ornstein.training.options import BATCH, Options
 from ornstein.training.pace import Pace
 from ornstein.training.record import Record
@@ -93,6 +94,8 @@ def fit(
     ranks = current(how.device) if how.ranks is None else how.ranks
     if module is not None:
         check_module(module)
+    if not isinstance(how.masks, Masks | None):
+        raise InputError(f"masks is {checks.shown(how.masks)}, but must be training.Masks(...), the gaps that it learns to fill, or None")
     x = check_signals(x, module, missing=how.masks is not None)
     train, held = split(len(x), how.held_out, overlap)
     if condition is not None:
