@@ -13,6 +13,7 @@ from scipy.stats import binomtest, multivariate_normal
 
 import ornstein as orn
 from kinds import normal
+from ornstein.common.random import Noise
 from ornstein.data.laws import ornstein_uhlenbeck
 from ornstein.fitting.held_out import blocks
 from ornstein.model import Model
@@ -347,3 +348,16 @@ def test_fewer_cases_than_dimensions_work_with_shrinkage():
     assert model.law.covariance().rank() == 80
     assert orn.fit(x, shrinkage="none", folds=0).law.covariance().rank() == 4
     assert torch.isfinite(model.log_prob(x)).all()
+
+
+def test_a_channel_that_one_fold_alone_shows_costs_the_p_values() -> None:
+    """By default that is said, and the law is there; folds that were asked for are refused with what is wrong."""
+    x = Noise(4).normal(20, (2, 8)).cumsum(-1)
+    x[2:, 1] = torch.nan
+    told: list[str] = []
+    model = orn.fit(x, progress=told.append)
+    assert model.reference is None
+    assert any("a fold leaves cases without a law (channel 1 of x has no observed value" in each for each in told)
+    assert bool(torch.isfinite(model.impute(x, draws=1)).all())
+    with pytest.raises(orn.InputError, match="folds is 4, but a fold leaves cases without a law"):
+        orn.fit(x, folds=4)

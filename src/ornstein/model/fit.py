@@ -13,6 +13,7 @@ from ornstein.common import checks
 from ornstein.common.errors import InputError, unknown_name
 from ornstein.common.folds import Fold, blocks
 from ornstein.common.gradients import with_gradients
+from ornstein.common.sentences import Remark
 from ornstein.common.signals import Signals
 from ornstein.covariance.batches import is_stream
 from ornstein.covariance.estimate import alone
@@ -104,7 +105,8 @@ def fit(
     overlap      how many neighbours on either side share samples with a case: ceil(window / hop) - 1 for windows cut with ``hop``; so
                  many on either side of a fold, of what is set aside, and of what a choice (of components, of a network's weights)
                  holds out are neither fitted nor scored there: otherwise a law has seen samples of the cases it judges, and new
-                 cases look odder than they are. Default folds that leave no two cases are left out, which is said
+                 cases look odder than they are. Default folds that leave no two cases, or cases without a law, as where one fold alone
+                 shows a channel, are left out, which is said
     engine       "local", "dask" or "torch" read x piece by piece, once (see ``covariance.accumulate``): a memory map, a Dask array,
                  the ranks of torchrun. Iterators of batches, Zarr and Dask arrays are always read so, by default "local". It serves
                  "gaussian" with "dense", "diagonal" or "stationary"; no case is held out, so ``surprise`` has no p-values.
@@ -168,7 +170,15 @@ def fit(
     fitted = recipe.fit(u, work)
     bench: tuple[Judge, ...] = ()
     if recipe.scored and folds != 0 and isinstance(fitted.law, Law):
-        bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, _folds(len(values), folds, shared, tell))
+        parts = _folds(len(values), folds, shared, tell)
+        try:
+            bench = _bench(values, fitted.settled or recipe, (scaling, marginals), work, parts)
+        except InputError as error:  # all cases have a law, but what one fold leaves has none
+            if folds is not None:
+                raise InputError(
+                    f"folds is {folds}, but a fold leaves cases without a law ({error}): use other folds, or folds=0"
+                ) from None
+            tell(Remark(f"a fold leaves cases without a law ({error}): there are no p-values"))
     reference = torch.cat([judge.scores for judge in bench]).sort().values if bench else None
     whole = Model(fitted.law, scaler, *names, reference=reference, conditions=known, training=fitted.training, judges=bench, times=times)
     if aside is None:
