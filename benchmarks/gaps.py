@@ -1,7 +1,7 @@
-"""Gaps in one run: intensive care at the masks of CSDI, hourly air quality, electricity, exchange rates; time and memory of the fits (half
-an hour).
+"""Gaps in one run: intensive care at the masks of CSDI, hourly air quality, electricity, heartbeats, exchange rates; time and memory of the
+fits (half an hour).
 
-    python benchmarks/gaps.py [care] [masked] [air] [electricity] [rates] [cost]      default: all
+    python benchmarks/gaps.py [care] [masked] [air] [electricity] [ecg] [rates] [cost]      default: all
 
 Intensive care: PhysioNet 2012, 4000 records of 48 h x 35 variables, 80 % missing; 2800 to fit, of 800 others 10, 50 or 90 % of what was
 observed is hidden by the masks of CSDI (Tashiro et al. 2021). CRPS as there: the mean over 19 quantiles of twice the pinball loss, summed
@@ -168,24 +168,31 @@ def windows(series: Tensor, length: int, count: int) -> Tensor:
     return cut[(~cut.isnan()).flatten(1).any(1)]
 
 
-def patterns(test: Tensor) -> Iterator[tuple[str, float, Tensor]]:
-    """(what is hidden, the share of points to hide in the fit, the windows with it hidden)."""
+def patterns(test: Tensor, alone_at: slice, block_at: slice) -> Iterator[tuple[str, float, Tensor]]:
+    """(what is hidden, the share of points to hide in the fit, the windows with it hidden): points, one channel, all channels."""
     for share in (10, 50, 90):
         yield f"points {share} %", share / 100, hide(test, share / 100, 2)
     if test.shape[1] > 1:
         alone, block = test.clone(), test.clone()
         for k in range(len(test)):
-            alone[k, k % test.shape[1], 12:36] = math.nan
-        block[:, :, 20:26] = math.nan
-        yield "one channel for 24", 0.1, alone
-        yield "all channels for 6", 0.1, block
+            alone[k, k % test.shape[1], alone_at] = math.nan
+        block[:, :, block_at] = math.nan
+        yield f"one channel for {alone_at.stop - alone_at.start}", 0.1, alone
+        yield f"all channels for {block_at.stop - block_at.start}", 0.1, block
 
 
-def compared(name: str, train: Tensor, test: Tensor, structures: tuple[str, ...]) -> None:
+def compared(
+    name: str,
+    train: Tensor,
+    test: Tensor,
+    structures: tuple[str, ...],
+    alone_at: slice = slice(12, 36),
+    block_at: slice = slice(20, 26),
+) -> None:
     print(f"\n{name}: {len(train)} windows of {train.shape[1]} x {train.shape[2]} to fit\n\n{HEAD}")
     mean = train.nanmean((0, 2))
     fitted: dict[tuple[float, str], tuple[orn.Model, float]] = {}
-    for what, share, shown in patterns(test):
+    for what, share, shown in patterns(test, alone_at, block_at):
         hidden = shown.isnan() & ~test.isnan()
         row("linear interpolation", what, line(shown, mean)[hidden].unsqueeze(0), test[hidden], 0)
         for structure in structures:
@@ -212,6 +219,16 @@ def electricity() -> None:
     days = examples.electricity().values
     centre, scale = days[:800].mean(), days[:800].std()
     compared("Electricity", (days[:800] - centre) / scale, (days[800:] - centre) / scale, ("dense", "coregionalised"))
+
+
+def ecg() -> None:
+    """Beats around their R peak, at sample 100 of 256: one lead is hidden for half of them, both for 32 samples with the peak in them."""
+    found = load("mitbih100_beats")
+    train, test = (torch.from_numpy(found[part]).double() for part in ("train", "test"))
+    centre = train.mean((0, 2)).unsqueeze(1)
+    scale = (train - centre).square().mean((0, 2)).sqrt().unsqueeze(1)
+    beats, fresh = (train - centre) / scale, (test - centre) / scale
+    compared("Two-lead ECG", beats, fresh, ("dense",), slice(64, 192), slice(84, 116))
 
 
 def fitted(series: Tensor) -> orn.Model:
@@ -374,6 +391,6 @@ def draw(points: dict[tuple[int, str], list[tuple[float, Cost, Cost]]]) -> None:
 
 if __name__ == "__main__":
     machine()
-    parts = {"care": care, "masked": masked, "air": air, "electricity": electricity, "rates": rates, "cost": cost}
+    parts = {"care": care, "masked": masked, "air": air, "electricity": electricity, "ecg": ecg, "rates": rates, "cost": cost}
     for name in sys.argv[1:] or parts:
         parts[name]()
