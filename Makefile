@@ -45,7 +45,7 @@ test-all: lint
 
 # Only the round trips with objects of MNE, pandas, polars, xarray, sktime and Dask, which are in the environment: a part of `test`.
 # aeon is skipped there, since its numba wants a NumPy before 2.4; it is tried in an environment of its own, by
-#     python -m venv /tmp/aeon && /tmp/aeon/bin/pip install . aeon pytest hypothesis && /tmp/aeon/bin/pytest tests/data/test_aeon.py
+#     python -m venv build/aeon && build/aeon/bin/pip install . aeon pytest hypothesis && build/aeon/bin/pytest tests/data/test_aeon.py
 test-interop: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" tests/data/test_objects.py tests/data/test_framed.py tests/data/test_labelled.py tests/data/test_aeon.py \
 	  tests/model/test_mne_doors.py tests/model/test_uneven.py tests/shards/test_workers.py

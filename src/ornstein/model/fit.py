@@ -33,6 +33,7 @@ from ornstein.fitting.scaling import Scaler
 from ornstein.fitting.stream import fit_stream
 from ornstein.fitting.symbols import Symbols
 from ornstein.model.accepted import at_times, refuse_conditions, refuse_for_symbols, refuse_one, say_spread, say_trend, values_of
+from ornstein.model.corrected_fit import fit_corrected
 from ornstein.model.joint import Joint
 from ornstein.model.joint_fit import fit_joint
 from ornstein.model.judging import TOLD, judged, set_aside
@@ -41,9 +42,6 @@ from ornstein.model.pairs import is_pair, refuse_listed_pair
 from ornstein.model.symbols import SymbolModel, fit_symbols
 
 FOLDS = 5
-CORRECTIONS = ("learned",)
-FEWEST = 10
-"""Cases, beside those set aside, that a correction is learned from."""
 
 
 @overload
@@ -124,7 +122,7 @@ def fit(
     refuse_listed_pair(x)
     x, model = _read(x, progress), "gaussian" if model is None else model
     if correction is not None:
-        return _corrected(x, model, _given(locals()), options)
+        return fit_corrected(fit, x, model, _given(locals()), options)
     if isinstance(model, Denoiser):
         return _wrapped(model, x, engine, options)
     recipe = recipe_of(model, options, tuple(fit.__kwdefaults__ or ()))
@@ -202,37 +200,6 @@ def _read(x: object, progress: Callable[[str], None] | None) -> object:
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
     """The named arguments of ``fit``, as they were given."""
     return {name: arguments[name] for name in fit.__kwdefaults__ or ()}
-
-
-def _corrected(x: object, model: object, given: dict[str, Any], options: dict[str, Any]) -> Model:
-    """The law of all cases but the last tenth, which says whether a learned correction gains; of all cases where it does not."""
-    if given["correction"] not in CORRECTIONS:
-        raise unknown_name("correction", given["correction"], CORRECTIONS)
-    masks = options.get("masks")
-    if model not in ("gaussian", "mixture") and not isinstance(model, Structured) and not (model == "network" and masks is not None):
-        raise InputError(
-            "correction is given, but it stands on a Gaussian, a mixture, or a network with masks=Masks(): fit one of these, or leave "
-            "correction out"
-        )
-    if given["condition"] is not None or given["labels"] is not None:
-        raise InputError("labels or a condition are given, but a correction knows none: leave them or correction out")
-    if given["engine"] is not None or is_stream(x):
-        raise InputError("correction needs all values at once, but x is read piece by piece: load x into memory, or leave correction out")
-    values, (channels, units, rate) = values_of(x)
-    times = x.times if isinstance(x, Signals) else None
-    last = len(values) - max(2, len(values) // 10)
-    kept = last - (given["overlap"] or 0)
-    if kept < FEWEST:
-        raise InputError(f"x holds {len(values)} cases, but a correction needs at least {FEWEST + 2}: leave correction out")
-    both = {**given, **options, "correction": None}
-
-    def law(cases: Tensor) -> Model:
-        whole = Signals(cases, rate, channels, units, times=times) if channels else cases
-        return fit(whole, cast("str", model), **both)
-
-    part = law(values[:kept])
-    found = part.corrected(values[:kept], values[last:], masks=masks, seed=given["seed"], progress=given["progress"])
-    return law(values) if found.correction is None and masks is None else found  # a network is trained once
 
 
 def _joint(x: tuple[object, object], model: str | Recipe | Symbols | Denoiser | nn.Module | None, options: dict[str, Any]) -> Joint:
