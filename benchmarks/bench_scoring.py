@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def main(samples: int, window: int, processes: int) -> None:
             ("map, page cache", touched, False),
             ("O_DIRECT", direct, False),
         ):
-            wall, cpu = best(lambda call=call: call(path), drops)  # type: ignore[misc]
+            wall, cpu = best(partial(call, path), drops)
             reading = reading or wall
             print(f"reading, {what:<32} {wall:7.3f} s  {cpu:7.3f} CPU-s  {size / wall / 1e6:6.0f} MB/s", flush=True)
         for hop in (None, 1):

@@ -48,7 +48,7 @@ def seconds_of(stamps: Sequence[str], name: str = "time") -> npt.NDArray[np.floa
             try:
                 since = [(moment - moments[0]).total_seconds() for moment in moments]  # type: ignore[operator, union-attr]  # of one kind
             except TypeError:  # with and without time zone
-                row = next(i for i, m in enumerate(moments) if (m.tzinfo is None) != (moments[0].tzinfo is None))  # type: ignore[union-attr]
+                row = next(i for i, m in enumerate(moments) if (m.tzinfo is None) != (moments[0].tzinfo is None))  # type: ignore[union-attr]  # none is None
                 raise _refused(stamps, row, name) from None
             found.append((parse, np.array(since)))
         elif failed is None:
